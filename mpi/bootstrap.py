@@ -29,6 +29,7 @@ from mpi.domain.viewer import SecondApprover, make_operator
 from mpi.key_material import make_keys, make_token_key_ring, read_exchanges, read_keyed_hash
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
 from mpi.matching.model.token_comparison import compare_tokens
+from mpi.policy.cases.incident_clock import IncidentDays
 from mpi.service.access.setup import create_index, require_keys, require_payload_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import (
@@ -190,6 +191,7 @@ def _create_index(
             seals_per_day=settings.seals_per_day,
             break_glass_minutes=settings.break_glass_minutes,
             break_glass_children=settings.break_glass_children,
+            incident_days=IncidentDays(settings.incident_send_days, settings.incident_acknowledge_days),
             sends_mail=settings.smtp_host is not None,
             orders_path=settings.orders_path,
             scope=settings.scope,

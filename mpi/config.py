@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     """Minutes that a use of emergency access lasts, from its first request."""
     break_glass_children: int = Field(default=20, ge=1, le=1_000)
     """Children in the answers of a use of emergency access, from which on it is over."""
+    incident_send_days: int = Field(default=3, ge=0, le=366)
+    """Days from the separation of records until those who were told of their link are sent corrections."""
+    incident_acknowledge_days: int = Field(default=14, ge=0, le=366)
+    """Days from the sending of corrections until each recipient has acknowledged its own."""
     figures_base: int = Field(default=10, ge=5, le=1_000)
     """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
     figures_lag_days: int = Field(default=1, ge=1, le=31)

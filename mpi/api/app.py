@@ -45,6 +45,7 @@ from mpi.api.routes.rights import legal, retention
 from mpi.api.routes.sign_in import token_endpoint
 from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
+from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
@@ -157,7 +158,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     workers = (
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
-        NoticeWorker(lambda: app.state.index),
+        NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
     )
     for worker in workers:
         worker.start()

@@ -174,7 +174,7 @@ class KeyedHash:
                 token = _hash_token(key, domain, token)
         return token
 
-    def to_case_code(self, kind: str, commit_no: int) -> str:
+    def to_case_code(self, kind: str, commit_no: int, number: int = 0) -> str:
         """Return the code of a case, hold, clock or consent.
 
         A running number would tell one agency how many others have.
@@ -182,8 +182,10 @@ class KeyedHash:
         Args:
             kind: what it is a code of, as the domain of the hash.
             commit_no: commit number of the transaction that opens it.
+            number: its number among those that the transaction opens, from 0.
         """
-        return self.to_token(kind, str(commit_no))[:CASE_CODE_LENGTH]
+        text = f"{commit_no}.{number}" if number else str(commit_no)
+        return self.to_token(kind, text)[:CASE_CODE_LENGTH]
 
     def to_tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
         """Hash several texts of one domain to 128-bit hexadecimal tokens."""

@@ -1,8 +1,8 @@
-"""Daily warnings in the log of agreements whose end is near."""
+"""Daily warnings in the log: of agreements whose end is near, and of what else is due."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mpi.domain.errors import MpiError
@@ -38,13 +38,20 @@ class NoticeWorker:
     Args:
         get_index: returns the open index that is served.
         interval: time between two looks.
+        further_logs: functions that log warnings of other things than agreements.
     """
 
-    def __init__(self, get_index: Callable[[], Index], interval: timedelta = INTERVAL) -> None:
+    def __init__(
+        self,
+        get_index: Callable[[], Index],
+        interval: timedelta = INTERVAL,
+        further_logs: Sequence[Callable[[Index], None]] = (),
+    ) -> None:
         self._get_index = get_index
+        self._logs = (log_due_notices, *further_logs)
         self._interval_s = interval.total_seconds()
         self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="agreement notices", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -57,6 +64,8 @@ class NoticeWorker:
 
     def _work(self) -> None:
         while True:
-            log_due_notices(self._get_index())
+            index = self._get_index()
+            for log in self._logs:
+                log(index)
             if self._is_stopped.wait(self._interval_s):
                 return

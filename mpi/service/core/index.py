@@ -20,6 +20,7 @@ from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
 from mpi.policy.agreement import Agreement
+from mpi.policy.cases.incident_clock import IncidentDays
 from mpi.policy.legal_bases import LegalBasis
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
@@ -174,6 +175,7 @@ class IndexSettings:
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
         break_glass_children: children in the answers of such a use, from which on it is over.
+        incident_days: days within which an incident of a wrong link is handled.
         sends_mail: whether a mail server is configured, so that people can ask for the daily mail.
         orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
         scope: code of the scope whose records the index holds; ``shared`` where it holds those of all.
@@ -203,6 +205,7 @@ class IndexSettings:
     seals_per_day: int = 20
     break_glass_minutes: int = 60
     break_glass_children: int = 20
+    incident_days: IncidentDays = field(default_factory=IncidentDays)
     sends_mail: bool = False
     orders_path: Path | None = None
     scope: str = SHARED_SCOPE

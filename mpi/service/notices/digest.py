@@ -7,7 +7,7 @@ waits.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -20,6 +20,7 @@ from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.access.sign_in import viewer_from_account
 from mpi.service.core.index import Index
+from mpi.service.notices.due_incidents import count_overdue_incidents
 from mpi.service.notices.mail import MailError, MailServer, MailUncertainError, send_mail
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.storage.repositories.notices.digests import FAILED, SENDING, SENT, Digest
@@ -35,8 +36,11 @@ _LINES = (
     ("questions", "of your questions is open.", "of your questions are open."),
     ("approvals", "decision waits for you.", "decisions wait for you."),
     ("answers", "answer has come back to you.", "answers have come back to you."),
+    ("corrections", "correction of a link waits for you.", "corrections of links wait for you."),
+    ("incidents", "wrong link waits for you.", "wrong links wait for you."),
 )
 """Field of the counts, and the line of the mail for one and for more."""
+_OVERDUE_LINE = ("wrong link is overdue.", "wrong links are overdue.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,31 +138,33 @@ def _send_one(index: Index, sender: DigestSender, digest: Digest, day: str) -> s
     """Mail one person; return what became of it."""
     if digest.mailed_on == day and digest.state != FAILED:
         return SENDING if digest.state == SENDING else _SKIPPED
-    counts = _count_for(index, digest.person)
-    if counts is None:
+    viewer = _find_viewer(index, digest.person)
+    if viewer is None:
         with index.database.write(_OPERATOR, "digest", Lock.NONE) as unit:
             unit.digests.delete(digest.person)
         return _REMOVED
+    counts = count_for_menu(index, viewer)
     if counts == MenuCounts():
         return _SKIPPED
     with index.database.write(_OPERATOR, "digest", Lock.NONE) as unit:
         if not unit.digests.begin(digest.person, day):
             return _SKIPPED
-    message = _write_message(index, sender, digest, counts, day)
+    lines = [_write_line(getattr(counts, name), one, many) for name, one, many in _LINES]
+    lines.append(_write_line(count_overdue_incidents(index, viewer), *_OVERDUE_LINE))
+    message = _write_message(index, sender, digest, lines, day)
     state = _deliver(sender, message, digest.person)
     with index.database.write(_OPERATOR, "digest", Lock.NONE) as unit:
         unit.digests.end(digest.person, state)
     return state
 
 
-def _count_for(index: Index, person: str) -> MenuCounts | None:
-    """Count what waits for a person; None if the account has ended."""
+def _find_viewer(index: Index, person: str) -> Viewer | None:
+    """Return a person with the person's rights; None if the account has ended."""
     with index.database.read(_OPERATOR) as unit:
         account = unit.accounts.find_by_name(person)
         if account is None or account.ended_commit is not None:
             return None
-        viewer = viewer_from_account(index, unit, account, PURPOSES_BY_ROLE[Role(account.role)][0])
-    return count_for_menu(index, viewer)
+        return viewer_from_account(index, unit, account, PURPOSES_BY_ROLE[Role(account.role)][0])
 
 
 def _deliver(sender: DigestSender, message: EmailMessage, person: str) -> str:
@@ -180,9 +186,9 @@ def _deliver(sender: DigestSender, message: EmailMessage, person: str) -> str:
 
 
 def _write_message(
-    index: Index, sender: DigestSender, digest: Digest, counts: MenuCounts, day: str
+    index: Index, sender: DigestSender, digest: Digest, lines: Sequence[str], day: str
 ) -> EmailMessage:
-    """Write the mail: counts and a link."""
+    """Write the mail: a line for each count, and a link."""
     message = EmailMessage()
     message["From"] = sender.server.sender
     message["To"] = digest.address
@@ -192,7 +198,6 @@ def _write_message(
     token = index.keyed_hash.to_token("digest", f"{digest.person}|{day}")
     message["Message-ID"] = f"<{token}@{sender.server.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    lines = [_write_line(getattr(counts, name), one, many) for name, one, many in _LINES]
     message.set_content(
         "\n".join(
             (

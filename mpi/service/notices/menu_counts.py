@@ -8,6 +8,7 @@ from itertools import count
 
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner
 from mpi.service.core.index import Index
+from mpi.service.notices.due_incidents import OFFICER_ACTIONS, count_waiting_incidents
 from mpi.service.notices.returned_answers import find_returned_answers
 from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS, find_readable_corrections
 from mpi.service.notices.visible_steps import find_visible_steps
@@ -27,12 +28,14 @@ class MenuCounts:
         approvals: steps of others that wait for the viewer's approval or consent.
         answers: answers that came back and are unread.
         corrections: corrections of wrong links that the viewer has not acknowledged.
+        incidents: wrong links that wait for the viewer: to be sent, closed, or called after.
     """
 
     questions: int = 0
     approvals: int = 0
     answers: int = 0
     corrections: int = 0
+    incidents: int = 0
 
 
 def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
@@ -42,7 +45,8 @@ def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
     """
     reads_questions = is_allowed(viewer, Action.TASK_READ)
     is_recipient = any(is_allowed(viewer, action) for action in RECIPIENT_ACTIONS)
-    if not reads_questions and not is_recipient and not is_allowed(viewer, Action.CONSENT):
+    handles_incidents = all(is_allowed(viewer, action) for action in OFFICER_ACTIONS)
+    if not any((reads_questions, is_recipient, handles_incidents, is_allowed(viewer, Action.CONSENT))):
         return MenuCounts()
     with index.database.read(viewer) as unit:
         return MenuCounts(
@@ -50,6 +54,7 @@ def count_for_menu(index: Index, viewer: Viewer) -> MenuCounts:
             approvals=_count_approvals(unit),
             answers=len(find_returned_answers(unit)) if reads_questions else 0,
             corrections=_count_corrections(unit) if is_recipient else 0,
+            incidents=min(count_waiting_incidents(unit, index), MAX_COUNTED + 1) if handles_incidents else 0,
         )
 
 
@@ -64,7 +69,7 @@ def _count_corrections(unit: ReadUnit) -> int:
     """Count the corrections that the viewer may read and has not acknowledged."""
     if not unit.incidents.count_waiting(unit.viewer.client):
         return 0
-    waiting = [each for each in find_readable_corrections(unit) if each.sent.acknowledged_commit is None]
+    waiting = [each for each in find_readable_corrections(unit) if each.sent.is_waiting]
     return min(len(waiting), MAX_COUNTED + 1)
 
 

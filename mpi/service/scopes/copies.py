@@ -1,18 +1,25 @@
 """Copies of a scope's records and decisions, as they are now."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.service.scopes.waiting_records import PageSelection
+from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.statements.tombstones import is_buried
+from mpi.service.stewardship.overlays import RELEASE
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources.scopes import Change
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
 
+_NAMED_STEPS = frozenset({"merge", "split", "move"})
+"""Kinds of steps that an incident names; others are a decision."""
+_STEP_COMMITS = frozenset({"undo", "approve", "consent"})
+"""Kinds of commits in which people end what a source stated."""
 _COPIED_AUTHORITIES = frozenset({Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 
 
@@ -32,6 +39,7 @@ class RecordCopy(NamedTuple):
         reference: reference of the latest order about it, if it has one.
         content_hash: hash of the content; None where it must be computed.
         is_dropped: whether retention or minimum holdings destroyed it, so that nothing of it is left.
+        is_released: whether a steward has found, since the last sync, that it describes another child.
     """
 
     number: int
@@ -46,6 +54,7 @@ class RecordCopy(NamedTuple):
     is_buried: bool = False
     reference: str | None = None
     is_dropped: bool = False
+    is_released: bool = False
 
     @property
     def is_nameless(self) -> bool:
@@ -65,6 +74,8 @@ class DecisionCopy:
         reason: its maker's reason code.
         recheck_on: day of its recheck.
         is_in_force: whether it binds now.
+        changed_commit: commit number in the scope that made it, or ended it.
+        changed_by: kind of the step of people that did; None where a source's statement or an import did.
     """
 
     number: int
@@ -74,6 +85,8 @@ class DecisionCopy:
     reason: str
     recheck_on: str | None
     is_in_force: bool
+    changed_commit: int
+    changed_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +108,25 @@ class CopyPage:
     read_at: str
 
 
-def read_page(unit: ReadUnit, selection: PageSelection) -> CopyPage:
+def read_page(unit: ReadUnit, selection: PageSelection, begin: Change) -> CopyPage:
     """Read what the next changes of a scope concern.
 
     Args:
         unit: a transaction of the scope's index.
         selection: the changes, and what to take over.
+        begin: the last change before them.
     """
     # A correction is of the index in which a steward made it.
     sources = {source.id: source for source in unit.sources.all() if source.kind != STEWARD_SOURCE_KIND}
     records = [
         record for record in unit.records.get(selection.record_ids).values() if record.source_id in sources
     ]
+    decisions = [each for each in unit.decisions.by_ids(selection.decision_ids).values() if is_copied(each)]
+    commit_kinds = _read_commit_kinds(unit, decisions)
     used_ids = {record.source_id for record in records}
     return CopyPage(
-        records=_copy_records(unit, records, sources),
-        decisions=tuple(
-            _copy_decision(decision)
-            for decision in unit.decisions.by_ids(selection.decision_ids).values()
-            if is_copied(decision)
-        ),
+        records=_copy_records(unit, records, sources, _find_released_records(unit, begin)),
+        decisions=tuple(_copy_decision(decision, commit_kinds) for decision in decisions),
         sources=tuple(source for source in sources.values() if source.id in used_ids),
         selection=selection,
         read_at=unit.commit_info({selection.end.commit_no})[selection.end.commit_no][0],
@@ -130,8 +142,17 @@ def is_copied(decision: StoredDecision) -> bool:
     )
 
 
+def _find_released_records(unit: ReadUnit, begin: Change) -> set[int]:
+    """Return the records of which stewards released an overlay since a change."""
+    releases = unit.steps.steps_in_force_since(OVERLAY, begin.commit_no)
+    return {step.detail["record"] for step in releases if step.detail["verdict"] == RELEASE}
+
+
 def _copy_records(
-    unit: ReadUnit, records: Collection[StoredRecord], sources: dict[int, Source]
+    unit: ReadUnit,
+    records: Collection[StoredRecord],
+    sources: dict[int, Source],
+    released_ids: Collection[int],
 ) -> tuple[RecordCopy, ...]:
     """Return copies of records, in the order of their numbers."""
     versions = unit.records.active_versions([record.id for record in records])
@@ -154,6 +175,7 @@ def _copy_records(
                 is_buried=is_buried(record),
                 reference=references.get(record.id),
                 is_dropped=record.is_dropped,
+                is_released=record.id in released_ids,
                 # The hash leaves restrictions of earlier versions out.
                 content_hash=record.content_hash if record.carried_restrictions is None else None,
             )
@@ -169,7 +191,7 @@ def _read_references(unit: ReadUnit, records: Collection[StoredRecord]) -> dict[
     return {order.record_id: order.reference for order in orders}
 
 
-def _copy_decision(decision: StoredDecision) -> DecisionCopy:
+def _copy_decision(decision: StoredDecision, commit_kinds: Mapping[int, str]) -> DecisionCopy:
     return DecisionCopy(
         number=decision.id,
         kind=decision.kind,
@@ -178,4 +200,27 @@ def _copy_decision(decision: StoredDecision) -> DecisionCopy:
         reason=decision.reason,
         recheck_on=decision.recheck_on,
         is_in_force=decision.status is DecisionStatus.IN_FORCE,
+        changed_commit=decision.commit_no if decision.ended_commit is None else decision.ended_commit,
+        changed_by=_find_step_kind(decision, commit_kinds),
     )
+
+
+def _read_commit_kinds(unit: ReadUnit, decisions: Collection[StoredDecision]) -> dict[int, str]:
+    """Return the kind of each commit that ended a decision."""
+    ended = {decision.ended_commit for decision in decisions if decision.ended_commit is not None}
+    return {number: kind for number, (_, _, kind) in unit.commit_info(ended).items()}
+
+
+def _find_step_kind(decision: StoredDecision, commit_kinds: Mapping[int, str]) -> str | None:
+    """Return the kind of the step of people that made a decision, or ended it.
+
+    None where a source's own statement or an imported crosswalk did.
+    """
+    if decision.ended_commit is None:
+        if decision.authority is not Authority.STEWARD:
+            return None
+        return decision.origin if decision.origin in _NAMED_STEPS else "decision"
+    is_stated = decision.authority is Authority.SOURCE
+    if is_stated and commit_kinds.get(decision.ended_commit) not in _STEP_COMMITS:
+        return None
+    return "undo" if decision.status is DecisionStatus.REVOKED else "decision"

@@ -1,6 +1,6 @@
 """Decisions of a scope, written to the shared index."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.decision import Authority
@@ -21,6 +21,24 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 
 @dataclass(slots=True)
+class ScopeStep:
+    """A step of people in a scope, as its decisions tell of it.
+
+    Args:
+        kinds: whether a decision is ended by it, and its kind as this decision tells it.
+        record_ids: records here that its decisions name.
+    """
+
+    kinds: set[tuple[bool, str]] = field(default_factory=set)
+    record_ids: set[int] = field(default_factory=set)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the step: what it makes tells more than what it ends."""
+        return min(self.kinds)[1]
+
+
+@dataclass(slots=True)
 class DecisionCopyEffect:
     """What copies of decisions change in the shared index.
 
@@ -28,13 +46,28 @@ class DecisionCopyEffect:
         records: records to settle.
         kept_records: records that a person's ID stays with although a decision has ended, by person.
         contradictions: number of decisions that became claims.
+        causes: steps of stewards that may have parted or joined records, by their commit in the scope.
         migration_steps: the step of imported decisions, by their reason.
     """
 
     records: set[int] = field(default_factory=set)
     kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
     contradictions: int = 0
+    causes: dict[int, ScopeStep] = field(default_factory=dict)
     migration_steps: dict[str, int] = field(default_factory=dict)
+
+    def note_step(self, copy: DecisionCopy, record_ids: Collection[int], *, is_again: bool = False) -> None:
+        """Note that a step of people in the scope may change the links of records here.
+
+        Args:
+            copy: the decision that it made or ended.
+            record_ids: records here that the decision names.
+            is_again: whether the decision was ended before, so that the step undid its end.
+        """
+        if copy.changed_by is not None:
+            step = self.causes.setdefault(copy.changed_commit, ScopeStep())
+            step.kinds.add((not copy.is_in_force, "undo" if is_again else copy.changed_by))
+            step.record_ids.update(record_ids)
 
 
 def write_decisions(
@@ -54,14 +87,17 @@ def write_decisions(
     known = unit.scopes.copies_of(scope, ChangedItem.DECISION, [copy.number for copy in copies])
     stored = unit.decisions.by_ids(known.values())
     effect = DecisionCopyEffect()
-    ended = [
-        stored[known[copy.number]]
+    ended_copies = [
+        copy
         for copy in copies
         if copy.number in known
         and not copy.is_in_force
         and stored[known[copy.number]].status is not DecisionStatus.REVOKED
     ]
+    ended = [stored[known[copy.number]] for copy in ended_copies]
     revoke_decisions(unit, ended)
+    for copy, decision in zip(ended_copies, ended, strict=True):
+        effect.note_step(copy, decision.seen)
     effect.records |= {record for decision in ended for record in decision.seen}
     if ended:
         first_commit = min(decision.commit_no for decision in ended)
@@ -70,9 +106,11 @@ def write_decisions(
         is_here = copy.number in known and stored[known[copy.number]].status is not DecisionStatus.REVOKED
         if not copy.is_in_force or is_here:
             continue
-        decision_id = _write(unit, index, scope, copy, effect)
-        if decision_id is None:
+        written = _write(unit, index, scope, copy, effect)
+        if written is None:
             continue
+        decision_id, record_ids = written
+        effect.note_step(copy, record_ids, is_again=copy.number in known)
         if copy.number in known:
             # It was ended in its scope, and is in force again.
             unit.scopes.replace_copy(scope, ChangedItem.DECISION, copy.number, decision_id)
@@ -83,8 +121,8 @@ def write_decisions(
 
 def _write(
     unit: WriteUnit, index: Index, scope: str, copy: DecisionCopy, effect: DecisionCopyEffect
-) -> int | None:
-    """Write a copy of a decision in force; return its number here.
+) -> tuple[int, set[int]] | None:
+    """Write a copy of a decision in force; return its number and its records here.
 
     None where it names a steward's correction, which is not taken over.
     """
@@ -103,7 +141,7 @@ def _write(
     decision_id, is_claim = _add(unit, index, scope, draft, _add_step(unit, draft, effect))
     effect.contradictions += is_claim
     effect.records |= draft.record_ids
-    return decision_id
+    return decision_id, draft.record_ids
 
 
 def _add_step(unit: WriteUnit, draft: DecisionDraft, effect: DecisionCopyEffect) -> int:

@@ -86,7 +86,7 @@ class PageReader:
             if selection is None:
                 return None
             self._waiting.begin_page(selection)
-            copies = read_page(unit, selection)
+            copies = read_page(unit, selection, scope.position)
             derived = self._read_derived(unit, shared_unit, copies, self._waiting)
         return ScopePage(self._scope, scope.position, copies, derived)
 

@@ -42,11 +42,13 @@ class CopyEffect:
         changed: records with new comparison features.
         removed: records that take part no more.
         further: records to settle although their content is the same.
+        released: those of the changed records that a steward of the scope found to describe another child.
     """
 
     changed: dict[int, ChangedRecord] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
     further: set[int] = field(default_factory=set)
+    released: set[int] = field(default_factory=set)
 
 
 def write_records(
@@ -206,6 +208,9 @@ class _CopyWriter:
         )
         self.effect.changed.update(intake.changed)
         self.effect.further |= intake.overlay_suspects
+        self.effect.released |= {
+            intake.record_ids[copy.local_id] for copy in copies if copy.is_released
+        } & intake.changed.keys()
         self._add_copies(
             {copy.number: intake.record_ids[copy.local_id] for copy in copies if copy.number not in known_ids}
         )

@@ -15,6 +15,11 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 READ_CHANGES = 50_000
 """Changes that are read at a time."""
+MAX_STEP_DECISIONS = 100
+"""Most decisions of one step that a page takes beyond its limit.
+
+A steward's step has a few decisions, and takes effect whole. The import of a crosswalk has thousands.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class WaitingRecords:
 
         Args:
             scope_unit: the transaction of the scope's index in which the changes were read.
-            limit: most records and decisions; a person more may exceed it.
+            limit: most records and decisions; a person more, or the rest of a step, may exceed it.
 
         Returns:
             The page; None where nothing waits.
@@ -109,7 +114,21 @@ class WaitingRecords:
                     record_ids.update(self._select_waiting((number, *fellows.get(number, ()))))
         if not count:
             return None
+        rest = self._find_rest_of_step(count)
+        decision_ids.update(rest)
+        count += len(rest)
         return PageSelection(Change(*self._changes[count - 1].tolist()), count, record_ids, decision_ids)
+
+    def _find_rest_of_step(self, count: int) -> list[int]:
+        """Return the decisions that the commit of the last change also changed.
+
+        Args:
+            count: number of changes taken, the first of those that wait.
+        """
+        commit_no, item, _ = self._changes[count - 1].tolist()
+        following = self._changes[count : count + MAX_STEP_DECISIONS]
+        same_step = (following[:, 0] == commit_no) & (following[:, 1] == ChangedItem.DECISION)
+        return following[same_step, 2].tolist() if item == ChangedItem.DECISION else []
 
     def begin_page(self, selection: PageSelection) -> None:
         """Note that a page takes over the present state of records."""

@@ -4,7 +4,7 @@ Only those whose day has come. The clock alone changes nothing: ``mpi decisions 
 lifting of a freeze window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -12,7 +12,8 @@ from mpi.service.core.index import Index
 from mpi.service.decisions.decision_log import find_affected_records, supersede_predecessors
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
-from mpi.service.persons.incident_opening import open_incident
+from mpi.service.incidents.opening import PartingCause, open_incidents
+from mpi.service.incidents.reversal import take_back_incidents
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import choice_from_detail
@@ -40,7 +41,8 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 def release_due(unit: WriteUnit, index: Index) -> int:
     """Apply decisions and held changes whose day has come; return their number.
 
-    Decisions that part records open an incident, as they would have at once.
+    Decisions that part records open an incident for each step, as they would have at once, and those that
+    join them again take it back.
     """
     today = clock.today()
     due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
@@ -60,10 +62,30 @@ def release_due(unit: WriteUnit, index: Index) -> int:
         steps = _load_steps(unit, due_decisions)
         settlement = resettle(unit, index, affected_records, "decision", _combine_choices(steps))
         if steps:
-            kinds = {step.kind for step in steps}
-            kind = kinds.pop() if len(kinds) == 1 else "decision"
-            open_incident(unit, index, kind, settlement.persons_before)
+            _settle_incidents(unit, index, steps, due_decisions, settlement.persons_before)
     return len(due_decisions) + len(due_holds)
+
+
+def _settle_incidents(
+    unit: WriteUnit,
+    index: Index,
+    steps: Sequence[Step],
+    decisions: Sequence[StoredDecision],
+    before: Mapping[int, int],
+) -> None:
+    """Open and take back the incidents of steps that bind from now on."""
+    causes = [
+        PartingCause(
+            step.kind,
+            find_affected_records(
+                unit, [decision.id for decision in decisions if decision.step_id == step.id]
+            ),
+        )
+        for step in steps
+    ]
+    open_incidents(unit, index, causes, before)
+    kinds = {step.kind for step in steps}
+    take_back_incidents(unit, index, kinds.pop() if len(kinds) == 1 else "decision", before)
 
 
 def recompute_effective_days(unit: WriteUnit) -> None:

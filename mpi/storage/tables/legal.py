@@ -190,9 +190,12 @@ class ResearchProjectRow(SQLModel, table=True):
 class IncidentRow(SQLModel, table=True):
     """A wrong link that was found: the step that parted records of one person.
 
-    ``kind`` is the kind of the step. ``due`` is the last day (ISO) of the clock for notices of breaches; None
-    where no agreement of a recipient has one. The row changes when corrections are sent and when a person
-    closes the incident, with a note that names no child.
+    ``kind`` is the kind of the step, and ``scope`` the scope in which it was made; None where it was made
+    here. ``due`` is the last day (ISO) of the clock for notices of breaches; None where no agreement of a
+    recipient has one. ``taken_back_commit`` is the commit that made the records one person again.
+    ``takes_back`` is the code of the incident whose sent corrections this one takes back. The row changes
+    when corrections are sent, when the separation is taken back, and when a person closes the incident, with
+    a note that names no child.
     """
 
     __tablename__ = "incident"
@@ -201,9 +204,12 @@ class IncidentRow(SQLModel, table=True):
     opened_commit: int = bigint()
     sent_commit: int | None = bigint(default=None)
     due: str | None = text(default=None)
-    closed_commit: int | None = bigint(default=None)
+    closed_commit: int | None = bigint(default=None, index=True)
     closed_by: str | None = text(default=None)
     note: str | None = text(default=None)
+    scope: str | None = text(default=None)
+    taken_back_commit: int | None = bigint(default=None)
+    takes_back: str | None = text(default=None)
 
 
 class IncidentRecordRow(SQLModel, table=True):
@@ -214,7 +220,7 @@ class IncidentRecordRow(SQLModel, table=True):
 
     __tablename__ = "incident_record"
     code: str = text(primary_key=True)
-    record_id: int = primary_key()
+    record_id: int = primary_key(index=True)
     person_id: int = bigint()
     part: int = bigint()
 
@@ -224,6 +230,7 @@ class CorrectionRow(SQLModel, table=True):
 
     ``record_ids`` is a JSON list of the records that the recipient was told of. ``since`` and ``until`` are
     when it was told first and last. ``acknowledged_by`` is the person or client that acknowledged it.
+    ``withdrawn_commit`` is the commit from which on it holds no longer.
     """
 
     __tablename__ = "correction"
@@ -237,3 +244,4 @@ class CorrectionRow(SQLModel, table=True):
     sent_commit: int = bigint()
     acknowledged_commit: int | None = bigint(default=None)
     acknowledged_by: str | None = text(default=None)
+    withdrawn_commit: int | None = bigint(default=None)

@@ -11,6 +11,7 @@ from mpi.api.pages.session.authentication import FormDep
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.problems import find_status
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError
 from mpi.service.audit.corrections import acknowledge_correction, list_corrections
 from mpi.service.core.index import Index
@@ -40,5 +41,6 @@ def _render(index: Index, visit: Visit, error: MpiError | None = None) -> Respon
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         corrections=list_corrections(index, visit.viewer),
+        today=clock.today(),
         problems=[] if error is None else [("", str(error))],
     )

@@ -12,11 +12,11 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.policy.cases.subject_rights import MAX_TEXT_LENGTH
 from mpi.service.audit.incidents import (
-    IncidentState,
     acknowledge_for,
     close_incident,
     list_incidents,
@@ -24,6 +24,7 @@ from mpi.service.audit.incidents import (
     show_incident,
 )
 from mpi.service.core.index import Index
+from mpi.service.incidents.views import IncidentState
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _BUTTON = "do"
@@ -35,7 +36,13 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     require_permission(visit.viewer, Action.LEDGER_READ)
     with_closed = request.query_params.get("closed") == "1"
     incidents = list_incidents(index, visit.viewer, with_closed=with_closed)
-    return render_page("incidents.html", visit=visit, incidents=incidents, with_closed=with_closed)
+    return render_page(
+        "incidents.html",
+        visit=visit,
+        incidents=incidents,
+        with_closed=with_closed,
+        now=clock.now().date(),
+    )
 
 
 @router.get("/incidents/{code}")
@@ -87,7 +94,8 @@ def _render(
     """Render one incident with the forms of its next steps."""
     incident = show_incident(index, visit.viewer, code)
     may_act = is_allowed(visit.viewer, Action.AGREEMENT_ADMIN) and incident.state is not IncidentState.CLOSED
-    waiting = [each for each in incident.recipients if each.acknowledged_at is None]
+    waiting = [each for each in incident.recipients if each.is_waiting]
+    is_taken_back = incident.state is IncidentState.TAKEN_BACK
     return render_page(
         "incident.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
@@ -96,7 +104,8 @@ def _render(
         waiting=waiting,
         may_send=may_act and incident.state is IncidentState.OPEN and bool(waiting),
         may_acknowledge=may_act and incident.state is IncidentState.SENT,
-        may_close=may_act and not waiting,
+        may_close=may_act and (is_taken_back or not waiting),
+        now=clock.now().date(),
         longest=MAX_TEXT_LENGTH,
         typed={name: "" if form is None else form.raw_text(name) for name in ("by", "note", "client")},
         problems=[] if error is None else [(_find_field(error), str(error))],

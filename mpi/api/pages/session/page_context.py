@@ -94,6 +94,7 @@ _MAX_FLAT_ITEMS = 6
 
 _COUNTS_BY_ITEM = {
     "home": "questions", "waiting": "approvals", "activity": "answers", "corrections": "corrections",
+    "incidents": "incidents",
 }  # fmt: skip
 """Field of ``MenuCounts`` that a menu item shows."""
 _SHOWN_WITH_COUNT = frozenset({"corrections"})

@@ -9,10 +9,11 @@ from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.api.schemas.parameters import NoQuery
 from mpi.policy.cases.subject_rights import MAX_TEXT_LENGTH
-from mpi.service.audit.incidents import IncidentState
+from mpi.service.incidents.views import IncidentState
 
 _CODE = "5be1c0a9d274"
 _AT = "2026-11-24T15:04:05.000000Z"
+_DAY = "2026-11-27"
 _TEXT: dict[str, Any] = {"minLength": 1, "maxLength": MAX_TEXT_LENGTH}
 
 IncidentCodeDep = Annotated[str, Path(description="Code of the incident.", examples=[_CODE])]
@@ -69,6 +70,7 @@ class RecipientOut(BaseModel):
     fields: list[str] = Field(description="Fields that it received; empty once corrections are sent.")
     acknowledged_at: str | None = Field(description="When it acknowledged the correction (UTC).")
     acknowledged_by: str | None = Field(description="Who acknowledged it.")
+    withdrawn_at: str | None = Field(description="From when on the correction holds no longer (UTC).")
 
 
 class IncidentOut(BaseModel):
@@ -97,9 +99,17 @@ class IncidentOut(BaseModel):
                         "fields": ["enterprise_id"],
                         "acknowledged_at": None,
                         "acknowledged_by": None,
+                        "withdrawn_at": None,
                     }
                 ],
-                "due": None,
+                "scope": None,
+                "clock": "send",
+                "due": _DAY,
+                "days_left": 2,
+                "notice": 7,
+                "taken_back_at": None,
+                "taken_back_by": None,
+                "takes_back": None,
                 "closed_by": None,
                 "closed_at": None,
                 "note": None,
@@ -108,13 +118,30 @@ class IncidentOut(BaseModel):
     )
 
     code: str = Field(description="Code of the incident.", examples=[_CODE])
-    state: IncidentState = Field(description="`open`, `sent`, `acknowledged` or `closed`.")
-    kind: str = Field(description="Kind of the step that parted the records.", examples=["split"])
-    opened_at: str = Field(description="When they were parted (UTC).", examples=[_AT])
-    opened_by: str = Field(description="Who parted them.")
+    state: IncidentState = Field(
+        description="`open`, `sent`, `acknowledged`, `taken_back` (the records are one person again) or "
+        "`closed`."
+    )
+    kind: str = Field(
+        description="Kind of the step that parted the records, or made them one person again.",
+        examples=["split"],
+    )
+    opened_at: str = Field(description="When it did (UTC).", examples=[_AT])
+    opened_by: str = Field(description="Who made the step, or ran the sync of its scope.")
+    scope: str | None = Field(description="Scope in which the step was made; null where it was made here.")
     parts: list[list[IncidentRecordOut]] = Field(description="Records of each part.")
     recipients: list[RecipientOut] = Field(description="Who was told because of the link.")
-    due: str | None = Field(description="Last day of the clock `breach_notice`; null where none runs.")
+    clock: str | None = Field(
+        description="The clock that runs: `send` corrections or `acknowledge` them; null where none does."
+    )
+    due: str | None = Field(description="Its last day.", examples=[_DAY])
+    days_left: int | None = Field(description="Days until then, negative afterwards.")
+    notice: int | None = Field(description="Warning that is due: 14, 7 or 1 days, or 0 once it is overdue.")
+    taken_back_at: str | None = Field(description="When its records became one person again (UTC).")
+    taken_back_by: str | None = Field(description="Who made the step that did.")
+    takes_back: str | None = Field(
+        description="Incident whose corrections this one takes back; null for a wrong link."
+    )
     closed_by: str | None = Field(description="Name of the person who closed it.")
     closed_at: str | None = Field(description="When it was closed (UTC).")
     note: str | None = Field(description="Why it is closed.")
@@ -139,7 +166,10 @@ class CorrectionOut(BaseModel):
                 "until": _AT,
                 "records": [{"source": "D01-SIS", "local_id": "12345", "enterprise_id": EXAMPLE_EID}],
                 "sent_at": _AT,
+                "due": _DAY,
                 "acknowledged_at": None,
+                "withdrawn_at": None,
+                "takes_back": None,
             }
         }
     )
@@ -149,4 +179,9 @@ class CorrectionOut(BaseModel):
     until: str = Field(description="When the caller was told last (UTC).", examples=[_AT])
     records: list[CorrectedRecordOut] = Field(description="Records whose earlier answers were wrong.")
     sent_at: str = Field(description="When it was sent (UTC).", examples=[_AT])
+    due: str | None = Field(description="Last day to acknowledge it; null where that is not needed.")
     acknowledged_at: str | None = Field(description="When it was acknowledged (UTC).")
+    withdrawn_at: str | None = Field(description="From when on it holds no longer (UTC).")
+    takes_back: str | None = Field(
+        description="Earlier correction that this one takes back: its records are one person again."
+    )

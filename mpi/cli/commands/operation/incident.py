@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import CommandSession, open_session
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 
 if TYPE_CHECKING:
     from mpi.domain.record_ref import RecordRef
@@ -20,10 +20,13 @@ def list_all(
     as_json: JsonFlag = False,
 ) -> None:
     """List the incidents of wrong links, the latest first."""
+    from mpi.domain import clock
+    from mpi.service.audit.incident_notices import describe_notice
     from mpi.service.audit.incidents import list_incidents
 
     with open_session(for_look_up=True) as session:
         incidents = list_incidents(session.index, session.viewer, with_closed=with_closed)
+    today = clock.now().date()
     if as_json:
         print_json([incident.as_dict() for incident in incidents])
         return
@@ -34,14 +37,24 @@ def list_all(
             incident.kind,
             incident.opened_at,
             incident.opened_by,
+            incident.scope,
             len(incident.recipients),
-            sum(recipient.acknowledged_at is None for recipient in incident.recipients),
-            incident.due,
+            incident.waiting_count,
+            *(
+                (None, None)
+                if incident.deadline is None
+                else (incident.deadline.due.isoformat(), incident.deadline.days_left(today))
+            ),
         ]
         for incident in incidents
     ]
-    columns = ("code", "state", "kind", "opened", "by", "recipients", "unacknowledged", "due")
+    columns = (
+        "code", "state", "kind", "opened", "by", "scope", "recipients", "unacknowledged", "due", "days left",
+    )  # fmt: skip
     print_table(columns, rows)
+    for incident in incidents:
+        if (notice := describe_notice(incident, today)) is not None:
+            print_note(notice)
 
 
 def show(code: Code, as_json: JsonFlag = False) -> None:
@@ -95,12 +108,26 @@ def _show(session: CommandSession, code: str, *, as_json: bool) -> None:
     if as_json:
         print_json(incident.as_dict())
         return
-    names = ("code", "state", "kind", "opened_at", "opened_by", "due", "closed_by", "closed_at", "note")
-    print_facts({name: getattr(incident, name) for name in names})
+    facts = incident.as_dict()
+    names = (
+        "code", "state", "kind", "scope", "opened_at", "opened_by", "takes_back", "clock", "due", "days_left",
+        "taken_back_at", "taken_back_by", "closed_by", "closed_at", "note",
+    )  # fmt: skip
+    print_facts({name: facts[name] for name in names})
     for number, part in enumerate(incident.parts, 1):
         print_facts({f"part {number}": _join(part)})
     print_table(
-        ("recipient", "agreement", "first told", "last told", "answers", "records", "acknowledged", "by"),
+        (
+            "recipient",
+            "agreement",
+            "first told",
+            "last told",
+            "answers",
+            "records",
+            "acknowledged",
+            "by",
+            "withdrawn",
+        ),
         [
             [
                 recipient.client,
@@ -111,6 +138,7 @@ def _show(session: CommandSession, code: str, *, as_json: bool) -> None:
                 _join(recipient.records),
                 recipient.acknowledged_at,
                 recipient.acknowledged_by,
+                recipient.withdrawn_at,
             ]
             for recipient in incident.recipients
         ],

@@ -1,10 +1,10 @@
 """Repository of incidents: wrong links, their records and the corrections sent."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -13,6 +13,7 @@ from mpi.storage.tables import AnyRow, CorrectionRow, IncidentRecordRow, Inciden
 _incident = table_of(IncidentRow)
 _record = table_of(IncidentRecordRow)
 _correction = table_of(CorrectionRow)
+_LATEST_FIRST = select(_incident).order_by(_incident.c.opened_commit.desc(), _incident.c.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,20 @@ class IncidentRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredIncident:
-    """A wrong link that was found.
+    """A wrong link that was found, or corrections that are taken back.
 
     Args:
         code: code of the incident.
-        kind: kind of the step that parted the records.
+        kind: kind of the step that parted the records, or made them one person again.
         opened_commit: commit number of the step.
         sent_commit: commit number of the sending of corrections; None before.
-        due: last day of the clock (ISO); None where none runs.
+        due: last day (ISO) of the clock of the recipients' agreements; None where none has one.
         closed_commit: commit number of the closing; None while it is open.
         closed_by: name of the person who closed it.
         note: why it is closed; names no child.
+        scope: code of the scope in which the step was made; None where it was made in this index.
+        taken_back_commit: commit number that made all its records one person again; None before.
+        takes_back: code of the incident whose corrections it takes back; None for a wrong link.
     """
 
     code: str
@@ -53,6 +57,9 @@ class StoredIncident:
     closed_commit: int | None = None
     closed_by: str | None = None
     note: str | None = None
+    scope: str | None = None
+    taken_back_commit: int | None = None
+    takes_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class StoredCorrection:
         sent_commit: commit number of the sending.
         acknowledged_commit: commit number of the acknowledgement; None before.
         acknowledged_by: who acknowledged it.
+        withdrawn_commit: commit number from which on it holds no longer; None while it holds.
     """
 
     code: str
@@ -82,6 +90,12 @@ class StoredCorrection:
     sent_commit: int
     acknowledged_commit: int | None = None
     acknowledged_by: str | None = None
+    withdrawn_commit: int | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it holds and is not acknowledged."""
+        return self.acknowledged_commit is None and self.withdrawn_commit is None
 
 
 class Incidents:
@@ -92,28 +106,28 @@ class Incidents:
 
     def add(self, incident: StoredIncident, records: Iterable[IncidentRecord]) -> None:
         """Add an incident with its records."""
+        self._connection.execute(insert(_incident).values(asdict(incident)))
         self._connection.execute(
-            insert(_incident).values(
-                code=incident.code, kind=incident.kind, opened_commit=incident.opened_commit
-            )
-        )
-        self._connection.execute(
-            insert(_record),
-            [
-                {
-                    "code": incident.code,
-                    "record_id": record.record_id,
-                    "person_id": record.person_id,
-                    "part": record.part,
-                }
-                for record in records
-            ],
+            insert(_record), [{"code": incident.code, **asdict(record)} for record in records]
         )
 
     def all(self) -> list[StoredIncident]:
         """Return every incident, the latest first."""
-        rows = self._connection.execute(select(_incident).order_by(_incident.c.opened_commit.desc()))
+        return [_to_incident(row) for row in self._connection.execute(_LATEST_FIRST)]
+
+    def all_open(self) -> list[StoredIncident]:
+        """Return every incident that is not closed, the latest first."""
+        rows = self._connection.execute(_LATEST_FIRST.where(_incident.c.closed_commit.is_(None)))
         return [_to_incident(row) for row in rows]
+
+    def about_records(self, record_ids: Collection[int]) -> list[StoredIncident]:
+        """Return the incidents of which some records are, closed ones too, the earliest first."""
+        found: dict[str, StoredIncident] = {}
+        for chunk in iter_chunks(record_ids):
+            codes = select(_record.c.code).where(is_in(_record.c.record_id, chunk))
+            rows = self._connection.execute(select(_incident).where(_incident.c.code.in_(codes)))
+            found.update({row.code: _to_incident(row) for row in rows})
+        return sorted(found.values(), key=lambda incident: (incident.opened_commit, incident.code))
 
     def find(self, code: str) -> StoredIncident | None:
         """Return an incident, or None."""
@@ -121,6 +135,18 @@ class Incidents:
             return None  # no code has such a character, and PostgreSQL refuses some
         row = self._connection.execute(select(_incident).where(_incident.c.code == code)).first()
         return None if row is None else _to_incident(row)
+
+    def taken_back_by(self, codes: Collection[str]) -> dict[str, str]:
+        """Return the incident whose corrections each of some incidents takes back, if any."""
+        found: dict[str, str] = {}
+        for chunk in iter_chunks(codes):
+            rows = self._connection.execute(
+                select(_incident.c.code, _incident.c.takes_back).where(
+                    is_in(_incident.c.code, chunk), _incident.c.takes_back.is_not(None)
+                )
+            )
+            found.update({row.code: row.takes_back for row in rows})
+        return found
 
     def records_of(self, codes: Iterable[str]) -> dict[str, list[IncidentRecord]]:
         """Return the records of each of some incidents, in the order of their numbers."""
@@ -133,6 +159,17 @@ class Incidents:
                 found[row.code].append(IncidentRecord(row.record_id, row.person_id, row.part))
         return found
 
+    def set_parts(self, code: str, records: Iterable[IncidentRecord]) -> None:
+        """Store the parts in which records of an incident are now."""
+        rows = [{"record": record.record_id, "new_part": record.part} for record in records]
+        if rows:
+            self._connection.execute(
+                update(_record)
+                .where(_record.c.code == code, _record.c.record_id == bindparam("record"))
+                .values(part=bindparam("new_part")),
+                rows,
+            )
+
     def send(
         self, code: str, commit_no: int, due: str | None, corrections: Sequence[StoredCorrection]
     ) -> None:
@@ -140,23 +177,35 @@ class Incidents:
         self._connection.execute(
             update(_incident).where(_incident.c.code == code).values(sent_commit=commit_no, due=due)
         )
-        if corrections:
+        self.add_corrections(corrections)
+
+    def add_corrections(self, corrections: Sequence[StoredCorrection]) -> None:
+        """Store corrections, each of another recipient or incident."""
+        rows = [
+            {**asdict(sent), "record_ids": orjson.dumps(sent.record_ids).decode()} for sent in corrections
+        ]
+        if rows:
+            self._connection.execute(insert(_correction), rows)
+
+    def withdraw(self, corrections: Sequence[StoredCorrection], commit_no: int) -> None:
+        """Store that corrections hold no longer."""
+        rows = [{"its_code": sent.code, "its_client": sent.client} for sent in corrections]
+        if rows:
             self._connection.execute(
-                insert(_correction),
-                [
-                    {
-                        "code": sent.code,
-                        "client": sent.client,
-                        "agreement": sent.agreement,
-                        "record_ids": orjson.dumps(sent.record_ids).decode(),
-                        "since": sent.since,
-                        "until": sent.until,
-                        "answers": sent.answers,
-                        "sent_commit": sent.sent_commit,
-                    }
-                    for sent in corrections
-                ],
+                update(_correction)
+                .where(
+                    _correction.c.code == bindparam("its_code"),
+                    _correction.c.client == bindparam("its_client"),
+                )
+                .values(withdrawn_commit=commit_no),
+                rows,
             )
+
+    def take_back(self, code: str, commit_no: int) -> None:
+        """Store that the records of an incident are one person again."""
+        self._connection.execute(
+            update(_incident).where(_incident.c.code == code).values(taken_back_commit=commit_no)
+        )
 
     def acknowledge(self, code: str, client: str, commit_no: int, by: str) -> bool:
         """Store that a correction is acknowledged; return false if it was before."""
@@ -184,11 +233,15 @@ class Incidents:
         return self._read_corrections(_correction.c.client == client)
 
     def count_waiting(self, client: str) -> int:
-        """Return how many corrections a client or account has not acknowledged."""
+        """Return how many corrections that hold a client or account has not acknowledged."""
         query = (
             select(func.count())
             .select_from(_correction)
-            .where(_correction.c.client == client, _correction.c.acknowledged_commit.is_(None))
+            .where(
+                _correction.c.client == client,
+                _correction.c.acknowledged_commit.is_(None),
+                _correction.c.withdrawn_commit.is_(None),
+            )
         )
         return int(self._connection.execute(query).scalar() or 0)
 
@@ -206,31 +259,13 @@ class Incidents:
             .where(condition)
             .order_by(_correction.c.sent_commit.desc(), _correction.c.code, _correction.c.client)
         )
-        return [
-            StoredCorrection(
-                code=row.code,
-                client=row.client,
-                agreement=row.agreement,
-                record_ids=tuple(orjson.loads(row.record_ids)),
-                since=row.since,
-                until=row.until,
-                answers=row.answers,
-                sent_commit=row.sent_commit,
-                acknowledged_commit=row.acknowledged_commit,
-                acknowledged_by=row.acknowledged_by,
-            )
-            for row in rows
-        ]
+        return [_to_correction(row) for row in rows]
 
 
 def _to_incident(row: AnyRow) -> StoredIncident:
-    return StoredIncident(
-        row.code,
-        row.kind,
-        row.opened_commit,
-        row.sent_commit,
-        row.due,
-        row.closed_commit,
-        row.closed_by,
-        row.note,
-    )
+    return StoredIncident(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _to_correction(row: AnyRow) -> StoredCorrection:
+    values = {**row._mapping, "record_ids": tuple(orjson.loads(row.record_ids))}  # noqa: SLF001 - as above
+    return StoredCorrection(**values)

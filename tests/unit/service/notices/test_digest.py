@@ -7,14 +7,18 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
+from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.access.accounts import end_account
 from mpi.service.notices.digest import DigestSender, find_address, send_digests, turn_off, turn_on
+from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.review.answers import assign
+from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.storage.unit_of_work.database import Lock
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
-from tests.index import OPERATOR
+from tests.index import OPERATOR, load_rows, make_child
 from tests.mail_server import receiving
 
 LINK = "https://mpi.example.gov"
@@ -57,6 +61,24 @@ def test_the_mail_holds_counts_and_the_link_and_nothing_else(staffed, box):
     for word in ("ann", "question", "sis"):
         assert word not in message["Message-ID"].lower()
         assert word not in message["Subject"].lower()
+
+
+def test_an_officer_reads_of_wrong_links_that_wait_and_of_those_overdue(index, box):
+    with cheap_password_hashing():
+        add_person(index, "pia", Role.PRIVACY_OFFICER, None)
+    load_rows(index, "sis", make_child("1"))
+    load_rows(index, "ccwis", make_child("2"))
+    eid = look_up_crosswalk(index, make_operator("registry"), "sis", "1").enterprise_id
+    look_up_crosswalk(index, make_operator("registry"), "ccwis", "2")
+    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "2")]], StepOptions("test"))
+    turn_on(index, Viewer("pia"), "pia@example.org")
+    send(index, box)
+    with clock.fixed_clock(clock.now() + timedelta(days=4)):
+        send(index, box)
+    first, second = (message.get_content() for message in box.messages)
+    assert "1 wrong link waits for you." in first
+    assert "overdue" not in first
+    assert "1 wrong link waits for you.\n1 wrong link is overdue." in second.replace("\r", "")
 
 
 def test_nobody_is_mailed_unasked_twice_or_for_nothing(staffed, box):

@@ -10,6 +10,7 @@ from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.audit.incidents import list_incidents, send_corrections, show_incident
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.stewardship.merge_split_move import StepOptions, split
+from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.pages.desk import PASSWORD
 from tests.unit.api.live import serving
@@ -26,13 +27,8 @@ def test_a_person_who_saw_a_wrong_link_confirms_its_correction(tmp_path):
         stu, sam = (stack.enter_context(enter(index, url, name)) for name in ("stu", "sam"))
         eid = look_up_crosswalk(index, OPERATOR, "D01", "D-1").enterprise_id
         assert stu.get(f"/people/{eid}").status_code == 200
-        split(
-            index,
-            OPERATOR,
-            eid,
-            [[RecordRef("D01", "D-1")], [RecordRef("CCWIS", "C-1")]],
-            StepOptions("test"),
-        )
+        parts = [[RecordRef("D01", "D-1")], [RecordRef("CCWIS", "C-1")]]
+        step = split(index, OPERATOR, eid, parts, StepOptions("test")).step
         [incident] = list_incidents(index, OPERATOR)
         assert 'href="/corrections"' not in stu.get("/queue").text
         send_corrections(index, OPERATOR, incident.code)
@@ -54,3 +50,10 @@ def test_a_person_who_saw_a_wrong_link_confirms_its_correction(tmp_path):
             each for each in show_incident(index, OPERATOR, incident.code).recipients if each.client == "stu"
         ]
         assert confirmed.acknowledged_by == "stu"
+
+        undo_step(index, OPERATOR, step)
+        page = stu.get("/corrections").text
+        assert "This correction was taken back on" in page
+        assert "undo what you changed because of that correction" in page
+        assert page.count("Confirm it by") == 1
+        assert 'href="/corrections"' in stu.get("/queue").text

@@ -2,25 +2,31 @@
 
 import re
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
+from mpi.policy.cases.incident_clock import IncidentDays
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.audit.incidents import list_incidents
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.stewardship.merge_split_move import StepOptions, split
-from tests.index import OPERATOR, load_rows, make_child, open_test_index
+from mpi.service.stewardship.undo import undo_step
+from tests.index import OPERATOR, load_rows, make_child, open_test_index, with_settings
 from tests.pages.desk import PASSWORD
 from tests.unit.api.live import serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 ROLES = {"pia": Role.PRIVACY_OFFICER, "ann": Role.AUDITOR, "stu": Role.STEWARD}
+STEWARD = replace(OPERATOR, client="steward")
 REGISTRY = Viewer("registry", "data_quality", frozenset({Action.PERSON_READ}), None)
 
 
@@ -83,6 +89,63 @@ def test_an_officer_corrects_a_wrong_link_and_others_may_not(index, people):
     assert 'name="do"' not in closed
     assert incident.code not in officer.get("/incidents").text
     assert incident.code in officer.get("/incidents?closed=1").text
+
+
+def test_an_overdue_incident_is_marked_and_one_taken_back_says_by_whom(tmp_path):
+    with open_test_index(tmp_path, "D01", "CCWIS") as index, ExitStack() as stack:
+        load_rows(index, "D01", make_child("D-1"))
+        load_rows(index, "CCWIS", make_child("C-1"))
+        add_account(index, OPERATOR, NewAccount("pia", "Pia", Role.PRIVACY_OFFICER, None), PASSWORD)
+        strict = with_settings(index, incident_days=IncidentDays(send=0, acknowledge=0))
+        url = stack.enter_context(serving(create_app(strict)))
+        officer = stack.enter_context(enter(index, url, "pia"))
+        eid = look_up_crosswalk(index, STEWARD, "D01", "D-1").enterprise_id
+        look_up_person(index, REGISTRY, eid)
+        parts = [[RecordRef("D01", "D-1")], [RecordRef("CCWIS", "C-1")]]
+        step = split(index, STEWARD, eid, parts, StepOptions("test")).step
+        [incident] = list_incidents(index, OPERATOR)
+        path = f"/incidents/{incident.code}"
+        listed = officer.get("/incidents").text
+        assert "0 days left" in listed
+        assert "1 waiting for you" in listed
+        assert "Corrections to be sent by" in officer.get(path).text
+        assert send(officer, path, do="send").status_code == 303
+        with clock.fixed_clock(clock.now() + timedelta(days=1)):
+            officer.cookies["mpi-sign-in"] = sign_in(index, "pia", f"{PASSWORD} pia")
+            assert "badge late" in officer.get("/incidents").text
+            late = officer.get(path).text
+            assert late.count("badge late") == 2
+            assert "To be confirmed by" in late
+        officer.cookies["mpi-sign-in"] = sign_in(index, "pia", f"{PASSWORD} pia")
+
+        undo_step(index, STEWARD, step)
+        shown = officer.get(path).text
+        assert "The separation was taken back by steward" in shown
+        assert "taken back on" in shown
+        [reversal] = list_incidents(index, OPERATOR)
+        followed = officer.get(f"/incidents/{reversal.code}").text
+        assert path in followed
+        assert 'value="acknowledge"' in followed
+        assert reversal.code in officer.get("/incidents").text
+
+
+def test_an_incident_of_a_separation_taken_back_offers_to_close_it_alone(tmp_path):
+    with open_test_index(tmp_path, "D01", "CCWIS") as index, ExitStack() as stack:
+        load_rows(index, "D01", make_child("D-1"))
+        load_rows(index, "CCWIS", make_child("C-1"))
+        add_account(index, OPERATOR, NewAccount("pia", "Pia", Role.PRIVACY_OFFICER, None), PASSWORD)
+        officer = stack.enter_context(enter(index, stack.enter_context(serving(create_app(index))), "pia"))
+        eid = look_up_crosswalk(index, STEWARD, "D01", "D-1").enterprise_id
+        look_up_person(index, REGISTRY, eid)
+        parts = [[RecordRef("D01", "D-1")], [RecordRef("CCWIS", "C-1")]]
+        undo_step(index, STEWARD, split(index, STEWARD, eid, parts, StepOptions("test")).step)
+        [incident] = list_incidents(index, OPERATOR)
+        path = f"/incidents/{incident.code}"
+        shown = officer.get(path).text
+        assert 'value="close"' in shown
+        assert 'value="send"' not in shown
+        assert send(officer, path, do="send").status_code == 409
+        assert send(officer, path, do="close", by="P. Officer", note="a slip").status_code == 303
 
 
 def test_the_ledger_says_what_a_link_told(people):

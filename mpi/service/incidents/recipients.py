@@ -5,7 +5,7 @@ since. Others were told nothing that the link had made wrong.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mpi.domain import clock
@@ -13,6 +13,7 @@ from mpi.domain.ledger.line_hash import REDACT_ACTION
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.service.core.visibility import visible_labels
+from mpi.service.incidents.parts import is_told_wrongly
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.access.incidents import IncidentRecord, StoredIncident
 from mpi.storage.repositories.persons.persons import Membership
@@ -47,43 +48,106 @@ class Recipient:
     fields: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Time in which records were linked wrongly.
+
+    Args:
+        begins: since when each record was (ISO, UTC).
+        end: when the last answer may have left that was computed before the link ended (ISO, UTC).
+        maker: who ended it; None where that happened in a scope, of whose people this index knows nobody.
+    """
+
+    begins: Mapping[int, str]
+    end: str
+    maker: str | None
+
+    def covers(self, record: int, line: Disclosure) -> bool:
+        """Return whether a line told of a record while it was linked."""
+        begin = self.begins.get(record)
+        return begin is not None and begin <= line.at <= self.end and line.client != self.maker
+
+
 def find_incident_recipients(
     unit: ReadUnit, incident: StoredIncident, records: Sequence[IncidentRecord]
 ) -> list[Recipient]:
     """Return who was told of the records of an incident while they were linked.
 
-    Who made the step that parted them is left out.
+    If the same records were parted before, and that was taken back, the time before counts too: nobody was
+    corrected for good. Who made the step that parted them is left out.
 
     Args:
         unit: the transaction of a viewer of all sources.
         incident: the incident.
-        records: its records.
+        records: its records, with the parts in which they are now.
     """
     labels = visible_labels(unit, [record.record_id for record in records])
-    begins = _find_begins(unit, incident, [record for record in records if record.record_id in labels])
+    visible = [record for record in records if record.record_id in labels]
+    windows = [
+        _build_window(unit, parted, parted_records)
+        for parted, parted_records in [*_find_taken_back(unit, incident, visible), (incident, visible)]
+    ]
+    begins = [begin for window in windows for begin in window.begins.values()]
     if not begins:
         return []
-    [(parted_at, maker, _)] = unit.commit_info({incident.opened_commit}).values()
-    end = clock.format_timestamp(datetime.fromisoformat(parted_at) + GRACE)
+    told_records = {record for window in windows for record in window.begins}
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
     recipients: dict[str, Recipient] = {}
-    for line in unit.disclosures.about_records(min(begins.values()), begins):
-        if line.at > end or line.client == maker or line.action in _OVERSIGHT:
+    for line in unit.disclosures.about_records(min(begins), told_records):
+        if line.action in _OVERSIGHT:
             continue
         told = {
             record
             for record in _find_told(line, labels, sources_of.get(line.client))
-            if begins.get(record, line.at + "~") <= line.at
+            if any(window.covers(record, line) for window in windows)
         }
         if told:
             _add(recipients, line, told)
-    changed = _find_changed(records)
-    part_of = {record.record_id: record.part for record in records}
     return [
         recipient
         for _, recipient in sorted(recipients.items())
-        if recipient.record_ids & changed or len({part_of[record] for record in recipient.record_ids}) > 1
+        if is_told_wrongly(recipient.record_ids, records)
     ]
+
+
+def _find_taken_back(
+    unit: ReadUnit, incident: StoredIncident, records: Sequence[IncidentRecord]
+) -> list[tuple[StoredIncident, list[IncidentRecord]]]:
+    """Return earlier incidents of the same records that were taken back.
+
+    Each comes with those of its records, in the parts in which they are now.
+    """
+    part_of = {record.record_id: record.part for record in records}
+    related = unit.incidents.about_records(part_of)
+    reversed_codes = {each.takes_back for each in related}
+    earlier = [
+        each
+        for each in related
+        if each.opened_commit < incident.opened_commit
+        and each.takes_back is None
+        and (each.taken_back_commit is not None or each.code in reversed_codes)
+    ]
+    records_by_code = unit.incidents.records_of(each.code for each in earlier)
+    return [
+        (
+            each,
+            [
+                replace(record, part=part_of[record.record_id])
+                for record in records_by_code[each.code]
+                if record.record_id in part_of
+            ],
+        )
+        for each in earlier
+    ]
+
+
+def _build_window(unit: ReadUnit, incident: StoredIncident, records: Sequence[IncidentRecord]) -> _Window:
+    [(parted_at, maker, _)] = unit.commit_info({incident.opened_commit}).values()
+    return _Window(
+        begins=_find_begins(unit, incident, records),
+        end=clock.format_timestamp(datetime.fromisoformat(parted_at) + GRACE),
+        maker=maker if incident.scope is None else None,
+    )
 
 
 def _add(recipients: dict[str, Recipient], line: Disclosure, told: Iterable[int]) -> None:
@@ -140,8 +204,3 @@ def _find_last_join(history: Sequence[Membership], record: IncidentRecord, parte
         ),
         default=parted,
     )
-
-
-def _find_changed(records: Collection[IncidentRecord]) -> set[int]:
-    """Return the records that got another enterprise ID."""
-    return {record.record_id for record in records if record.part != record.person_id}
