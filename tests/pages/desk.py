@@ -11,13 +11,14 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
-from mpi.domain.viewer import Viewer, make_operator
+from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.accounts import NewAccount, add_account, grant_actions
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.agreements.register import approve_version, propose_version
+from mpi.service.audit.incidents import list_incidents
 from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job
@@ -35,6 +36,7 @@ from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
+from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.service.stewardship.owner_consent import refuse_consent, set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.unseal_requests import request_unseals
@@ -193,6 +195,7 @@ def _add_oversight(index, eid):
     """
     permit_emergencies(index)
     sessions = _add_answers(index)
+    _add_incident(index)
     for name, full_name in (("dee", "Dee Caseworker"), ("cal", "Cal Caseworker"), ("sia", "Sia Caseworker")):
         account = NewAccount(name, full_name, Role.CASEWORKER, ("ccwis",))
         add_account(index, make_operator(), account, PASSWORD)
@@ -221,6 +224,19 @@ def _add_oversight(index, eid):
     load_rows(index, "ccwis", expunged)
     upsert(index, make_operator("ccwis-feed"), "ccwis", {**expunged, "restrictions": [{"kind": "expunged"}]})
     return sessions | add_legal_cases(index)
+
+
+def _add_incident(index):
+    """Two children who were linked, of whom a school's client was told, and who were parted."""
+    names = {"first_name": "Zebulonia", "last_name": "Hartwell-Quill"}
+    load_rows(index, "sis", make_child("parted-1", **names))
+    load_rows(index, "ccwis", make_child("parted-2", **names))
+    eid = crosswalk(index)["sis", "parted-1"]
+    assert eid == crosswalk(index)["ccwis", "parted-2"]
+    school = Viewer("north-portal", "data_quality", frozenset({Action.PERSON_READ}), None)
+    look_up_person(index, school, eid)
+    parts = [[RecordRef("sis", "parted-1")], [RecordRef("ccwis", "parted-2")]]
+    split(index, make_operator("Ida Steward"), eid, parts, StepOptions("different-children"))
 
 
 def add_legal_cases(index):
@@ -344,6 +360,8 @@ _PAGES = (
     ("ledger-wrong", "auditor", "/ledger?eid=nonsense"),
     ("ledger-link", "auditor", "/ledger/link"),
     ("incidents", "privacy-officer", "/incidents?closed=1"),
+    ("sessions", "account:lex", "/sessions"),
+    ("second-factor", "account:lex", "/second-factor"),
     ("seals", "privacy-officer", "/seals"),
     ("subpoenas", "account:lex", "/subpoenas"),
     ("subpoenas-counsel", "account:kim", "/subpoenas"),
@@ -381,6 +399,8 @@ def every_page(desk):
     yield "waiting-step-owner", "source-owner", f"/waiting/{step.step}"
     for number, state in ((1, "interrupted"), (3, "running")):
         yield f"job-{state}", "approver", f"/jobs/{number}"
+    for incident in list_incidents(desk.index, make_operator()):
+        yield "incident", "privacy-officer", f"/incidents/{incident.code}"
     yield from rights_pages(desk)
     for view in list_cases(desk.index, authenticate_session(desk.index, desk.sessions["lex"]).viewer):
         yield f"subpoena-{view.state}", "account:lex", f"/subpoenas/{view.case.code}"

@@ -51,8 +51,11 @@ _PAGES_BY_PATH = (
 )
 """Name, role and path of pages that need no action."""
 _PAGES_OF_TESTS = {
-    "accounts", "account-end", "clients", "freezes", "health", "load", "loads", "register", "retention",
-    "rights", "sources",
+    "account", "accounts", "account-end", "account-requests", "client", "clients", "consents",
+    "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident", "incidents",
+    "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "not-permitted", "register",
+    "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",
+    "source-rule", "sources", "subpoena-open", "subpoenas", "waiting", "waiting-step", "workload",
 }  # fmt: skip
 """Pages whose states only the desk of the page tests has, by the names that it gives them."""
 
