@@ -1,9 +1,12 @@
+from dataclasses import asdict
+
 import pytest
 
 from mpi.api.app import create_app
+from mpi.client import Client
 from mpi.domain.viewer import Action
 from tests.index import make_child, open_test_index
-from tests.unit.api.live import add_key, calling, problem
+from tests.unit.api.live import PLAIN, add_key, calling, problem
 
 CHILD = {"first_name": "Wilhelmina", "last_name": "Oakenfold", "birth_date": "2012-12-01"}
 SIMILAR = CHILD | {"first_name": "Wilhelmine", "last_name": "Oakenfeld"}
@@ -13,16 +16,20 @@ SIMILAR = CHILD | {"first_name": "Wilhelmine", "last_name": "Oakenfeld"}
 def feed_client(tmp_path_factory):
     """Client of a separate index, whose feed begins here: two linked, one similar, one withdrawn."""
     with open_test_index(tmp_path_factory.mktemp("feed"), "D01", "CCWIS") as index:
-        with calling(create_app(index), add_key(index, "feed")) as client:
+        key = add_key(index, "feed")
+        with (
+            calling(create_app(index), key) as client,
+            Client(str(client.base_url), key, tls=PLAIN) as program,
+        ):
             for source, local_id, child in (
                 ("D01", "1", CHILD),
                 ("CCWIS", "1", CHILD),
                 ("D01", "2", SIMILAR),
                 ("D01", "3", CHILD | {"first_name": "Bo"}),
             ):
-                client.put(f"/v1/sources/{source}/records/{local_id}", json=make_child(local_id, **child))
-            client.delete("/v1/sources/D01/records/3")
-            client.index = index
+                program.upsert(source, make_child(local_id, **child))
+            program.withdraw("D01", "3")
+            client.index, client.program = index, program
             yield client
 
 
@@ -66,13 +73,7 @@ def test_invalid_local_id_is_refused_before_the_store_sees_it(feed_client):
 
 
 def test_the_feed_gives_every_change_once_in_order(feed_client):
-    events, after = [], 0
-    while True:
-        page = feed_client.get("/v1/events", params={"after": after, "limit": 1}).json()
-        if page["cursor"] == after:
-            break
-        events += page["events"]
-        after = page["cursor"]
+    events = [asdict(event) for page in feed_client.program.follow(limit=1) for event in page.events]
     positions = [(each["commit"], each["seq"]) for each in events]
     assert positions == sorted(set(positions))
     assert events == feed_client.get("/v1/events").json()["events"]

@@ -1,0 +1,197 @@
+"""What the calls of the client return.
+
+Every result is an immutable value. Times are ISO 8601 text in UTC, as the index sends them. What tells of a
+child's situation or holds values of a record is left out of ``repr``, so that it does not get into logs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpi.client.errors import ProblemError
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRef:
+    """Reference to a record: the code of its source, and its local ID there."""
+
+    source: str
+    local_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Quality issue of a value that the source should check; the record is stored."""
+
+    field: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Result of sending a record: outcome and present enterprise ID.
+
+    Args:
+        source: code of the record's source.
+        local_id: the record's local ID.
+        enterprise_id: ID of the person; None for a record that takes no part.
+        outcome: what the record meant for its person, such as ``created``, ``linked`` or ``review``.
+        record: what happened to the record itself, such as ``created``, ``updated`` or ``unchanged``.
+        provisional: whether the ID may still change, by a steward's answer or because it is pending.
+        tasks: keys of the review tasks about the record.
+        issues: values that the source should check.
+        pending: whether the comparison is unfinished; it ends within seconds.
+    """
+
+    source: str
+    local_id: str
+    enterprise_id: str | None
+    outcome: str
+    record: str
+    provisional: bool
+    tasks: tuple[str, ...]
+    issues: tuple[Issue, ...]
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """Record as its source last stated it.
+
+    Args:
+        source: code of the record's source.
+        local_id: the record's local ID.
+        state: ``active``, ``withdrawn``, ``held`` or ``aside``.
+        enterprise_id: ID of the person; None while the record takes no part.
+        record: the canonical record.
+        withheld: fields that are not shown. Do not send a record back that has some: it would lose them.
+        issues: values that the source should check.
+        statements: what a parent or student attached to a value of the record.
+    """
+
+    source: str
+    local_id: str
+    state: str
+    enterprise_id: str | None
+    record: Mapping[str, Any] = field(repr=False)
+    withheld: tuple[str, ...]
+    issues: tuple[Issue, ...]
+    statements: tuple[str, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Special-population flag that a source asserts of a child."""
+
+    population: str
+    value: str
+    definition: str
+    detail: str | None
+    begin: str | None
+    end: str | None
+    asserted_by: str
+    source: str
+    local_id: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Records and flags of an enterprise ID.
+
+    Args:
+        enterprise_id: the ID in standard form.
+        status: present status, such as ``active`` or ``retired``.
+        now: IDs that hold the records today: for a retired ID one, several or none.
+        records: records of the person, now or at ``as_of``.
+        flags: flags of the records.
+        since: when the ID was made.
+        etag: names what was read, for ``if_match``; None for an answer about the past.
+    """
+
+    enterprise_id: str
+    status: str
+    now: tuple[str, ...]
+    records: tuple[RecordRef, ...]
+    flags: tuple[Flag, ...] = field(repr=False)
+    since: str
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one comparison adds to the match weight, in bits."""
+
+    comparison: str
+    level: str
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Person whom a searched record may describe.
+
+    Args:
+        enterprise_id: ID of the person.
+        match_weight: match weight of the person's closest record, in bits.
+        probability: the match weight as a probability.
+        band: ``LINK``, ``REVIEW`` or ``NON_LINK``, by the model alone.
+        explanation: what each comparison adds, without values.
+    """
+
+    enterprise_id: str
+    match_weight: float
+    probability: float
+    band: str
+    explanation: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAnswer:
+    """Answer to one record of a bulk call.
+
+    Args:
+        number: position of the record among those sent, from 1.
+        local_id: the record's local ID, as sent.
+        resolved: the result; None if the record was refused.
+        error: why it was refused; None if it was not.
+    """
+
+    number: int
+    local_id: str | None
+    resolved: Resolved | None
+    error: ProblemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    """How far a bulk call is.
+
+    Args:
+        answered: records answered so far.
+        refused: those of them that were refused.
+        total: records to send; None if their number is not known.
+    """
+
+    answered: int
+    refused: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer to a call of any other route.
+
+    Args:
+        status: HTTP status, 200 to 299.
+        body: the JSON answer; None if there is none.
+        etag: names what was read, for ``if_match``.
+        location: where a job of background work is read (status 202).
+        request_id: ID of the call in the server's log.
+    """
+
+    status: int
+    body: Any = field(repr=False)
+    etag: str | None = None
+    location: str | None = None
+    request_id: str | None = None
