@@ -25,6 +25,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
+from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import SecondApprover, make_operator
 from mpi.key_material import make_keys, make_token_key_ring, read_exchanges, read_keyed_hash
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
@@ -33,6 +34,7 @@ from mpi.service.access.setup import create_index, require_keys, require_payload
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import (
     GuessLimits,
+    IdentitySettings,
     Index,
     IndexSettings,
     Matcher,
@@ -177,6 +179,11 @@ def _create_index(
             breached_passwords=open_breached_passwords(settings),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
+            identities=IdentitySettings(
+                settings.edfi_answer_size,
+                settings.identity_sources,
+                None if settings.edfi_id_pattern is None else IdPattern(settings.edfi_id_pattern),
+            ),
             guess_limits=GuessLimits(
                 settings.misses_per_minute,
                 settings.person_misses_per_minute,
