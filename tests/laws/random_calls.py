@@ -822,7 +822,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
-        "token": lambda: "unknown-link",
+        "token": lambda: c.seen("token", "unknown-link"),
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 

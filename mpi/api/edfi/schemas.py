@@ -13,6 +13,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 from pydantic.alias_generators import to_pascal
 
+from mpi.api.request.json_body import EXPECTED_BY_ERROR
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.standardize.fields.codes import MAX_BIRTH_ORDER
 
@@ -73,6 +74,11 @@ def _parse_day(value: object) -> object:
         raise ValueError("there is no such day") from None
 
 
+def _parse_whole_number(value: object) -> object:
+    """Return a number that JSON writes with a point, such as 2.0, as a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _Text = Annotated[StrictStr, Field(max_length=_MAX_TEXT)]
 
 
@@ -99,7 +105,12 @@ class _Traits(_EdfiModel):
         Annotated[str, BeforeValidator(_parse_day), Field(json_schema_extra={"format": "date-time"})] | None
     ) = Field(None, description="Date of birth. The time and its zone are ignored.")
     birth_order: (
-        Annotated[StrictInt, Field(ge=0, le=MAX_BIRTH_ORDER, json_schema_extra={"format": "int32"})] | None
+        Annotated[
+            StrictInt,
+            BeforeValidator(_parse_whole_number),
+            Field(ge=0, le=MAX_BIRTH_ORDER, json_schema_extra={"format": "int32"}),
+        ]
+        | None
     ) = Field(
         None, description="Place among children of one birth; tells twins apart. 0 counts as not given."
     )
@@ -263,7 +274,8 @@ def _validate(members: object, model: type[_Model], path: str) -> _Model:
         errors: dict[str, list[str]] = {}
         for error in invalid.errors(include_url=False, include_input=False, include_context=False):
             names = ".".join(part for part in error["loc"] if isinstance(part, str) and part.isalpha())
-            errors.setdefault(f"{path}.{names}", []).append(error["msg"].removeprefix("Value error, "))
+            text = EXPECTED_BY_ERROR.get(error["type"], error["msg"].removeprefix("Value error, "))
+            errors.setdefault(f"{path}.{names}", []).append(text)
         raise InvalidBodyError(errors) from None
 
 
