@@ -182,7 +182,7 @@ def _create_index(
             identities=IdentitySettings(
                 settings.edfi_answer_size,
                 settings.identity_sources,
-                None if settings.edfi_id_pattern is None else IdPattern(settings.edfi_id_pattern),
+                _read_id_pattern(settings),
             ),
             guess_limits=GuessLimits(
                 settings.misses_per_minute,
@@ -202,6 +202,20 @@ def _create_index(
             tuning=tuning,
         ),
     )
+
+
+def _read_id_pattern(settings: Settings) -> IdPattern | None:
+    """Return the pattern of the unique IDs that the index assigns, if it does.
+
+    Raises:
+        InputError: the pattern cannot be used.
+    """
+    if settings.edfi_id_pattern is None:
+        return None
+    try:
+        return IdPattern(settings.edfi_id_pattern)
+    except InputError as error:
+        raise InputError(f"MPI_EDFI_ID_PATTERN: {error}") from None
 
 
 def init_index(

@@ -16,6 +16,7 @@ MAX_LENGTH = 32
 """Longest unique ID of an Ed-Fi data standard."""
 MIN_DIGITS = 7
 """Fewest digits that are drawn: with fewer, IDs would collide and could be guessed."""
+_SSN_FORM = re.compile(r"[#\d]{3}[ -][#\d]{2}[ -][#\d]{3}[#*\d]", re.ASCII)
 _PATTERN = re.compile(r"[A-Za-z0-9#-]+\*?", re.ASCII)
 
 
@@ -33,13 +34,15 @@ class IdPattern:
         """Check the pattern.
 
         Raises:
-            InputError: it has other characters, is too long, or has too few digits.
+            InputError: it has other characters, is too long, has too few digits, or is like an SSN.
         """
         if not _PATTERN.fullmatch(self.text) or len(self.text) > MAX_LENGTH:
             raise InputError(
                 f"a pattern of unique IDs has at most {MAX_LENGTH} letters, digits, '-' and '#', "
                 "and may end with '*'"
             )
+        if _SSN_FORM.fullmatch(self.text):
+            raise InputError("a pattern of unique IDs may not have the form of a Social Security number")
         if self.text.count("#") < MIN_DIGITS:
             raise InputError(f"a pattern of unique IDs has at least {MIN_DIGITS} '#'")
 

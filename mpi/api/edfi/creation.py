@@ -54,7 +54,8 @@ def create_identity(index: Index, viewer: Viewer, request: IdentityCreateRequest
     if stored.enterprise_id is None:
         text = "the record waits, or is not kept: its source says why"
         return Outcome(IdentityStatus.INCOMPLETE, faults=(Fault(stored.outcome, text),))
-    unique_id = find_unique_id(index, viewer, stored.enterprise_id)
+    # A client that may write its placeholders, and not read them, is answered the ID that was drawn.
+    unique_id = find_unique_id(index, viewer, stored.enterprise_id) or local_id
     return Outcome(IdentityStatus.SUCCESS, unique_id, location=f"{IDENTITIES_PATH}{unique_id}")
 
 

@@ -92,7 +92,8 @@ class IdentityReader:
         """Return the identity of a unique ID, if the viewer may see it, in a list."""
         try:
             enterprise_id = find_enterprise_id(self.index, self.viewer, unique_id)
-        except NotFoundError:
+        except NotFoundError as error:
+            record_denied_call(self.index, error)
             return []
         return self.build_identities([(enterprise_id, PERFECT_SCORE)])
 

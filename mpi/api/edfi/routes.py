@@ -103,7 +103,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, data: RawBody
     "/results/{token}",
     response_class=Response,
     summary="Get the answers to a long list",
-    responses=describe_answers(RESULTS, 404, 413, 429),
+    responses=describe_answers(RESULTS, 404, 429),
     dependencies=_READS,
 )
 def get_results(index: IndexDep, viewer: CallerDep, _: NoQueryDep, token: _Token) -> Response:

@@ -171,19 +171,23 @@ def find_enterprise_id(index: Index, viewer: Viewer, unique_id: str) -> str:
         if is_exact:
             return unique_id
     elif pattern.is_id(unique_id):
-        for source in _list_identity_sources(index, viewer, Action.RECORD_READ):
-            eid = _find_person_of_placeholder(index, viewer, source, unique_id)
-            if eid is not None:
-                return eid
+        return _find_person_of_placeholder(index, viewer, unique_id)
     raise NotFoundError(UNKNOWN)
 
 
-def _find_person_of_placeholder(index: Index, viewer: Viewer, source: str, local_id: str) -> str | None:
-    try:
-        enterprise_id: str | None = read(index, viewer, source, local_id)["enterprise_id"]
-    except NotFoundError:
-        return None
-    return enterprise_id
+def _find_person_of_placeholder(index: Index, viewer: Viewer, local_id: str) -> str:
+    """Return the enterprise ID of the placeholder with an assigned unique ID."""
+    missing = NotFoundError(UNKNOWN)
+    for source in _list_identity_sources(index, viewer, Action.RECORD_READ):
+        try:
+            enterprise_id: str | None = read(index, viewer, source, local_id)["enterprise_id"]
+        except NotFoundError as error:
+            # A child whom the policy hides is recorded as refused by the caller.
+            missing = error
+            continue
+        if enterprise_id is not None:
+            return enterprise_id
+    raise missing
 
 
 def find_unique_id(index: Index, viewer: Viewer, enterprise_id: str) -> str | None:

@@ -29,7 +29,18 @@ def test_every_wrong_digit_and_other_case_is_no_id():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "########*9", "OH######", "O H########", "É########", "#" * 33, "*########"]
+    "text",
+    [
+        "",
+        "########*9",
+        "OH######",
+        "O H########",
+        "É########",
+        "#" * 33,
+        "*########",
+        "###-##-####",
+        "9##-##-###*",
+    ],
 )
 def test_an_unusable_pattern_is_refused(text):
     with pytest.raises(InputError, match="pattern of unique IDs"):

@@ -113,6 +113,7 @@ def test_birth_order_is_asked_for_where_a_twin_is_near_and_tells_the_twins_apart
 def test_twins_of_one_name_have_two_ids(sis, student):
     first, second = (create(sis, student(BirthOrder=order)) for order in (1, 2))
     assert first != second
+    assert [create(sis, student(BirthOrder=order)) for order in (1.0, 2)] == [first, second]
     [found] = search(sis, student(BirthOrder=2))
     scores = {each["UniqueId"]: each["Score"] for each in found["Responses"]}
     assert scores[first] <= 50 < scores[second] < 100
