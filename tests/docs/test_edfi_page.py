@@ -11,7 +11,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.edfi.lists import HIGHEST_SEARCH_SCORE, TWIN_SCORE
-from mpi.api.edfi.schemas import MAX_IDS, MAX_SEARCHES
+from mpi.api.edfi.schemas import MAX_ITEMS
 from mpi.config import Settings
 from mpi.domain.unique_ids import MAX_LENGTH, MIN_DIGITS
 from mpi.policy.route_table import ROUTES
@@ -64,7 +64,7 @@ def test_the_figures_of_the_page_are_those_of_the_program():
     size = Settings.model_fields["edfi_answer_size"].default
     for phrase in (
         f"`MPI_EDFI_ANSWER_SIZE` items, {size} unless set",
-        f"up to {MAX_SEARCHES} searches or {MAX_IDS} IDs",
+        f"up to {MAX_ITEMS} items",
         f"valid for {LIFETIME.total_seconds() / 60:.0f} minutes after the last call",
         f"at most {MAX_BATCHES}.",
         f"{MIN_DIGITS} or more `#` and at most {MAX_LENGTH} characters",

@@ -41,11 +41,11 @@ class Person:
     """A person as the caller may see it.
 
     Args:
-        enterprise_id: the active person's enterprise ID.
+        unique_id: the active person's unique ID; None where it has none yet.
         values: single values of the golden record by attribute.
     """
 
-    enterprise_id: str
+    unique_id: str | None
     values: Mapping[str, Any]
 
 
@@ -81,36 +81,37 @@ class IdentityReader:
             record = look_up_golden_record(self.index, self.viewer, enterprise_id)
             if record.status != PersonStatus.ACTIVE and len(record.now) == 1:
                 record = look_up_golden_record(self.index, self.viewer, record.now[0])
+            if record.status != PersonStatus.ACTIVE:
+                return None
+            unique_id = find_unique_id(self.index, self.viewer, record.enterprise_id)
         except NotFoundError as error:
             record_denied_call(self.index, error)
             return None
-        if record.status != PersonStatus.ACTIVE:
-            return None
-        return Person(record.enterprise_id, {value.attribute: value.value for value in record.values})
+        return Person(unique_id, {value.attribute: value.value for value in record.values})
 
-    def find(self, unique_id: str) -> list[dict[str, object]]:
-        """Return the identity of a unique ID, if the viewer may see it, in a list."""
+    def find_enterprise_id(self, unique_id: str) -> str | None:
+        """Return the enterprise ID of a unique ID, if the viewer may see such a person."""
         try:
-            enterprise_id = find_enterprise_id(self.index, self.viewer, unique_id)
+            return find_enterprise_id(self.index, self.viewer, unique_id)
         except NotFoundError as error:
             record_denied_call(self.index, error)
-            return []
-        return self.build_identities([(enterprise_id, PERFECT_SCORE)])
+            return None
 
     def build_identities(self, scores: Iterable[tuple[str, float]]) -> list[dict[str, object]]:
         """Return the identities of enterprise IDs with their scores, without those that are gone."""
-        identities = []
-        for enterprise_id, score in scores:
-            person = self.read_person(enterprise_id)
-            if person is not None:
-                unique_id = find_unique_id(self.index, self.viewer, person.enterprise_id)
-                identities.append(to_identity(person.values, unique_id, score))
-        return identities
+        persons = ((self.read_person(enterprise_id), score) for enterprise_id, score in scores)
+        return [
+            to_identity(person.values, person.unique_id, score)
+            for person, score in persons
+            if person is not None
+        ]
 
 
 def get_identity(index: Index, viewer: Viewer, unique_id: str) -> Outcome:
     """Return the identity of a unique ID."""
-    identities = IdentityReader(index, viewer).find(unique_id)
+    reader = IdentityReader(index, viewer)
+    enterprise_id = reader.find_enterprise_id(unique_id)
+    identities = [] if enterprise_id is None else reader.build_identities([(enterprise_id, PERFECT_SCORE)])
     return Outcome(IdentityStatus.SUCCESS, identities[0]) if identities else Outcome(IdentityStatus.NOT_FOUND)
 
 
@@ -174,7 +175,9 @@ def _work(reader: IdentityReader, batch: Batch) -> tuple[Batch, SearchLimitError
     """
     for item in batch.items[: reader.index.settings.identities.answer_size]:
         try:
-            answer = item if batch.kind is BatchKind.FIND else _search(reader, item)
+            answer = (
+                reader.find_enterprise_id(item) if batch.kind is BatchKind.FIND else _search(reader, item)
+            )
         except SearchLimitError as limit:
             if limit.retry_after_s <= _LONGEST_WAIT_S:
                 return batch, limit
@@ -238,7 +241,8 @@ def _render(reader: IdentityReader, batch: Batch) -> dict[str, object]:
 
 def _render_answer(reader: IdentityReader, kind: BatchKind, answer: Any) -> dict[str, object]:  # noqa: ANN401 - plain values of a stored list
     if kind is BatchKind.FIND:
-        return {"Responses": reader.find(answer)}
+        scores = [] if answer is None else [(answer, PERFECT_SCORE)]
+        return {"Responses": reader.build_identities(scores)}
     if "errors" in answer:
         return {"Responses": [], "Errors": answer["errors"]}
     responses = reader.build_identities(answer["scores"])

@@ -17,10 +17,8 @@ from mpi.api.request.json_body import EXPECTED_BY_ERROR
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.standardize.fields.codes import MAX_BIRTH_ORDER
 
-MAX_SEARCHES = 200
-"""Most searches of one request."""
-MAX_IDS = 500
-"""Most unique IDs of one request."""
+MAX_ITEMS = 200
+"""Most searches or unique IDs of one request: the answers to all leave in one piece."""
 _MAX_TEXT = 200
 _DAY = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
@@ -227,7 +225,7 @@ def parse_searches(data: bytes) -> list[IdentitySearchRequest]:
     Raises:
         InvalidBodyError: it is not JSON, not such a list, or too long.
     """
-    items = _parse_list(data, MAX_SEARCHES)
+    items = _parse_list(data)
     return [_validate(item, IdentitySearchRequest, f"$[{position}]") for position, item in enumerate(items)]
 
 
@@ -237,19 +235,19 @@ def parse_unique_ids(data: bytes) -> list[str]:
     Raises:
         InvalidBodyError: it is not JSON, not such a list, or too long.
     """
-    items = _parse_list(data, MAX_IDS)
+    items = _parse_list(data)
     errors = {f"$[{place}]": ["give text"] for place, item in enumerate(items) if not isinstance(item, str)}
     if errors:
         raise InvalidBodyError(errors)
     return items
 
 
-def _parse_list(data: bytes, most: int) -> list[Any]:
+def _parse_list(data: bytes) -> list[Any]:
     items = _parse_json(data)
     if not isinstance(items, list):
         raise InvalidBodyError({"$": ["send a list"]})
-    if len(items) > most:
-        raise InvalidBodyError({"$": [f"send at most {most} items at a time"]})
+    if len(items) > MAX_ITEMS:
+        raise InvalidBodyError({"$": [f"send at most {MAX_ITEMS} items at a time"]})
     return items
 
 
