@@ -25,6 +25,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
+from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import SecondApprover, make_operator
 from mpi.key_material import make_keys, make_token_key_ring, read_exchanges, read_keyed_hash
 from mpi.matching.model.match_model import MODEL_FILES, MatchModel, find_model_folder, load_model
@@ -34,6 +35,7 @@ from mpi.service.access.setup import create_index, require_keys, require_payload
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import (
     GuessLimits,
+    IdentitySettings,
     Index,
     IndexSettings,
     Matcher,
@@ -179,6 +181,11 @@ def _create_index(
             breached_passwords=open_breached_passwords(settings),
             block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
             search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
+            identities=IdentitySettings(
+                settings.edfi_answer_size,
+                settings.identity_sources,
+                _read_id_pattern(settings),
+            ),
             guess_limits=GuessLimits(
                 settings.misses_per_minute,
                 settings.person_misses_per_minute,
@@ -198,6 +205,20 @@ def _create_index(
             tuning=tuning,
         ),
     )
+
+
+def _read_id_pattern(settings: Settings) -> IdPattern | None:
+    """Return the pattern of the unique IDs that the index assigns, if it does.
+
+    Raises:
+        InputError: the pattern cannot be used.
+    """
+    if settings.edfi_id_pattern is None:
+        return None
+    try:
+        return IdPattern(settings.edfi_id_pattern)
+    except InputError as error:
+        raise InputError(f"MPI_EDFI_ID_PATTERN: {error}") from None
 
 
 def init_index(

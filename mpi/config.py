@@ -139,6 +139,12 @@ class Settings(BaseSettings):
     """Person searches of one client that are answered in any 60 seconds."""
     searches_per_child: int = Field(default=20, ge=1)
     """Person searches of one client that find one child and are answered, in any 24 hours."""
+    edfi_answer_size: int = Field(default=25, ge=1, le=200)
+    """IDs or searches that one call of the Ed-Fi Identities API works on; more are answered by token."""
+    edfi_sources: str = ""
+    """Sources that take placeholder records of Ed-Fi identities, separated by commas; empty for any."""
+    edfi_id_pattern: str | None = None
+    """Pattern of student unique IDs that the index assigns, such as ``OH########*``; None to assign none."""
     misses_per_minute: int = Field(default=600, ge=1)
     """Answers that there is no such thing, which one API key gets in 60 seconds from one process."""
     person_misses_per_minute: int = Field(default=120, ge=1)
@@ -199,6 +205,11 @@ class Settings(BaseSettings):
     def allowed_hosts(self) -> frozenset[str]:
         """The names of ``host_names``, in lower case."""
         return frozenset(name.strip().lower() for name in self.host_names.split(",") if name.strip())
+
+    @property
+    def identity_sources(self) -> frozenset[str]:
+        """The codes of ``edfi_sources``."""
+        return frozenset(code.strip() for code in self.edfi_sources.split(",") if code.strip())
 
     @property
     def orders_path(self) -> Path:

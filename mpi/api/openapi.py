@@ -6,12 +6,14 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from mpi.api.edfi.problems import EdfiProblem
+from mpi.api.edfi.schemas import MODELS, REQUEST_MODELS
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import SCHEMAS
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.records import BulkAnswerOut
 
-_EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
+_EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut, EdfiProblem, *MODELS)
 
 
 class DocumentedAPI(FastAPI):
@@ -28,7 +30,7 @@ class DocumentedAPI(FastAPI):
             _, definitions = models_json_schema(
                 [
                     *((model, "serialization") for model in _EXTRA_MODELS),
-                    *((model, "validation") for model in _list_bodies(JsonBody)),
+                    *((model, "validation") for model in (*_list_bodies(JsonBody), *REQUEST_MODELS)),
                 ],
                 ref_template=SCHEMAS + "{model}",
             )

@@ -18,6 +18,7 @@ SENT_FIELDS = (
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses",
     "phone", "email", "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians",
     "household_ids", "birth_city", "birth_state", "birth_country", "multiple_birth",
+    "birth_order",
     "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "placements",
     "race", "ethnicity", "subject", "death_date", "flags", "restrictions", "merged_into", "as_of",
 )  # fmt: skip
@@ -174,6 +175,7 @@ class CanonicalRecord(NamedTuple):
     birth_state: str | None = None
     birth_country: str | None = None
     multiple_birth: bool | None = None
+    birth_order: str | None = None
     enrollments: tuple[Enrollment, ...] = ()
     placements: tuple[Placement, ...] = ()
     race: tuple[str, ...] = ()

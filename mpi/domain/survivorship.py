@@ -24,7 +24,7 @@ STEWARD_SOURCE_KIND = "steward"
 
 SINGLE_VALUE_ATTRIBUTES = (
     "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date", "sex", "birth_place",
-    "multiple_birth", "phone", "email", "ethnicity", "death_date",
+    "multiple_birth", "birth_order", "phone", "email", "ethnicity", "death_date",
 )  # fmt: skip
 """Attributes with one surviving value.
 

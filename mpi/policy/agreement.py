@@ -38,6 +38,7 @@ never in an answer, and nor are linkage tokens.
 
 MATCHING_FIELDS = frozenset(SENT_FIELDS) - {
     "local_id", "race", "ethnicity", "flags", "restrictions", "subject", "death_date", "merged_into", "as_of",
+    "birth_order",
 }  # fmt: skip
 """Fields of the canonical record that may be compared to link records.
 

@@ -80,6 +80,16 @@ ROUTES = MappingProxyType({
     "GET /v1/persons/{eid}/built": _needs(Action.PERSON_READ),
     "POST /v1/persons/{eid}/corrections": _needs(Action.DECIDE),
     "POST /v1/explanations": _needs(Action.RECORD_READ),
+    # Ed-Fi identities
+    "POST /identity/v2/identities": _needs(
+        Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
+    ),
+    "POST /identity/v2/identities/find": _PERSON_AND_RECORD,
+    "POST /identity/v2/identities/search": _needs(
+        Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
+    ),
+    "GET /identity/v2/identities/results/{token}": _PERSON_AND_RECORD,
+    "GET /identity/v2/identities/{id}": _PERSON_AND_RECORD,
     # Crosswalk
     "GET /v1/crosswalk": _needs(Action.CROSSWALK_READ),
     "GET /v1/events": _needs(Action.CROSSWALK_READ),

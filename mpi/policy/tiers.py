@@ -63,8 +63,8 @@ COURT_POPULATIONS = frozenset({"juvenile_justice", "neglected_or_delinquent"})
 
 _DIRECTORY_FIELDS = frozenset({
     "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
-    "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "subject",
-    "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
+    "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "birth_order",
+    "subject", "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
 })  # fmt: skip
 _DEMOGRAPHIC_FIELDS = frozenset({
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",

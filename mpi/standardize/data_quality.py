@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.standardize.address.postal_codes import parse_postal_code
-from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
+from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code, parse_birth_order
 from mpi.standardize.fields.dates import is_future, parse_birth_date, parse_date
 from mpi.standardize.identifiers import find_number_fault
 from mpi.standardize.missing_values import PLACEHOLDER_VALUE, is_missing_marker, name_fault
@@ -100,6 +100,8 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     quality = record.birth_date_quality
     if quality and squeeze(quality) not in BIRTH_DATE_QUALITIES:
         yield QualityIssue("birth_date_quality", name_fault(quality, "unknown-code"))
+    if record.birth_order and parse_birth_order(record.birth_order) is None:
+        yield QualityIssue("birth_order", name_fault(record.birth_order, "unknown-code"))
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:

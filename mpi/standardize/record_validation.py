@@ -41,7 +41,7 @@ _FIELD_NAMES = frozenset(SENT_FIELDS)
 _TEXT_FIELDS = (
     "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date",
     "birth_date_quality", "sex", "phone", "email", "birth_city", "birth_state", "birth_country",
-    "ethnicity", "subject", "death_date", "merged_into",
+    "birth_order", "ethnicity", "subject", "death_date", "merged_into",
 )  # fmt: skip
 """Fields whose text enters the record as it is."""
 

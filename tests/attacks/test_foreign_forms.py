@@ -5,12 +5,15 @@ import pytest
 from mpi.domain.roles import Role
 from mpi.policy.route_table import ROUTES
 from tests.attacks.site import roles_of
-from tests.policy.route_matrix import _FORMS, DEMO_ROUTES, build_path
+from tests.policy.route_matrix import _FORMS, DEMO_ROUTES, build_path, is_api_route
 
 FORM_ROUTES = [
     route
     for route, rule in ROUTES.items()
-    if route.startswith("POST /") and " /v1/" not in route and not rule.is_public and route not in DEMO_ROUTES
+    if route.startswith("POST /")
+    and not is_api_route(route)
+    and not rule.is_public
+    and route not in DEMO_ROUTES
 ]
 OWN_SITE = {"Sec-Fetch-Site": "same-origin"}
 FOREIGN_HEADERS = (

@@ -4,12 +4,14 @@ import re
 
 from mpi.policy.route_table import ROUTES
 from tests.attacks.site import LOCAL_ID, OTHER
+from tests.policy.route_matrix import is_api_route
 
 UNKNOWN_EID = "T7K3-M92Q-X0HN"
 VALUES = {
     "source": (OTHER, "NO-SUCH"),
     "local_id:path": (LOCAL_ID, "no-such"),
     "number": ("1", "999999"),
+    "token": ("hidden", "no-such"),
     "question_key": ("pair:1:2", "pair:998:999"),
     "code": ("dsa-active", "no-such"),
 }
@@ -19,7 +21,7 @@ BODIES = {
     "POST /v1/links": lambda place: {"records": [place]},
 }
 ROUTES_WITH_IDS = [
-    route for route in ROUTES if " /v1/" in route and ("{" in route or route in BODIES)
+    route for route in ROUTES if is_api_route(route) and ("{" in route or route in BODIES)
 ]  # fmt: skip
 
 
@@ -27,12 +29,12 @@ def _fill(route, eid, is_hidden):
     method, path = route.split(" ")
     for name, (hidden, unknown) in VALUES.items():
         path = path.replace("{" + name + "}", hidden if is_hidden else unknown)
-    return method, path.replace("{eid}", eid)
+    return method, path.replace("{eid}", eid).replace("{id}", eid)
 
 
 def _shape(answer, *ids):
     """Return status and body of an answer, without what was sent and the request's ID."""
-    body = re.sub(r"urn:uuid:[0-9a-f-]+", "", answer.text)
+    body = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", answer.text)
     for value in (*ids, *(value for pair in VALUES.values() for value in pair)):
         body = body.replace(value, "ID")
     return answer.status_code, body

@@ -400,7 +400,9 @@ def open_site(stack: ExitStack, folder: Path, *, has_others: bool, database_url=
         database_url: the database on PostgreSQL; None for SQLite in the folder.
         limits: further settings.
     """
-    settings = Settings(home=folder, model=None, database_url=database_url, secret_file=None, **limits)
+    settings = Settings(
+        home=folder, model=None, database_url=database_url, secret_file=None, edfi_sources="sis", **limits
+    )
     indexes = ScopedIndexes(open_index(settings, tuning=TUNING))
     stack.callback(indexes.shared.database.dispose)
     for code in (EDUCATION, *(OTHERS if has_others else ())):

@@ -260,6 +260,12 @@ def _crosswalk(c: Chooser) -> dict[str, object]:
     return {"params": {**params, **_as_of(c).get("params", {})}}
 
 
+def _identity(c: Chooser) -> dict[str, object]:
+    names = {"first_name": "FirstName", "last_name": "LastSurname", "birth_date": "BirthDate"}
+    stated = {names[name]: value for name, value in c.content.items() if name in names}
+    return {**stated, **({"BirthOrder": c.one_of(1, 2)} if c.is_rare(0.3) else {})}
+
+
 def _bulk(c: Chooser) -> dict[str, object]:
     lines = [{**c.ref(), **c.record()} for _ in range(c.chance.randint(1, 4))]
     return {"content": "\n".join([*map(json.dumps, lines), "{" if c.is_rare() else ""])}
@@ -401,6 +407,11 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/sources/{source}:pause": _reason,
     "POST /v1/sources/{source}:resume": _reason,
     "POST /v1/persons:search": lambda c: {"json": c.content},
+    "POST /identity/v2/identities": lambda c: {"json": _identity(c)},
+    "POST /identity/v2/identities/find": lambda c: {"json": [c.eid(), c.eid()]},
+    "POST /identity/v2/identities/search": lambda c: {"json": [_identity(c)]},
+    "GET /identity/v2/identities/results/{token}": _nothing,
+    "GET /identity/v2/identities/{id}": _nothing,
     "GET /v1/persons/{eid}/lineage": _nothing,
     "GET /v1/persons/{eid}/golden": _nothing,
     "POST /v1/persons/{eid}/corrections": _correction,
@@ -808,13 +819,14 @@ def fill_path(c: Chooser, route: str) -> str:
         "source": lambda: ref["source"],
         "local_id": lambda: ref["local_id"],
         "eid": c.eid,
+        "id": c.eid,
         "number": c.number,
         "step": c.number,
         "key": c.key,
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
-        "token": lambda: "unknown-link",
+        "token": lambda: c.seen("token", "unknown-link"),
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 

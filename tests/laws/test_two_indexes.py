@@ -67,7 +67,13 @@ PURPOSES = (
 )  # fmt: skip
 PAUSES = (timedelta(seconds=1),) * 8 + (timedelta(minutes=7),) * 8 + (timedelta(hours=5), timedelta(days=2))
 PEOPLE = tuple(paired_sites.PEOPLE)
-LIMITS = ({}, {}, {"second_approver": SecondApprover.ALWAYS}, {"block_hard": 3, "block_alarm": 2})
+LIMITS = (
+    {},
+    {},
+    {"second_approver": SecondApprover.ALWAYS},
+    {"block_hard": 3, "block_alarm": 2},
+    {"edfi_id_pattern": "OH########*", "edfi_answer_size": 1},
+)
 """Settings of the sites, of which a run has one."""
 LAST_CONTENT = (("birth_date", "2014-01-20"), ("first_name", "Jayden"), ("last_name", "Cruz"))
 
@@ -195,6 +201,7 @@ class TwoIndexes(RuleBasedStateMachine):
         )
         self.memory.learn(answer.text)
         self.memory.note("etag", answer.header("etag"))
+        self.memory.note("token", (answer.header("location") or "").partition("/results/")[2])
         if path == "/v1/events" and answer.status == 200:
             self.memory.note("cursor", str(json_of(answer)["cursor"]))
 

@@ -26,7 +26,7 @@ from mpi.service.access.setup import hash_token
 from mpi.service.access.sign_in import csrf_token
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
-from mpi.service.core.index import GuessLimits
+from mpi.service.core.index import GuessLimits, IdentitySettings
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.database import Lock
@@ -39,8 +39,21 @@ STATES = (NONE, HOUSE, *AgreementState)
 """States of an agreement; ``none`` stands for callers without one, ``house`` for the operator's rule."""
 PURPOSES_ASKED = (*PURPOSES, "curiosity", None)
 PROGRAM = "program"
-API_ROUTES = tuple(route for route in ROUTES if " /v1/" in route)
-PAGE_ROUTES = tuple(route for route in ROUTES if " /v1/" not in route)
+EDFI_PREFIX = " /identity/v2/"
+API_PREFIXES = (" /v1/", EDFI_PREFIX)
+"""Beginnings of the paths that programs call."""
+
+
+def is_api_route(route: str) -> bool:
+    """Return whether a route is one of the API, for programs."""
+    return any(prefix in route for prefix in API_PREFIXES)
+
+
+API_ROUTES = tuple(filter(is_api_route, ROUTES))
+PAGE_ROUTES = tuple(route for route in ROUTES if not is_api_route(route))
+DENIED = ("urn:mpi:problem:access-denied", "urn:ed-fi:api:security:authorization")
+NOT_AUTHENTICATED = ("urn:mpi:problem:not-authenticated", "urn:ed-fi:api:security:authentication")
+"""Types of the problems of refused and of unknown callers, of the index's own API and of Ed-Fi's."""
 PROGRAMS = (PROGRAM, *Role)
 """A program with every action, and one with the actions of each role."""
 WITHOUT_KEY = ("nobody", "stranger")
@@ -52,6 +65,7 @@ SIGNED_OUT_BY = frozenset({"POST /sign-out"})
 _PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
     "key": "pair:1:2", "step": "1", "name": "no-such", "code": "no-such",
+    "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
 _QUERIES = {"GET /v1/crosswalk": "?source=D01&local_id=1"}
 _BODIES = {
@@ -259,9 +273,7 @@ def _check_api(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> bo
     if is_bulk or not is_refused:
         return is_refused
     problem = answer.json()
-    return problem["type"] == "urn:mpi:problem:access-denied" and problem["reason"] in {
-        refusal.reason_code for refusal in refusals
-    }
+    return problem["type"] in DENIED and problem["reason"] in {refusal.reason_code for refusal in refusals}
 
 
 def _check_page(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> bool:
@@ -276,7 +288,7 @@ def _check_page(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> b
 def is_unknown_caller(answer: httpx.Response) -> bool:
     """Return whether the answer asks who calls: with 401, or by the way to the sign-in page."""
     if answer.status_code == 401:
-        return answer.json().get("type") == "urn:mpi:problem:not-authenticated"
+        return answer.json().get("type") in NOT_AUTHENTICATED
     return answer.status_code == 303 and answer.headers["location"].partition("?")[0] == "/sign-in"
 
 
@@ -329,7 +341,8 @@ def open_matrix_site(folder) -> Iterator[MatrixSite]:
         ):
             take_step(index, OPERATOR, make_code(state), "test")
         # Most cases name nothing that exists.
-        index = with_settings(index, guess_limits=GuessLimits(10**9, 10**9, 10**9))
+        identities = IdentitySettings(sources=frozenset({"D01"}))
+        index = with_settings(index, guess_limits=GuessLimits(10**9, 10**9, 10**9), identities=identities)
         url = stack.enter_context(serving(create_app(index), request_timeout_s=60))
         client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
         yield MatrixSite(index, client, terms, now.date())

@@ -10,7 +10,7 @@ from mpi.standardize.fields.invisible_characters import holds_invisible_characte
 
 Member = TypeVar("Member")
 
-_EXPECTED_BY_ERROR = {
+EXPECTED_BY_ERROR = {
     "missing": "is missing",
     "string_type": "give text",
     "bool_type": "give true or false",
@@ -91,7 +91,7 @@ def _describe_error(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 
     """Describe one invalid member of a request body."""
     *parents, last = error["loc"]
     if error["type"] not in _UNKNOWN_MEMBER_ERRORS:
-        expected = _EXPECTED_BY_ERROR.get(error["type"], error["msg"])
+        expected = EXPECTED_BY_ERROR.get(error["type"], error["msg"])
         return f"{'.'.join(str(part) for part in (*parents, last))}: {expected}"
     if parents:
         return f"{'.'.join(str(part) for part in parents)}: has an unknown member: leave it out"

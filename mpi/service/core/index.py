@@ -16,6 +16,7 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
+from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.match_model import MatchModel
@@ -133,6 +134,21 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """Settings of the Ed-Fi Identities API.
+
+    Args:
+        answer_size: most IDs or searches that one call works on; more are answered by token.
+        sources: codes of the sources that take placeholder records; empty for any that a client may write.
+        pattern: form of the student unique IDs that the index assigns; None to answer enterprise IDs.
+    """
+
+    answer_size: int = 25
+    sources: frozenset[str] = frozenset()
+    pattern: IdPattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuessLimits:
     """Most misses of a caller within a minute, in one process.
 
@@ -167,6 +183,7 @@ class IndexSettings:
         breached_passwords: file of breached passwords that are refused; None for none.
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
+        identities: settings of the Ed-Fi Identities API.
         guess_limits: most answers for what does not exist.
         host_names: names, besides those of this machine's loopback, that the server answers to.
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
@@ -197,6 +214,7 @@ class IndexSettings:
     breached_passwords: "BreachedPasswordFile | None" = None
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
+    identities: IdentitySettings = field(default_factory=IdentitySettings)
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     host_names: frozenset[str] = frozenset()
     min_free_bytes: int = 0

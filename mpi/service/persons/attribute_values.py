@@ -171,6 +171,11 @@ def _read_multiple_birth(record: CanonicalRecord) -> _ReadValue:
     return None if is_multiple is None else (is_multiple, str(is_multiple), 1)
 
 
+def _read_birth_order(record: CanonicalRecord) -> _ReadValue:
+    place = codes.parse_birth_order(record.birth_order)
+    return None if place is None else (str(place), str(place), 1)
+
+
 def _read_phone(record: CanonicalRecord) -> _ReadValue:
     numbers = parse_phones(record.phone)
     return (record.phone, "|".join(numbers), len(numbers)) if numbers else None
@@ -197,6 +202,7 @@ _SINGLE_VALUE_READERS: Mapping[str, Callable[[CanonicalRecord], _ReadValue]] = {
     "sex": _read_sex,
     "birth_place": _read_birth_place,
     "multiple_birth": _read_multiple_birth,
+    "birth_order": _read_birth_order,
     "phone": _read_phone,
     "email": _read_email,
     "ethnicity": lambda record: _read_text(record.ethnicity),

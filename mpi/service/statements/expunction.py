@@ -11,6 +11,7 @@ from mpi.service.statements.tombstones import bury_records, is_buried
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
 from mpi.storage.repositories.sources.records import ERASED_PAYLOAD
+from mpi.storage.repositories.steps.idempotent_answers import BATCH_PREFIX
 from mpi.storage.unit_of_work.units import WriteUnit
 
 NO_REFERENCES: Mapping[int, str | None] = MappingProxyType({})
@@ -71,6 +72,8 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.owner_questions.erase_notes(record)
         unit.disclosure_consents.erase(record)
         unit.rights_cases.erase_texts(record)
+    # A list of searches may name the child, and belongs to no record.
+    unit.idempotent_answers.delete_prefixed(BATCH_PREFIX)
 
 
 def _find_reference(unit: WriteUnit, record_id: int) -> str | None:

@@ -25,6 +25,8 @@ _YES_NO_UNKNOWN = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
 
 BIRTH_DATE_QUALITIES = frozenset(("VERIFIED", "REPORTED", "ESTIMATED", "PLACEHOLDER"))
 """Known codes of ``birth_date_quality``, folded."""
+MAX_BIRTH_ORDER = 20
+"""Highest place of a child in the order of one birth; a higher number is a mistake."""
 RESTRICTION_KINDS = frozenset(("sealed", "expunged", "address_confidential", "protective_order", "opt_out"))
 """Kinds of restrictions that the index obeys."""
 FLAG_VALUES = frozenset("YNU")
@@ -67,6 +69,13 @@ def is_sex_code(text: str) -> bool:
     """Return whether a text is a known sex code, "not stated" included."""
     code = squeeze(text)
     return code in _SEX or code in _SEX_NOT_STATED
+
+
+def parse_birth_order(text: str | None) -> int | None:
+    """Return a child's place in the order of a birth, from 1; None where unknown."""
+    if not text or not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_BIRTH_ORDER)):
+        return None
+    return int(text) if 1 <= int(text) <= MAX_BIRTH_ORDER else None
 
 
 def parse_yes_no(text: str) -> bool | None:

@@ -16,13 +16,14 @@ from mpi.policy.route_table import ROUTES
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from tests.index import open_test_index
+from tests.policy.route_matrix import is_api_route
 from tests.unit.api.live import add_key, calling
 
-V1 = [route for route in ROUTES if " /v1/" in route]
+API_ROUTES = list(filter(is_api_route, ROUTES))
 PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
     "key": "pair:1:2", "step": "1", "name": "ana",
-    "code": "house",
+    "code": "house", "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
 QUERIES = {"GET /v1/crosswalk": "?source=D01&local_id=1"}
 BODIES = {
@@ -73,12 +74,12 @@ def ask(client: httpx.Client, route: str, key: str, purpose: str) -> httpx.Respo
     return client.request(method, path + QUERIES.get(route, ""), headers=headers, json=body)
 
 
-@pytest.mark.parametrize("route", V1)
+@pytest.mark.parametrize("route", API_ROUTES)
 def test_a_client_needs_each_action_of_the_row(client, index, route):
     rule = ROUTES[route]
     for missing in (*rule.actions, *([rule.choices] if rule.choices else [])):
         without = frozenset(Action) - ({missing} if isinstance(missing, Action) else set(missing))
-        key = add_key(index, f"without-{V1.index(route)}-{missing}", without)
+        key = add_key(index, f"without-{API_ROUTES.index(route)}-{missing}", without)
         answer = ask(client, route, key, "data_quality")
         assert is_refused(answer), (route, missing, answer.status_code, answer.text)
 
@@ -88,7 +89,7 @@ def test_the_table_decides_each_route_for_each_purpose(client, index, purpose):
     key = add_key(index, f"all-{purpose}", frozenset(Action))
     caller = Caller("all", frozenset(Action), None, "house", None)
     viewer = build_viewer(caller, purpose, approved_house(), clock.now().date())
-    for route in V1:
+    for route in API_ROUTES:
         rule = ROUTES[route]
         is_permitted = set(rule.actions) <= viewer.actions and (
             not rule.choices or bool(set(rule.choices) & viewer.actions)

@@ -22,8 +22,8 @@ def test_a_directory_holds_identity_and_school_alone():
     directory = {field for field, tier in FIELD_TIERS.items() if tier is Tier.DIRECTORY}
     assert directory == {
         "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
-        "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "subject",
-        "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
+        "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "multiple_birth", "birth_order",
+        "subject", "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "as_of",
     }  # fmt: skip
     assert FIELD_TIERS["merged_into"] is Tier.RESTRICTED
     assert all(FIELD_TIERS[field] is Tier.RESTRICTED for field in OWN_FIELDS)

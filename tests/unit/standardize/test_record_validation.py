@@ -351,6 +351,16 @@ class TestMultipleBirth:
         assert issues_of(multiple_birth="perhaps") == {("multiple_birth", "unknown-code")}
 
 
+class TestBirthOrder:
+    def test_a_place_is_kept_as_sent(self):
+        assert record_of(birth_order=2).birth_order == "2"
+        assert issues_of(birth_order="20") == set()
+
+    @pytest.mark.parametrize("value", ["0", "21", "-1", "second", "2.5", "²", "0" * 5000])
+    def test_any_other_text_is_reported(self, value):
+        assert issues_of(birth_order=value) == {("birth_order", "unknown-code")}
+
+
 class TestIssues:
     @pytest.mark.parametrize(
         ("fields", "issue"),

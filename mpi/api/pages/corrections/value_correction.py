@@ -26,7 +26,9 @@ from mpi.service.stewardship.merge_split_move import StepOptions
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-ATTRIBUTES = tuple(name for name in SINGLE_VALUE_ATTRIBUTES if name not in ("birth_place", "multiple_birth"))
+ATTRIBUTES = tuple(
+    name for name in SINGLE_VALUE_ATTRIBUTES if name not in ("birth_place", "multiple_birth", "birth_order")
+)
 """Attributes that can be corrected on the page: those with one text value."""
 REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 

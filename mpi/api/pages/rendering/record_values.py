@@ -16,8 +16,9 @@ Record = Mapping[str, Any]
 
 ROWS = (
     "name", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names", "birth_date",
-    "birth_date_quality", "previous_birth_dates", "sex", "ssn", "multiple_birth", "identifiers", "guardians",
-    "addresses", "phone", "email", "enrollments", "placements", "birth_place", "household_ids", "death_date",
+    "birth_date_quality", "previous_birth_dates", "sex", "ssn", "multiple_birth", "birth_order",
+    "identifiers", "guardians", "addresses", "phone", "email", "enrollments", "placements", "birth_place",
+    "household_ids", "death_date",
 )  # fmt: skip
 """Field codes in display order; the fields that tell children apart come first."""
 _CODE_FIELDS = frozenset({"race", "ethnicity"})
@@ -141,6 +142,7 @@ def _format_rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, s
     yield "previous_birth_dates", "; ".join(previous)
     yield "sex", _join_values(record, "sex")
     yield "multiple_birth", texts.value.yes if record.get("multiple_birth") in (True, "Y") else ""
+    yield "birth_order", _join_values(record, "birth_order")
     yield from _format_contacts(record, confidential=confidential)
     yield (
         "guardians",

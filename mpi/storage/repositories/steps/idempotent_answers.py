@@ -8,6 +8,9 @@ from sqlalchemy import Connection, delete, insert, select
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.tables import KeptAnswerRow, table_of
 
+BATCH_PREFIX = "identity-batch|"
+"""Beginning of the keys under which unfinished lists of searches are stored."""
+
 _answer = table_of(KeptAnswerRow)
 
 
@@ -59,6 +62,29 @@ class IdempotentAnswers:
                 record_ids=orjson.dumps(answer.record_ids).decode(),
                 answer=self._keys.encrypt_text(answer_place(client, key), answer.answer.decode()),
             )
+        )
+
+    def delete(self, client: str, key: str) -> None:
+        """Delete the stored answer of a client's idempotency key, if there is one."""
+        self._connection.execute(delete(_answer).where(_answer.c.client == client, _answer.c.key == key))
+
+    def count_prefixed(self, client: str, prefix: str) -> int:
+        """Count the stored answers of a client whose keys begin with a prefix."""
+        keys = select(_answer.c.key).where(
+            _answer.c.client == client, _answer.c.key.startswith(prefix, autoescape=True)
+        )
+        return len(self._connection.execute(keys).all())
+
+    def delete_prefixed(self, prefix: str, before: str | None = None) -> None:
+        """Delete the answers whose keys begin with a prefix.
+
+        Args:
+            prefix: beginning of the keys, of any client.
+            before: moment (ISO, UTC) before which they were stored; None for all.
+        """
+        is_old = [] if before is None else [_answer.c.at < before]
+        self._connection.execute(
+            delete(_answer).where(_answer.c.key.startswith(prefix, autoescape=True), *is_old)
         )
 
     def delete_before(self, moment: str) -> None:
