@@ -53,7 +53,7 @@ def test_a_person_who_saw_a_wrong_link_confirms_its_correction(tmp_path):
 
         undo_step(index, OPERATOR, step)
         page = stu.get("/corrections").text
-        assert "This correction was taken back on" in page
+        assert "This correction was withdrawn on" in page
         assert "undo what you changed because of that correction" in page
         assert page.count("Confirm it by") == 1
         assert 'href="/corrections"' in stu.get("/queue").text

@@ -120,8 +120,8 @@ def test_an_overdue_incident_is_marked_and_one_taken_back_says_by_whom(tmp_path)
 
         undo_step(index, STEWARD, step)
         shown = officer.get(path).text
-        assert "The separation was taken back by steward" in shown
-        assert "taken back on" in shown
+        assert "The separation was undone by steward" in shown
+        assert "withdrawn on" in shown
         [reversal] = list_incidents(index, OPERATOR)
         followed = officer.get(f"/incidents/{reversal.code}").text
         assert path in followed
