@@ -1,4 +1,4 @@
-"""An incident whose separation is taken back does not stay open silently."""
+"""An incident whose separation is undone does not stay open silently."""
 
 from dataclasses import replace
 
@@ -84,9 +84,9 @@ def test_an_undone_split_leaves_nothing_to_send_and_waits_for_an_officer(linked,
     assert list_incidents(linked, OFFICER) == [opened]
     undo_step(linked, STEWARD, step)
     [incident] = list_incidents(linked, OFFICER)
-    assert (incident.state, incident.taken_back_by) == ("taken_back", "steward")
+    assert (incident.state, incident.reversed_by) == ("reversed", "steward")
     assert (incident.recipients, incident.deadline, len(incident.parts)) == ((), None, 1)
-    with pytest.raises(ConflictError, match="taken back"):
+    with pytest.raises(ConflictError, match="undone"):
         send_corrections(linked, OFFICER, incident.code)
     close_incident(linked, OFFICER, incident.code, "P. Officer", "a slip of the steward")
     assert show_incident(linked, OFFICER, incident.code).state == "closed"
@@ -99,12 +99,12 @@ def test_records_that_stay_apart_after_an_undo_leave_the_incident_open(linked, m
     decide(linked, STEWARD, DecisionRequest(DecisionKind.DIFFERENT, [[ONE], [TWO]], "test"))
     undo_step(linked, STEWARD, step)
     [incident] = list_incidents(linked, OFFICER)
-    assert (incident.state, incident.taken_back_at) == ("open", None)
+    assert (incident.state, incident.reversed_at) == ("open", None)
     assert [recipient.client for recipient in incident.recipients] == ["registry"]
 
 
 @pytest.mark.parametrize("is_acknowledged", [False, True])
-def test_sent_corrections_are_taken_back_at_once(linked, manual_clock, is_acknowledged):
+def test_sent_corrections_are_reversed_at_once(linked, manual_clock, is_acknowledged):
     step = part(linked, manual_clock)
     code = send(linked)
     if is_acknowledged:
@@ -115,20 +115,22 @@ def test_sent_corrections_are_taken_back_at_once(linked, manual_clock, is_acknow
     assert (first.state, first.closed_by, first.note) == (
         "closed",
         "steward",
-        "The separation was taken back.",
+        "The separation was undone.",
     )
-    assert first.taken_back_by == "steward"
+    assert (first.reversed_by, len(first.parts)) == ("steward", 2)
     [reversal] = list_incidents(linked, OFFICER)
-    assert (reversal.state, reversal.kind, reversal.takes_back) == ("sent", "undo", code)
+    assert (reversal.state, reversal.kind, reversal.reverses) == ("sent", "undo", code)
     assert [each.client for each in reversal.recipients] == ["registry"]
     assert reversal.deadline.name == "acknowledge"
 
     assert count_for_menu(linked, BOTH).corrections == 1
+    with linked.database.read(BOTH) as unit:
+        assert unit.incidents.count_waiting("registry") == 1
     by_code = {each.code: each for each in list_corrections(linked, BOTH)}
     assert by_code[code].withdrawn_at
     assert bool(by_code[code].acknowledged_at) is is_acknowledged
     told = by_code[reversal.code]
-    assert (told.takes_back, told.withdrawn_at) == (code, None)
+    assert (told.reverses, told.withdrawn_at) == (code, None)
     assert len({record.enterprise_id for record in told.records}) == 1
     with pytest.raises(ConflictError, match="not acknowledged yet: 1"):
         close_incident(linked, OFFICER, reversal.code, "P. Officer", "done")
@@ -138,19 +140,19 @@ def test_sent_corrections_are_taken_back_at_once(linked, manual_clock, is_acknow
     assert list_incidents(linked, OFFICER) == []
 
 
-def test_a_closed_incident_with_corrections_is_taken_back_too(linked, manual_clock):
+def test_a_closed_incident_with_corrections_is_reversed_too(linked, manual_clock):
     part(linked, manual_clock)
     code = send(linked)
     acknowledge_for(linked, OFFICER, code, "registry", "R. Registrar")
     close_incident(linked, OFFICER, code, "P. Officer", "done")
     link_again(linked, ONE, TWO)
     [reversal] = list_incidents(linked, OFFICER)
-    assert (reversal.kind, reversal.takes_back) == ("merge", code)
+    assert (reversal.kind, reversal.reverses) == ("merge", code)
     closed = show_incident(linked, OFFICER, code)
     assert (closed.closed_by, closed.note) == ("P. Officer", "done")
 
 
-def test_an_incident_is_taken_back_once(linked, manual_clock):
+def test_an_incident_is_reversed_once(linked, manual_clock):
     step = part(linked, manual_clock)
     send(linked)
     undo_step(linked, STEWARD, step)
@@ -177,17 +179,21 @@ def test_only_those_told_of_what_is_one_child_again_are_told_so(index, manual_cl
 
     standing, reversal = sorted(list_incidents(index, OFFICER), key=lambda each: each.code != code)
     assert (standing.state, len(standing.parts)) == ("sent", 2)
-    assert reversal.takes_back == code
+    assert reversal.reverses == code
     assert reversal.parts == ((TWO, THREE),)
     withdrawn = {each.client for each in standing.recipients if each.withdrawn_at}
     assert {each.client for each in reversal.recipients} >= {"registry", "county"}
     assert "registry" not in withdrawn
-    [told] = [each for each in list_corrections(index, BOTH) if each.takes_back]
+    [told] = [each for each in list_corrections(index, BOTH) if each.reverses]
     assert {record.local_id for record in told.records} == {"2", "3"}
+    parts = [[TWO], [THREE]]
+    undo_step(index, STEWARD, split(index, STEWARD, eid_of(index, TWO), parts, StepOptions("test")).step)
+    reversals = [each for each in list_incidents(index, OFFICER) if each.reverses]
+    assert len(reversals) == 1, "they know that already"
 
 
 @pytest.mark.parametrize("is_sent", [False, True])
-def test_who_was_told_before_a_separation_taken_back_is_told_of_the_next(linked, manual_clock, is_sent):
+def test_who_was_told_before_a_undone_separation_is_told_of_the_next(linked, manual_clock, is_sent):
     step = part(linked, manual_clock)
     if is_sent:
         send(linked)
@@ -198,15 +204,17 @@ def test_who_was_told_before_a_separation_taken_back_is_told_of_the_next(linked,
     part(linked, manual_clock)
     [latest] = [each for each in list_incidents(linked, OFFICER) if each.state == "open"]
     assert [recipient.client for recipient in latest.recipients] == ["late", "registry"]
-    by_kind = {
-        each.takes_back is not None: each for each in list_incidents(linked, OFFICER, with_closed=True)
-    }
     if is_sent:
-        assert (by_kind[True].state, by_kind[True].note) == ("closed", "The records were separated again.")
-        assert count_for_menu(linked, BOTH).corrections == 0
+        [reversal] = [each for each in list_incidents(linked, OFFICER) if each.reverses]
+        assert reversal.state == "sent", "it holds until the next corrections are sent"
+        send_corrections(linked, OFFICER, latest.code)
+        ended = show_incident(linked, OFFICER, reversal.code)
+        assert (ended.state, ended.note) == ("closed", "The records were separated again.")
+        assert [each.due is None for each in list_corrections(linked, BOTH)] == [False, True, True]
+        assert count_for_menu(linked, BOTH).corrections == 1
 
 
-def test_records_linked_again_by_new_content_are_said_and_taken_back_by_the_closing(index, manual_clock):
+def test_records_linked_again_by_new_content_are_said_and_reversed_by_the_closing(index, manual_clock):
     load_rows(index, "sis", make_child("1"))
     load_rows(index, "ccwis", make_child("2", birth_date="2014-03-08"))
     assert eid_of(index, ONE) != eid_of(index, TWO)
@@ -221,21 +229,21 @@ def test_records_linked_again_by_new_content_are_said_and_taken_back_by_the_clos
     assert eid_of(index, ONE) == eid_of(index, TWO)
 
     incident = show_incident(index, OFFICER, code)
-    assert (incident.state, incident.taken_back_by) == ("taken_back", None)
+    assert (incident.state, incident.reversed_by) == ("reversed", None)
     load_rows(index, "sis", make_child("4", first_name="Femi", birth_date="2012-01-02"))
     link_again(index, ONE, RecordRef("sis", "4"))
-    assert show_incident(index, OFFICER, code).taken_back_by is None, "that step joined other records"
+    assert show_incident(index, OFFICER, code).reversed_by is None, "that step joined other records"
     assert count_for_menu(index, OFFICER).incidents == 1
     close_incident(index, OFFICER, code, "P. Officer", "the county corrected its record")
     closed = show_incident(index, OFFICER, code)
     assert (closed.state, closed.note) == ("closed", "the county corrected its record")
-    assert (bool(closed.taken_back_at), closed.taken_back_by) == (True, None)
+    assert (bool(closed.reversed_at), closed.reversed_by) == (True, None)
     [reversal] = list_incidents(index, OFFICER)
-    assert (reversal.kind, reversal.takes_back, reversal.state) == ("link", code, "sent")
-    assert [each.takes_back for each in list_corrections(index, BOTH)] == [code, None]
+    assert (reversal.kind, reversal.reverses, reversal.state) == ("link", code, "sent")
+    assert [each.reverses for each in list_corrections(index, BOTH)] == [code, None]
 
 
-def test_a_sealed_record_hides_that_its_correction_was_taken_back(linked, manual_clock):
+def test_a_sealed_record_hides_that_its_correction_was_withdrawn(linked, manual_clock):
     look_up_crosswalk(linked, SCHOOL, "sis", "1")
     step = part(linked, manual_clock, [TWO], [ONE])
     send(linked)

@@ -2,7 +2,7 @@
 
 A correction names the records that the recipient was told of and may still see, with the enterprise IDs that
 hold them today. It names no other record, so that no recipient learns that another agency holds one. If the
-separation is taken back, a further correction takes it back.
+separation is undone, a further correction reverses it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,7 +54,7 @@ class Correction:
         due: day by which it is to be acknowledged (ISO); None where it need not be any more.
         acknowledged_at: when it was acknowledged (ISO, UTC); None before.
         withdrawn_at: from when on it holds no longer (ISO, UTC); None while it holds.
-        takes_back: code of the earlier correction that it takes back; None where it corrects a wrong link.
+        reverses: code of the earlier correction that it reverses; None where it corrects a wrong link.
     """
 
     code: str
@@ -65,7 +65,7 @@ class Correction:
     due: str | None
     acknowledged_at: str | None
     withdrawn_at: str | None
-    takes_back: str | None
+    reverses: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the correction as plain values for JSON."""
@@ -104,7 +104,7 @@ def list_corrections(index: Index, viewer: Viewer) -> list[Correction]:
             due=_find_due(days, times[each.sent.sent_commit]) if each.sent.is_waiting else None,
             acknowledged_at=_find_time(times, each.sent.acknowledged_commit),
             withdrawn_at=_find_time(times, each.sent.withdrawn_commit),
-            takes_back=each.takes_back,
+            reverses=each.reverses,
         )
         for each in corrections
     ]

@@ -12,9 +12,9 @@ from mpi.policy.cases.subject_rights import check_person
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.incidents.parts import find_joined, is_taken_back, regroup
+from mpi.service.incidents.parts import are_joined_again, find_joined, regroup
 from mpi.service.incidents.recipients import Recipient, find_incident_recipients
-from mpi.service.incidents.reversal import Closing, reverse_corrections
+from mpi.service.incidents.reversal import Closing, end_reversals, reverse_corrections
 from mpi.service.incidents.views import (
     CLOSE_COMMIT,
     Incident,
@@ -27,7 +27,7 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 _FIELDS = ("source", "local_id", "client", "fields")
 _LINKED_AGAIN = "link"
-"""Kind of what takes corrections back where no step of a person did."""
+"""Kind of what reverses corrections where no step of a person did."""
 
 
 def list_incidents(index: Index, viewer: Viewer, *, with_closed: bool = False) -> list[Incident]:
@@ -81,12 +81,13 @@ def send_corrections(index: Index, viewer: Viewer, code: str) -> None:
         if incident.sent_commit is not None or incident.closed_commit is not None:
             raise ConflictError("the corrections of this incident are sent already, or it is closed")
         records = _regroup_now(unit, unit.incidents.records_of([code])[code])
-        if incident.taken_back_commit is not None or is_taken_back(records):
-            raise ConflictError("the separation was taken back: there is nothing to correct, so close it")
+        if incident.reversed_commit is not None or are_joined_again(records):
+            raise ConflictError("the separation was undone: there is nothing to correct, so close it")
         recipients = find_incident_recipients(unit, incident, records)
         corrections = [_to_correction(unit, code, recipient) for recipient in recipients]
         due = min(find_agreement_days(unit, incident, recipients), default=None)
         unit.incidents.set_parts(code, records)
+        end_reversals(unit, records)
         unit.incidents.send(code, unit.commit_no, None if due is None else due.isoformat(), corrections)
         store_answer(unit, index, {"code": code}, ())
 
@@ -133,8 +134,8 @@ def acknowledge_in(unit: WriteUnit, code: str, client: str, by: str) -> None:
 def close_incident(index: Index, viewer: Viewer, code: str, by: str, note: str) -> None:
     """Close an incident, of which every correction is acknowledged or holds no longer.
 
-    If records of it are one person again by new content, and not by a step, their corrections are taken back:
-    an incident of its own tells each recipient.
+    If records of it are one person again by new content, and not by a step, their corrections are
+    reversed: an incident of its own tells each recipient.
 
     Args:
         index: the open index.
@@ -162,8 +163,8 @@ def close_incident(index: Index, viewer: Viewer, code: str, by: str, note: str) 
         if stored.sent_commit is not None and find_joined(records, regrouped):
             closing = Closing(person, text)
             reverse_corrections(unit, index, stored, (records, regrouped), _LINKED_AGAIN, closing)
-        elif incident.state is IncidentState.TAKEN_BACK and stored.taken_back_commit is None:
-            unit.incidents.take_back(code, unit.commit_no)
+        elif incident.state is IncidentState.REVERSED and stored.reversed_commit is None:
+            unit.incidents.mark_reversed(code, unit.commit_no)
         unit.incidents.close(code, unit.commit_no, person, text)
         store_answer(unit, index, {"code": code}, ())
 

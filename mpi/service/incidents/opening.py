@@ -11,8 +11,6 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.access.incidents import IncidentRecord, StoredIncident
 from mpi.storage.unit_of_work.units import WriteUnit
 
-SEPARATED_AGAIN = "The records were separated again."
-"""Note on corrections taken back, whose records are apart again."""
 _SEVERAL = "decision"
 """Kind of an incident that steps of several kinds open."""
 _DOMAIN = "incident"
@@ -49,7 +47,7 @@ def open_incident(unit: WriteUnit, index: Index, kind: str, before: Mapping[int,
     code = index.keyed_hash.to_case_code(_DOMAIN, unit.commit_no)
     if not records or unit.incidents.find(code) is not None:
         return None
-    _open(unit, StoredIncident(code, kind, unit.commit_no), records)
+    unit.incidents.add(StoredIncident(code, kind, unit.commit_no), records)
     return code
 
 
@@ -82,27 +80,9 @@ def open_incidents(
         code = index.keyed_hash.to_case_code(_DOMAIN, unit.commit_no, number)
         if unit.incidents.find(code) is None:
             records = [record for person in persons for record in records_by_person[person]]
-            _open(unit, StoredIncident(code, kind, unit.commit_no, scope=scope), records)
+            unit.incidents.add(StoredIncident(code, kind, unit.commit_no, scope=scope), records)
             codes.append(code)
     return codes
-
-
-def _open(unit: WriteUnit, incident: StoredIncident, records: Sequence[IncidentRecord]) -> None:
-    """Store an incident; end what took back corrections about the same records."""
-    unit.incidents.add(incident, records)
-    part_of = {record.record_id: record.part for record in records}
-    earlier = [
-        each
-        for each in unit.incidents.about_records(part_of)
-        if each.takes_back is not None and each.closed_commit is None
-    ]
-    codes = [each.code for each in earlier]
-    records_by_code, sent = unit.incidents.records_of(codes), unit.incidents.corrections_of(codes)
-    for each in earlier:
-        named = {record.record_id for record in records_by_code[each.code]}
-        if len({part_of[record] for record in named & part_of.keys()}) > 1:
-            unit.incidents.withdraw(sent[each.code], unit.commit_no)
-            unit.incidents.close(each.code, unit.commit_no, unit.viewer.client, SEPARATED_AGAIN)
 
 
 def _group_causes(

@@ -50,7 +50,7 @@ def find_joined(before: Iterable[IncidentRecord], after: Iterable[IncidentRecord
     return joined
 
 
-def is_taken_back(records: Iterable[IncidentRecord]) -> bool:
+def are_joined_again(records: Iterable[IncidentRecord]) -> bool:
     """Return whether no records that were of one person are apart."""
     return all(not _is_parted(group) for group in _group_by_person(records).values())
 

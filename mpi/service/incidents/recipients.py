@@ -73,7 +73,7 @@ def find_incident_recipients(
 ) -> list[Recipient]:
     """Return who was told of the records of an incident while they were linked.
 
-    If the same records were parted before, and that was taken back, the time before counts too: nobody was
+    If the same records were parted before, and that was undone, the time before counts too: nobody was
     corrected for good. Who made the step that parted them is left out.
 
     Args:
@@ -85,7 +85,7 @@ def find_incident_recipients(
     visible = [record for record in records if record.record_id in labels]
     windows = [
         _build_window(unit, parted, parted_records)
-        for parted, parted_records in [*_find_taken_back(unit, incident, visible), (incident, visible)]
+        for parted, parted_records in [*_find_reversed(unit, incident, visible), (incident, visible)]
     ]
     begins = [begin for window in windows for begin in window.begins.values()]
     if not begins:
@@ -110,22 +110,22 @@ def find_incident_recipients(
     ]
 
 
-def _find_taken_back(
+def _find_reversed(
     unit: ReadUnit, incident: StoredIncident, records: Sequence[IncidentRecord]
 ) -> list[tuple[StoredIncident, list[IncidentRecord]]]:
-    """Return earlier incidents of the same records that were taken back.
+    """Return earlier incidents of the same records that were reversed.
 
     Each comes with those of its records, in the parts in which they are now.
     """
     part_of = {record.record_id: record.part for record in records}
     related = unit.incidents.about_records(part_of)
-    reversed_codes = {each.takes_back for each in related}
+    reversed_codes = {each.reverses for each in related}
     earlier = [
         each
         for each in related
         if each.opened_commit < incident.opened_commit
-        and each.takes_back is None
-        and (each.taken_back_commit is not None or each.code in reversed_codes)
+        and each.reverses is None
+        and (each.reversed_commit is not None or each.code in reversed_codes)
     ]
     records_by_code = unit.incidents.records_of(each.code for each in earlier)
     return [

@@ -1,20 +1,22 @@
-"""Incidents whose separation is taken back: the records are one person again.
+"""Incidents whose separation is undone: the records are one person again.
 
 An incident whose corrections were not sent needs none any more, and waits for a privacy officer to close it.
 Who received a correction was told what holds no longer. So the correction is withdrawn, and an incident of
-its own takes it back: each recipient reads that at once, and acknowledges it.
+its own reverses it: each recipient reads that at once, and acknowledges it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.service.core.index import Index
-from mpi.service.incidents.parts import find_joined, is_taken_back, is_told_wrongly, regroup
+from mpi.service.incidents.parts import are_joined_again, find_joined, is_told_wrongly, regroup
 from mpi.storage.repositories.access.incidents import IncidentRecord, StoredCorrection, StoredIncident
 from mpi.storage.unit_of_work.units import WriteUnit
 
-TAKEN_BACK = "The separation was taken back."
-"""Note on an incident that the index closes, since another one takes its corrections back."""
+SEPARATION_UNDONE = "The separation was undone."
+"""Note on an incident that the index closes, since another one reverses its corrections."""
+SEPARATED_AGAIN = "The records were separated again."
+"""Note on an incident that reversed corrections, once further corrections are sent."""
 _DOMAIN = "incident-reversal"
 
 
@@ -31,10 +33,10 @@ class Closing:
     note: str
 
 
-def take_back_incidents(
+def reverse_incidents(
     unit: WriteUnit, index: Index, kind: str, before: Mapping[int, int], scope: str | None = None
 ) -> None:
-    """Take back the incidents whose records a step makes one person again.
+    """Reverse the incidents whose records a step makes one person again.
 
     Closed ones too, if corrections were sent.
 
@@ -46,7 +48,7 @@ def take_back_incidents(
         scope: code of the scope in which the step was made; None where it was made in this index.
     """
     earlier = unit.incidents.about_records(_find_joined_records(unit, before))
-    standing = [each for each in earlier if each.takes_back is None and each.taken_back_commit is None]
+    standing = [each for each in earlier if each.reverses is None and each.reversed_commit is None]
     records_by_code = unit.incidents.records_of(each.code for each in standing)
     for incident in standing:
         records = records_by_code[incident.code]
@@ -56,10 +58,31 @@ def take_back_incidents(
         if not find_joined(records, regrouped) - joined_before:
             continue
         if incident.sent_commit is not None:
-            closing = Closing(unit.viewer.client, TAKEN_BACK)
+            closing = Closing(unit.viewer.client, SEPARATION_UNDONE)
             reverse_corrections(unit, index, incident, (records, regrouped), kind, closing, scope)
-        elif incident.closed_commit is None and is_taken_back(regrouped):
-            unit.incidents.take_back(incident.code, unit.commit_no)
+        elif incident.closed_commit is None and are_joined_again(regrouped):
+            unit.incidents.mark_reversed(incident.code, unit.commit_no)
+
+
+def end_reversals(unit: WriteUnit, records: Sequence[IncidentRecord]) -> None:
+    """Close what told recipients that records are one person again.
+
+    Further corrections, which are sent now, tell them that the records are apart.
+
+    Args:
+        unit: the transaction.
+        records: records of the incident whose corrections are sent, with the parts in which they are now.
+    """
+    part_of = {record.record_id: record.part for record in records}
+    related = unit.incidents.about_records(part_of)
+    reversals = [each for each in related if each.reverses is not None and each.closed_commit is None]
+    codes = [each.code for each in reversals]
+    records_by_code, sent = unit.incidents.records_of(codes), unit.incidents.corrections_of(codes)
+    for code in codes:
+        named = {record.record_id for record in records_by_code[code]}
+        if len({part_of[record] for record in named & part_of.keys()}) > 1:
+            unit.incidents.withdraw(sent[code], unit.commit_no)
+            unit.incidents.close(code, unit.commit_no, unit.viewer.client, SEPARATED_AGAIN)
 
 
 def reverse_corrections(
@@ -71,7 +94,7 @@ def reverse_corrections(
     closing: Closing,
     scope: str | None = None,
 ) -> None:
-    """Take back the corrections about records that are one person again.
+    """Reverse the corrections about records that are one person again.
 
     The incident is closed where nothing of it stands, and a new one opened and sent for those who received a
     correction.
@@ -89,14 +112,15 @@ def reverse_corrections(
     joined = find_joined(stored, regrouped)
     [sent] = unit.incidents.corrections_of([incident.code]).values()
     holding = [each for each in sent if each.withdrawn_commit is None]
-    unit.incidents.set_parts(incident.code, regrouped)
     unit.incidents.withdraw(
         [each for each in holding if not is_told_wrongly(each.record_ids, regrouped)], unit.commit_no
     )
-    if is_taken_back(regrouped):
-        unit.incidents.take_back(incident.code, unit.commit_no)
+    if are_joined_again(regrouped):
+        unit.incidents.mark_reversed(incident.code, unit.commit_no)
         if incident.closed_commit is None:
             unit.incidents.close(incident.code, unit.commit_no, closing.by, closing.note)
+    else:
+        unit.incidents.set_parts(incident.code, regrouped)
     informed = [each for each in holding if joined & set(each.record_ids)]
     if informed:
         reversal = StoredIncident(
@@ -105,7 +129,7 @@ def reverse_corrections(
             opened_commit=unit.commit_no,
             sent_commit=unit.commit_no,
             scope=scope,
-            takes_back=incident.code,
+            reverses=incident.code,
         )
         unit.incidents.add(
             reversal,

@@ -14,7 +14,7 @@ from mpi.policy.cases.subject_rights import Deadline
 from mpi.service.agreements.terms import build_versions
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
-from mpi.service.incidents.parts import is_taken_back, regroup
+from mpi.service.incidents.parts import are_joined_again, regroup
 from mpi.service.incidents.recipients import Recipient, find_incident_recipients
 from mpi.storage.repositories.access.incidents import IncidentRecord, StoredCorrection, StoredIncident
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -31,7 +31,7 @@ class IncidentState(StrEnum):
     OPEN = "open"
     SENT = "sent"
     ACKNOWLEDGED = "acknowledged"
-    TAKEN_BACK = "taken_back"
+    REVERSED = "reversed"
     """Its records are one person again: nothing is to be sent, and it waits to be closed."""
     CLOSED = "closed"
 
@@ -72,7 +72,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A wrong link that was found, or corrections that are taken back.
+    """A wrong link that was found, or a reversal of its corrections.
 
     Args:
         code: code of the incident.
@@ -87,9 +87,9 @@ class Incident:
         closed_by: name of the person who closed it.
         closed_at: when it was closed (ISO, UTC).
         note: why it is closed.
-        taken_back_at: when its records became one person again (ISO, UTC); None where they are apart.
-        taken_back_by: who made the step that did; None where no step did.
-        takes_back: code of the incident whose corrections it takes back; None for a wrong link.
+        reversed_at: when its records became one person again (ISO, UTC); None where they are apart.
+        reversed_by: who made the step that did, or ran the sync of its scope; None where no step did.
+        reverses: code of the incident whose corrections it reverses; None for a wrong link.
     """
 
     code: str
@@ -104,9 +104,9 @@ class Incident:
     closed_by: str | None
     closed_at: str | None
     note: str | None
-    taken_back_at: str | None
-    taken_back_by: str | None
-    takes_back: str | None
+    reversed_at: str | None
+    reversed_by: str | None
+    reverses: str | None
 
     @property
     def waiting_count(self) -> int:
@@ -179,8 +179,8 @@ class _IncidentBuilder:
         records = self._records[stored.code]
         if stored.closed_commit is None:
             records = regroup(records, self._persons)
-        is_reversed = stored.takes_back is None and (
-            stored.taken_back_commit is not None or is_taken_back(records)
+        is_reversed = stored.reverses is None and (
+            stored.reversed_commit is not None or are_joined_again(records)
         )
         told = (
             find_incident_recipients(self._unit, stored, records)
@@ -209,16 +209,16 @@ class _IncidentBuilder:
             closed_by=stored.closed_by,
             closed_at=self._find_time(stored.closed_commit),
             note=stored.note,
-            taken_back_at=self._find_time(stored.taken_back_commit),
-            taken_back_by=self._find_maker(stored.taken_back_commit),
-            takes_back=stored.takes_back,
+            reversed_at=self._find_time(stored.reversed_commit),
+            reversed_by=self._find_maker(stored.reversed_commit),
+            reverses=stored.reverses,
         )
 
     def _list_commits(self, stored: Iterable[StoredIncident]) -> set[int]:
         numbers = {
             number
             for each in stored
-            for number in (each.opened_commit, each.sent_commit, each.closed_commit, each.taken_back_commit)
+            for number in (each.opened_commit, each.sent_commit, each.closed_commit, each.reversed_commit)
         }
         numbers |= {
             number
@@ -288,7 +288,7 @@ def _find_state(
     if stored.closed_commit is not None:
         return IncidentState.CLOSED
     if is_reversed:
-        return IncidentState.TAKEN_BACK
+        return IncidentState.REVERSED
     if stored.sent_commit is None:
         return IncidentState.OPEN
     if any(recipient.is_waiting for recipient in recipients):

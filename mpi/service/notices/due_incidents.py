@@ -6,7 +6,7 @@ from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.policy.cases.incident_clock import find_deadline
 from mpi.service.core.index import Index
-from mpi.service.incidents.parts import is_taken_back, regroup
+from mpi.service.incidents.parts import are_joined_again, regroup
 from mpi.service.incidents.views import build_incidents
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -36,7 +36,7 @@ def count_waiting_incidents(unit: ReadUnit, index: Index) -> int:
         sent = datetime.fromisoformat(times[each.sent_commit][0]).date()
         agreement_days = [] if each.due is None else [datetime.fromisoformat(each.due).date()]
         deadline = find_deadline(index.settings.incident_days, sent, sent, agreement_days)
-        is_joined = each.takes_back is None and is_taken_back(regroup(records[each.code], persons))
+        is_joined = each.reverses is None and are_joined_again(regroup(records[each.code], persons))
         in_time += deadline.days_left(today) >= 0 and not is_joined
     return len(stored) - in_time
 

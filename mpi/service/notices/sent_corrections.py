@@ -26,12 +26,12 @@ class ReadableCorrection:
     Args:
         sent: the correction as it was sent.
         labels: source and local ID of each record, by record number; never empty.
-        takes_back: code of the correction that it takes back; None where it corrects a wrong link.
+        reverses: code of the correction that it reverses; None where it corrects a wrong link.
     """
 
     sent: StoredCorrection
     labels: dict[int, RecordRef]
-    takes_back: str | None = None
+    reverses: str | None = None
 
 
 def find_readable_corrections(unit: ReadUnit) -> list[ReadableCorrection]:
@@ -41,12 +41,12 @@ def find_readable_corrections(unit: ReadUnit) -> list[ReadableCorrection]:
     """
     sent = unit.incidents.corrections_of_client(unit.viewer.client)
     labels = _find_tellable_records(unit, {record for each in sent for record in each.record_ids})
-    takes_back = unit.incidents.taken_back_by({each.code for each in sent})
+    reverses = unit.incidents.reversals_among({each.code for each in sent})
     corrections = [
         ReadableCorrection(
             each,
             {record: labels[record] for record in each.record_ids if record in labels},
-            takes_back.get(each.code),
+            reverses.get(each.code),
         )
         for each in sent
     ]

@@ -16,7 +16,7 @@ from mpi.service.core.disclosure import NO_REDISCLOSURE
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.incidents.opening import open_incident
-from mpi.service.incidents.reversal import take_back_incidents
+from mpi.service.incidents.reversal import reverse_incidents
 from mpi.service.persons.step_effects import PastDisclosure, StepEffect
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
@@ -49,7 +49,7 @@ def add_recipients(
 ) -> StepEffect:
     """Add to a step's effect who received answers based on parted links.
 
-    A step that parts records opens an incident. One that makes them one person again takes it back.
+    A step that parts records opens an incident. One that makes them one person again reverses it.
 
     Args:
         unit: the transaction, after publishing.
@@ -58,7 +58,7 @@ def add_recipients(
         before: person of each resolved record before the step.
     """
     open_incident(unit, index, effect.kind, before)
-    take_back_incidents(unit, index, effect.kind, before)
+    reverse_incidents(unit, index, effect.kind, before)
     recipients = find_recipients(unit, before)
     return replace(effect, disclosed=recipients.answer_count, disclosures=recipients.latest)
 

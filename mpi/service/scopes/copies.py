@@ -18,7 +18,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 _NAMED_STEPS = frozenset({"merge", "split", "move"})
 """Kinds of steps that an incident names; others are a decision."""
-_STEP_COMMITS = frozenset({"undo", "approve", "consent"})
+_STEP_COMMITS = _NAMED_STEPS | {"decision", "undo", "approve", "consent"}
 """Kinds of commits in which people end what a source stated."""
 _COPIED_AUTHORITIES = frozenset({Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 

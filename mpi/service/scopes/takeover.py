@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from mpi.service.core.index import Index
 from mpi.service.incidents.opening import PartingCause, open_incidents
-from mpi.service.incidents.reversal import take_back_incidents
+from mpi.service.incidents.reversal import reverse_incidents
 from mpi.service.indexing.pair_scorer import PairScorer
 from mpi.service.resolution.resolve import ResolveInputs, resolve
 from mpi.service.resolution.source_assertions import AssertionEffect
@@ -92,7 +92,7 @@ def _settle_incidents(
     released_ids: Collection[int],
     before: Mapping[int, int],
 ) -> None:
-    """Open and take back the incidents of steps of people in the scope.
+    """Open and reverse the incidents of steps of people in the scope.
 
     They are of this index, since the link told somebody something here too. The transaction also stores how
     far the scope is taken over, so that no incident opens twice.
@@ -119,4 +119,4 @@ def _settle_incidents(
     ]
     open_incidents(unit, index, [*causes, *releases], touched, scope)
     kinds = {cause.kind for cause in causes}
-    take_back_incidents(unit, index, kinds.pop() if len(kinds) == 1 else "decision", touched, scope)
+    reverse_incidents(unit, index, kinds.pop() if len(kinds) == 1 else "decision", touched, scope)

@@ -13,7 +13,7 @@ from mpi.service.decisions.decision_log import find_affected_records, supersede_
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.incidents.opening import PartingCause, open_incidents
-from mpi.service.incidents.reversal import take_back_incidents
+from mpi.service.incidents.reversal import reverse_incidents
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import choice_from_detail
@@ -42,7 +42,7 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     """Apply decisions and held changes whose day has come; return their number.
 
     Decisions that part records open an incident for each step, as they would have at once, and those that
-    join them again take it back.
+    join them again reverse it.
     """
     today = clock.today()
     due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
@@ -73,7 +73,7 @@ def _settle_incidents(
     decisions: Sequence[StoredDecision],
     before: Mapping[int, int],
 ) -> None:
-    """Open and take back the incidents of steps that bind from now on."""
+    """Open and reverse the incidents of steps that bind from now on."""
     causes = [
         PartingCause(
             step.kind,
@@ -85,7 +85,7 @@ def _settle_incidents(
     ]
     open_incidents(unit, index, causes, before)
     kinds = {step.kind for step in steps}
-    take_back_incidents(unit, index, kinds.pop() if len(kinds) == 1 else "decision", before)
+    reverse_incidents(unit, index, kinds.pop() if len(kinds) == 1 else "decision", before)
 
 
 def recompute_effective_days(unit: WriteUnit) -> None:

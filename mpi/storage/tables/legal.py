@@ -192,9 +192,9 @@ class IncidentRow(SQLModel, table=True):
 
     ``kind`` is the kind of the step, and ``scope`` the scope in which it was made; None where it was made
     here. ``due`` is the last day (ISO) of the clock for notices of breaches; None where no agreement of a
-    recipient has one. ``taken_back_commit`` is the commit that made the records one person again.
-    ``takes_back`` is the code of the incident whose sent corrections this one takes back. The row changes
-    when corrections are sent, when the separation is taken back, and when a person closes the incident, with
+    recipient has one. ``reversed_commit`` is the commit that made the records one person again.
+    ``reverses`` is the code of the incident whose sent corrections this one reverses. The row changes
+    when corrections are sent, when the separation is undone, and when a person closes the incident, with
     a note that names no child.
     """
 
@@ -208,8 +208,8 @@ class IncidentRow(SQLModel, table=True):
     closed_by: str | None = text(default=None)
     note: str | None = text(default=None)
     scope: str | None = text(default=None)
-    taken_back_commit: int | None = bigint(default=None)
-    takes_back: str | None = text(default=None)
+    reversed_commit: int | None = bigint(default=None)
+    reverses: str | None = text(default=None)
 
 
 class IncidentRecordRow(SQLModel, table=True):

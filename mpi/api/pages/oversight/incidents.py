@@ -95,7 +95,7 @@ def _render(
     incident = show_incident(index, visit.viewer, code)
     may_act = is_allowed(visit.viewer, Action.AGREEMENT_ADMIN) and incident.state is not IncidentState.CLOSED
     waiting = [each for each in incident.recipients if each.is_waiting]
-    is_taken_back = incident.state is IncidentState.TAKEN_BACK
+    is_reversed = incident.state is IncidentState.REVERSED
     return render_page(
         "incident.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
@@ -104,7 +104,7 @@ def _render(
         waiting=waiting,
         may_send=may_act and incident.state is IncidentState.OPEN and bool(waiting),
         may_acknowledge=may_act and incident.state is IncidentState.SENT,
-        may_close=may_act and (is_taken_back or not waiting),
+        may_close=may_act and (is_reversed or not waiting),
         now=clock.now().date(),
         longest=MAX_TEXT_LENGTH,
         typed={name: "" if form is None else form.raw_text(name) for name in ("by", "note", "client")},

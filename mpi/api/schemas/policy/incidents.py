@@ -107,9 +107,9 @@ class IncidentOut(BaseModel):
                 "due": _DAY,
                 "days_left": 2,
                 "notice": 7,
-                "taken_back_at": None,
-                "taken_back_by": None,
-                "takes_back": None,
+                "reversed_at": None,
+                "reversed_by": None,
+                "reverses": None,
                 "closed_by": None,
                 "closed_at": None,
                 "note": None,
@@ -119,7 +119,7 @@ class IncidentOut(BaseModel):
 
     code: str = Field(description="Code of the incident.", examples=[_CODE])
     state: IncidentState = Field(
-        description="`open`, `sent`, `acknowledged`, `taken_back` (the records are one person again) or "
+        description="`open`, `sent`, `acknowledged`, `reversed` (the records are one person again) or "
         "`closed`."
     )
     kind: str = Field(
@@ -137,10 +137,10 @@ class IncidentOut(BaseModel):
     due: str | None = Field(description="Its last day.", examples=[_DAY])
     days_left: int | None = Field(description="Days until then, negative afterwards.")
     notice: int | None = Field(description="Warning that is due: 14, 7 or 1 days, or 0 once it is overdue.")
-    taken_back_at: str | None = Field(description="When its records became one person again (UTC).")
-    taken_back_by: str | None = Field(description="Who made the step that did.")
-    takes_back: str | None = Field(
-        description="Incident whose corrections this one takes back; null for a wrong link."
+    reversed_at: str | None = Field(description="When its records became one person again (UTC).")
+    reversed_by: str | None = Field(description="Who made the step that did, or ran the sync of its scope.")
+    reverses: str | None = Field(
+        description="Incident whose corrections this one reverses; null for a wrong link."
     )
     closed_by: str | None = Field(description="Name of the person who closed it.")
     closed_at: str | None = Field(description="When it was closed (UTC).")
@@ -169,7 +169,7 @@ class CorrectionOut(BaseModel):
                 "due": _DAY,
                 "acknowledged_at": None,
                 "withdrawn_at": None,
-                "takes_back": None,
+                "reverses": None,
             }
         }
     )
@@ -182,6 +182,6 @@ class CorrectionOut(BaseModel):
     due: str | None = Field(description="Last day to acknowledge it; null where that is not needed.")
     acknowledged_at: str | None = Field(description="When it was acknowledged (UTC).")
     withdrawn_at: str | None = Field(description="From when on it holds no longer (UTC).")
-    takes_back: str | None = Field(
-        description="Earlier correction that this one takes back: its records are one person again."
+    reverses: str | None = Field(
+        description="Earlier correction that this one reverses: its records are one person again."
     )

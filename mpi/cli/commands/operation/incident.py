@@ -110,8 +110,8 @@ def _show(session: CommandSession, code: str, *, as_json: bool) -> None:
         return
     facts = incident.as_dict()
     names = (
-        "code", "state", "kind", "scope", "opened_at", "opened_by", "takes_back", "clock", "due", "days_left",
-        "taken_back_at", "taken_back_by", "closed_by", "closed_at", "note",
+        "code", "state", "kind", "scope", "opened_at", "opened_by", "reverses", "clock", "due", "days_left",
+        "reversed_at", "reversed_by", "closed_by", "closed_at", "note",
     )  # fmt: skip
     print_facts({name: facts[name] for name in names})
     for number, part in enumerate(incident.parts, 1):

@@ -1,4 +1,4 @@
-"""Note of incidents their scope and the end of their separation, and of corrections their withdrawal."""
+"""Store the scope and the reversal of incidents, and the withdrawal of corrections."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,8 +13,8 @@ depends_on = None
 _COLUMNS = {
     "incident": (
         ("scope", sa.Text()),
-        ("taken_back_commit", BigInt),
-        ("takes_back", sa.Text()),
+        ("reversed_commit", BigInt),
+        ("reverses", sa.Text()),
     ),
     "correction": (("withdrawn_commit", BigInt),),
 }
@@ -29,6 +29,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().execute(sa.text("SELECT count(*) FROM incident WHERE reverses IS NOT NULL")).scalar():
+        raise RuntimeError("corrections were reversed: an earlier release would show that as a wrong link")
     op.drop_index("ix_incident_record_record_id", "incident_record")
     op.drop_index("ix_incident_closed_commit", "incident")
     for table, columns in _COLUMNS.items():

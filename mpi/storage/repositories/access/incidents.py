@@ -33,7 +33,7 @@ class IncidentRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredIncident:
-    """A wrong link that was found, or corrections that are taken back.
+    """A wrong link that was found, or a reversal of its corrections.
 
     Args:
         code: code of the incident.
@@ -45,8 +45,8 @@ class StoredIncident:
         closed_by: name of the person who closed it.
         note: why it is closed; names no child.
         scope: code of the scope in which the step was made; None where it was made in this index.
-        taken_back_commit: commit number that made all its records one person again; None before.
-        takes_back: code of the incident whose corrections it takes back; None for a wrong link.
+        reversed_commit: commit number that made all its records one person again; None before.
+        reverses: code of the incident whose corrections it reverses; None for a wrong link.
     """
 
     code: str
@@ -58,8 +58,8 @@ class StoredIncident:
     closed_by: str | None = None
     note: str | None = None
     scope: str | None = None
-    taken_back_commit: int | None = None
-    takes_back: str | None = None
+    reversed_commit: int | None = None
+    reverses: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +136,16 @@ class Incidents:
         row = self._connection.execute(select(_incident).where(_incident.c.code == code)).first()
         return None if row is None else _to_incident(row)
 
-    def taken_back_by(self, codes: Collection[str]) -> dict[str, str]:
-        """Return the incident whose corrections each of some incidents takes back, if any."""
+    def reversals_among(self, codes: Collection[str]) -> dict[str, str]:
+        """Return the incident whose corrections each of some incidents reverses, if any."""
         found: dict[str, str] = {}
         for chunk in iter_chunks(codes):
             rows = self._connection.execute(
-                select(_incident.c.code, _incident.c.takes_back).where(
-                    is_in(_incident.c.code, chunk), _incident.c.takes_back.is_not(None)
+                select(_incident.c.code, _incident.c.reverses).where(
+                    is_in(_incident.c.code, chunk), _incident.c.reverses.is_not(None)
                 )
             )
-            found.update({row.code: row.takes_back for row in rows})
+            found.update({row.code: row.reverses for row in rows})
         return found
 
     def records_of(self, codes: Iterable[str]) -> dict[str, list[IncidentRecord]]:
@@ -201,10 +201,10 @@ class Incidents:
                 rows,
             )
 
-    def take_back(self, code: str, commit_no: int) -> None:
+    def mark_reversed(self, code: str, commit_no: int) -> None:
         """Store that the records of an incident are one person again."""
         self._connection.execute(
-            update(_incident).where(_incident.c.code == code).values(taken_back_commit=commit_no)
+            update(_incident).where(_incident.c.code == code).values(reversed_commit=commit_no)
         )
 
     def acknowledge(self, code: str, client: str, commit_no: int, by: str) -> bool:

@@ -77,18 +77,18 @@ def test_an_incident_goes_from_the_split_to_its_closing(ask, eid):
     assert len(ask("auditor", "incidents?with_closed=true").json()) == 1
 
 
-def test_a_correction_that_was_taken_back_is_acknowledged_anew(ask, eid):
+def test_a_correction_that_was_withdrawn_is_acknowledged_anew(ask, eid):
     step = part(ask, eid)["step"]
     [incident] = ask("auditor", "incidents").json()
     assert (incident["clock"], incident["days_left"], incident["scope"]) == ("send", 3, None)
     ask("officer", f"incidents/{incident['code']}:send", {})
     assert ask("steward", f"steps/{step}:undo", {"reason": "slip"}).status_code == 200
     latest, first = ask("registry", "corrections").json()
-    assert (latest["takes_back"], first["code"]) == (incident["code"], incident["code"])
+    assert (latest["reverses"], first["code"]) == (incident["code"], incident["code"])
     assert first["withdrawn_at"]
     assert latest["due"]
     closed = ask("auditor", f"incidents/{incident['code']}").json()
-    assert (closed["state"], closed["taken_back_by"]) == ("closed", "steward")
+    assert (closed["state"], closed["reversed_by"]) == ("closed", "steward")
     assert ask("registry", f"corrections/{latest['code']}:acknowledge", {}).status_code == 200
     assert [each["state"] for each in ask("auditor", "incidents").json()] == ["acknowledged"]
 

@@ -1,6 +1,6 @@
 """Parts of an incident: what is apart, what is joined again, and who was told wrongly."""
 
-from mpi.service.incidents.parts import find_joined, is_taken_back, is_told_wrongly, regroup
+from mpi.service.incidents.parts import are_joined_again, find_joined, is_told_wrongly, regroup
 from mpi.storage.repositories.access.incidents import IncidentRecord
 
 
@@ -18,7 +18,7 @@ def test_parts_stay_while_no_two_are_joined():
     assert regroup(records, {1: 10, 2: 12, 3: 13}) == records, "a later step parted the first part"
     assert regroup(records, {}) == records, "records that take no part are not joined"
     assert find_joined(records, records) == set()
-    assert not is_taken_back(records)
+    assert not are_joined_again(records)
 
 
 def test_records_that_one_person_holds_again_are_of_one_part():
@@ -26,21 +26,21 @@ def test_records_that_one_person_holds_again_are_of_one_part():
     partly = regroup(records, {1: 10, 2: 10, 3: 12})
     assert parts_of(partly) == [10, 10, 12]
     assert find_joined(records, partly) == {1, 2}
-    assert not is_taken_back(partly)
+    assert not are_joined_again(partly)
     wholly = regroup(records, {1: 11, 2: 11, 3: 11})
     assert find_joined(records, wholly) == {1, 2, 3}
-    assert is_taken_back(wholly)
+    assert are_joined_again(wholly)
 
 
 def test_a_record_that_takes_no_part_any_more_stays_apart():
-    assert not is_taken_back(regroup(make_records(10, 11, 12), {1: 10, 2: 10}))
+    assert not are_joined_again(regroup(make_records(10, 11, 12), {1: 10, 2: 10}))
 
 
-def test_persons_of_one_incident_are_taken_back_each_for_itself():
+def test_persons_of_one_incident_are_reversed_each_for_itself():
     records = make_records(10, 11) + make_records(20, 21, person=20, first=3)
     regrouped = regroup(records, {1: 10, 2: 10, 3: 20, 4: 21})
     assert parts_of(regrouped) == [10, 10, 20, 21]
-    assert not is_taken_back(regrouped)
+    assert not are_joined_again(regrouped)
     assert not is_told_wrongly({1, 2}, regrouped)
     assert is_told_wrongly({3, 4}, regrouped)
 

@@ -1,6 +1,5 @@
 """A step in a scope that parts records of the shared index opens an incident there, once."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +10,6 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.audit.corrections import list_corrections
 from mpi.service.audit.incidents import list_incidents, send_corrections
-from mpi.service.core.index import open_store
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.records.upsert import upsert
 from mpi.service.scopes.transfer import transfer_changes
@@ -20,7 +18,6 @@ from mpi.service.stewardship.deferred_steps import apply_due_decisions
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.overlays import release_overlay
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, crosswalk, make_child, partition_of
 from tests.scopes import open_scoped_indexes
 
@@ -81,25 +78,6 @@ def merge_others(education, indexes):
     return step
 
 
-@contextmanager
-def interrupted(index):
-    """Open an index once more, whose process is killed as it commits an incident."""
-
-    class InterruptedDatabase(Database):
-        @contextmanager
-        def write(self, *arguments, **options):
-            with super().write(*arguments, **options) as unit:
-                yield unit
-                if unit.incidents.all():
-                    raise KeyboardInterrupt
-
-    database = InterruptedDatabase(index.database.url, key_ring=index.database.key_ring)
-    try:
-        yield replace(index, store=open_store(database, index.tuning))
-    finally:
-        database.dispose()
-
-
 def test_a_split_in_a_scope_opens_an_incident_in_both_indexes(linked, education):
     part(education, ["1"], ["2"])
     assert list_incidents(linked.shared, OFFICER) == []
@@ -142,16 +120,6 @@ def test_a_repeated_sync_opens_no_second_incident(linked, education):
     upsert(education, OPERATOR, "sis", make_child("1", postal_code="43002"))
     linked.sync()
     assert len(list_incidents(linked.shared, OFFICER, with_closed=True)) == 1
-
-
-def test_a_sync_that_is_killed_as_it_opens_an_incident_opens_it_at_the_next_try(linked, education):
-    part(education, ["1"], ["2"])
-    with interrupted(linked.shared) as shared, pytest.raises(KeyboardInterrupt):
-        transfer_changes(education, shared, OPERATOR, "education")
-    assert list_incidents(linked.shared, OFFICER) == []
-    assert len(partition_of(linked.shared)) == 1
-    linked.sync()
-    assert len(list_incidents(linked.shared, OFFICER)) == 1
 
 
 def test_a_step_of_several_decisions_is_taken_over_whole_however_small_the_page(indexes, education):
@@ -252,13 +220,19 @@ def test_what_a_source_takes_back_itself_opens_none(indexes, education):
     assert list_incidents(indexes.shared, OFFICER) == []
 
 
-def test_what_a_steward_takes_back_of_a_source_opens_one(indexes, education):
+@pytest.mark.parametrize("step", ["undo", "decision"])
+def test_what_a_steward_ends_of_a_source_opens_one(indexes, education, step):
     state_merge(education, indexes)
     [stated] = [each for each in list_decisions(education, STEWARD) if each.authority == "source"]
-    undo_decision(education, STEWARD, stated.id)
+    if step == "undo":
+        undo_decision(education, STEWARD, stated.id)
+    else:
+        groups = [[RecordRef("sis", "1"), RecordRef("sis", "2")]]
+        unsure = DecisionRequest(DecisionKind.UNSURE, groups, "test", supersedes=(stated.id,))
+        decide(education, STEWARD, unsure)
     indexes.sync()
     assert len(partition_of(indexes.shared)) == 2
-    assert [incident.kind for incident in list_incidents(indexes.shared, OFFICER)] == ["undo"]
+    assert [incident.kind for incident in list_incidents(indexes.shared, OFFICER)] == [step]
 
 
 def test_a_decision_that_binds_later_opens_its_incident_with_the_next_sync(linked, education, manual_clock):
@@ -293,5 +267,5 @@ def test_the_undo_of_a_split_in_a_scope_takes_the_incident_back(linked, educatio
     undo_step(education, STEWARD, step)
     linked.sync()
     [incident] = list_incidents(linked.shared, OFFICER)
-    assert incident.state == "taken_back"
-    assert incident.taken_back_at
+    assert incident.state == "reversed"
+    assert incident.reversed_at

@@ -91,7 +91,7 @@ def test_an_officer_corrects_a_wrong_link_and_others_may_not(index, people):
     assert incident.code in officer.get("/incidents?closed=1").text
 
 
-def test_an_overdue_incident_is_marked_and_one_taken_back_says_by_whom(tmp_path):
+def test_an_overdue_incident_is_marked_and_one_undone_says_by_whom(tmp_path):
     with open_test_index(tmp_path, "D01", "CCWIS") as index, ExitStack() as stack:
         load_rows(index, "D01", make_child("D-1"))
         load_rows(index, "CCWIS", make_child("C-1"))
@@ -129,7 +129,7 @@ def test_an_overdue_incident_is_marked_and_one_taken_back_says_by_whom(tmp_path)
         assert reversal.code in officer.get("/incidents").text
 
 
-def test_an_incident_of_a_separation_taken_back_offers_to_close_it_alone(tmp_path):
+def test_an_incident_of_a_undone_separation_offers_to_close_it_alone(tmp_path):
     with open_test_index(tmp_path, "D01", "CCWIS") as index, ExitStack() as stack:
         load_rows(index, "D01", make_child("D-1"))
         load_rows(index, "CCWIS", make_child("C-1"))

@@ -35,13 +35,13 @@ def test_the_list_shows_what_is_due_and_says_what_is_overdue(mpi, step, monkeypa
     assert (sent["clock"], sent["days_left"]) == ("acknowledge", 1)
 
 
-def test_a_separation_that_was_taken_back_is_shown(mpi, index, step):
+def test_a_separation_that_was_undone_is_shown(mpi, index, step):
     code = mpi("incident", "list", "--json").json[0]["code"]
     mpi("incident", "send", code)
     undo_step(index, STEWARD, step)
-    assert "taken_back_by" in mpi("incident", "show", code).out
+    assert "reversed_by" in mpi("incident", "show", code).out
     [reversal] = mpi("incident", "list", "--json").json
-    assert (reversal["takes_back"], reversal["state"]) == (code, "sent")
+    assert (reversal["reverses"], reversal["state"]) == (code, "sent")
     acknowledged = mpi("incident", "acknowledge", reversal["code"], "registry", "--by", "R", "--json")
     assert acknowledged.json["state"] == "acknowledged"
     closed = mpi("incident", "close", reversal["code"], "--by", "P", "--note", "told", "--json")
