@@ -149,6 +149,10 @@ _HAS_OPEN_OVERLAY = exists(
         _open_overlay.c.record_id == _record.c.id, _open_overlay.c.state == literal_column("'overlay'")
     )
 )
+# Literals instead of parameters, so that both databases can use the partial index of sealed records. SQLite
+# would compare a parameter's value with that index, and so compile the statement anew at each execution.
+_IS_ACTIVE = _record.c.state == literal_column("'active'")
+_IS_SEALED = _record.c.state == literal_column("'sealed'")
 _RECORD_COLUMNS = (
     _record.c.id,
     _record.c.source_id,
@@ -175,7 +179,7 @@ _SEALED_BY_FORMER_LOCAL_ID = (
     select(_alias.c.local_id.label("known_as"), *_RECORD_COLUMNS)
     .join(_record, _record.c.id == _alias.c.record_id)
     .outerjoin(_version, _version.c.id == _record.c.version_id)
-    .where(_alias.c.source_id == bindparam("source"), _record.c.state == RecordState.SEALED.value)
+    .where(_alias.c.source_id == bindparam("source"), _IS_SEALED)
 )
 _BY_ANY_LOCAL_ID = union_all(
     select(_record.c.local_id.label("known_as"), *_RECORD_COLUMNS)
@@ -205,9 +209,7 @@ _STATES = (
     .group_by(_record.c.state)
 )
 _RECORDS_BY_ID = _RECORDS_WITH_HASH.where(is_in(_record.c.id, "ids"))
-_CANONICAL_KEYS = select(_record.c.id, _record.c.canonical_key).where(
-    is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
-)
+_CANONICAL_KEYS = select(_record.c.id, _record.c.canonical_key).where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
 _SOURCE_IDS = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
 _LABELS = (
     select(_record.c.id, _source.c.code, _record.c.local_id)
@@ -224,12 +226,12 @@ _PAYLOADS = (
         _record.c.data_key,
     )
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
 )
 _WITH_VERSION = (
     select(_record.c.id)
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
 )
 _ACTIVE_VERSIONS = (
     select(
@@ -245,7 +247,7 @@ _ACTIVE_VERSIONS = (
         _record.c.data_key,
     )
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
 )
 _VERSIONS_WITH_KEY = select(_version, _record.c.data_key).join(_record, _record.c.id == _version.c.record_id)
 _VERSIONS_OF_RECORD = _VERSIONS_WITH_KEY.where(_version.c.record_id == bindparam("record")).order_by(
@@ -282,8 +284,6 @@ _SUPERSEDE_VERSION = (
     .where(_version.c.id == bindparam("version"))
     .values(state="superseded", ended_commit=bindparam("ended"))
 )
-# A literal instead of a parameter, so that both databases can use the partial index.
-_IS_SEALED = _record.c.state == literal_column("'sealed'")
 _PENDING_EXPUNGES = (
     select(_record.c.id, _source.c.code, _record.c.local_id, _version.c.received_commit)
     .join(_version, _version.c.id == _record.c.version_id)
@@ -323,7 +323,7 @@ _FLAGS = (
     select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
     .join(_version, _version.c.id == _record.c.version_id)
     .join(_flag, _flag.c.version_id == _version.c.id)
-    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
     .order_by(_record.c.canonical_key, _flag.c.seq)
 )
 
@@ -446,7 +446,7 @@ class Records:
 
         The key is the keyed hash of source and local ID that orders records and breaks ties.
         """
-        statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
+        statement = select(_record.c.id, _record.c.canonical_key).where(_IS_ACTIVE)
         return {row[0]: row[1] for row in fetch_all(self._connection, statement)}
 
     def active_visibility_groups(self) -> dict[int, int]:
@@ -454,9 +454,7 @@ class Records:
 
         Records are compared only within the groups that may see each other.
         """
-        rows = self._connection.execute(
-            select(_record.c.id, _record.c.group_id).where(_record.c.state == RecordState.ACTIVE)
-        )
+        rows = self._connection.execute(select(_record.c.id, _record.c.group_id).where(_IS_ACTIVE))
         return {row[0]: row[1] for row in rows}
 
     def find_by_canonical_keys(self, keys: Collection[int]) -> set[int]:
@@ -502,7 +500,7 @@ class Records:
         rows = self._connection.execute(
             select(_record.c.id, _source.c.code, _record.c.local_id)
             .join(_source, _source.c.id == _record.c.source_id)
-            .where(_record.c.state == RecordState.ACTIVE)
+            .where(_IS_ACTIVE)
             .order_by(_source.c.code, _record.c.local_id)
         )
         return ((row.id, RecordRef(row.code, row.local_id)) for row in rows)

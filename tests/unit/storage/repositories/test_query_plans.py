@@ -1,6 +1,7 @@
 """No statement of an upsert scans a table, so its cost does not grow with the index."""
 
 import re
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -165,3 +166,36 @@ def test_a_scoped_queue_is_read_in_order_without_looking_up_other_sources(tmp_pa
             assert "USING INDEX ix_task_harm_unflagged" in first_step
             assert not any("TEMP B-TREE" in step for step in other_steps)
         assert all("source_id" not in statement for statement in statements if "FROM task JOIN" in statement)
+
+
+def test_repeated_query_of_records_is_not_compiled_again(tmp_path):
+    """SQLite compiles a query anew if a parameter's value may decide whether a partial index fits."""
+    with open_test_index(tmp_path, "sis") as index:
+        load_rows(index, "sis", *many_children(4))
+        with index.database.read(OPERATOR) as unit:
+            (source,) = unit.sources.all()
+
+            def query_records():
+                unit.records.find_by_local_ids(source.id, ["c1", "c2"])
+                unit.records.active_versions([1, 2])
+                unit.records.canonical_keys([1, 2])
+
+            with _trace_compiled(unit) as compiled:
+                # The first two compile: SQLAlchemy runs a statement once before it is kept.
+                query_records()
+                query_records()
+                assert compiled
+                compiled.clear()
+                query_records()
+        assert compiled == []
+
+
+@contextmanager
+def _trace_compiled(unit):
+    """Record each access that SQLite asks the authorizer for, which it does as it compiles."""
+    compiled = []
+    unit.connection.driver.set_authorizer(lambda *access: compiled.append(access) or sqlite3.SQLITE_OK)
+    try:
+        yield compiled
+    finally:
+        unit.connection.driver.set_authorizer(None)
