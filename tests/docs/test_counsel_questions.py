@@ -1,15 +1,24 @@
 """The page of counsel's questions lists those that the program answers, and the maps name real tests."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.service.agreements.counsel_questions import QUESTIONS
+from tests.counsel import SHOWN, list_sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+MODULES = (
+    "tests.unit.api.routes.test_ledger",
+    "tests.unit.service.agreements.test_counsel_access",
+    "tests.unit.service.agreements.test_counsel_agreements",
+    "tests.unit.service.agreements.test_counsel_controls",
+)
+"""Modules with the tests that show the sentences of the answers to be true."""
 
 
 def test_the_page_lists_every_question_in_the_order_of_the_desk():
@@ -21,6 +30,15 @@ def test_the_page_lists_every_question_in_the_order_of_the_desk():
     groups = ("who", "law", "long", "known", "undone")
     assert [code for *_, code in rows] == " ".join(words.order[group] for group in groups).split()
     assert all(words.answer[code] for code in QUESTIONS)
+
+
+def test_each_sentence_of_each_answer_has_a_test_that_it_is_true():
+    for module in MODULES:
+        import_module(module)
+    sentences = set(list_sentences())
+    assert len(sentences) > 50
+    assert sentences - SHOWN.keys() == set()
+    assert SHOWN.keys() - sentences == set(), "a test shows a sentence that no answer has"
 
 
 @pytest.mark.parametrize(

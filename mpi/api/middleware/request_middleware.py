@@ -111,6 +111,8 @@ class RequestMiddleware:
                 async with self._limiter.acquire_slot(path, headers, address, client):
                     await self._dispatch(call, scope, receive)
                 self._guesses.note(path, call.status, headers, address, client)
+                if client is not None and call.status == HTTPStatus.UNAUTHORIZED:
+                    self._token_clients.forget(headers)
             except (TooManyCallsError, TooManyGuessesError) as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:

@@ -57,6 +57,15 @@ class TokenClients:
         token = self._read_token(headers)
         return token is not None and _hash(token) not in self._clients
 
+    def forget(self, headers: Headers) -> None:
+        """Check the token of a request again when it comes next; it was refused.
+
+        It may have expired, or its key was withdrawn. Then it is its client's no more.
+        """
+        token = self._read_token(headers)
+        if token is not None:
+            self._clients.pop(_hash(token), None)
+
     async def check(self, headers: Headers) -> None:
         """Check the signed token of a request, and remember its client.
 

@@ -56,8 +56,7 @@ def drop_token_keys(
     moved = 0
     if len(status.in_force) > 1:
         _require_in_step(index, viewer, status, others)
-        if status.records_to_send:
-            raise ConflictError(f"{_describe(status.records_to_send, 'records')}: {_KEPT}")
+        _require_sent(index, viewer, status, others)
         index, moved = put_in_force(index, viewer, (status.newest,), progress)
         # A load may have dropped rows meanwhile, under the keys that were in force.
         status = describe_token_keys(index, viewer)
@@ -71,6 +70,28 @@ def drop_token_keys(
     dropped = tuple(number for number in earlier if number not in needed)
     kept = tuple(number for number in earlier if number in needed)
     return TokenKeyResult((status.newest,), moved, 0, dropped, kept, are_deleted=ring.drop_keys(dropped))
+
+
+def _require_sent(
+    index: Index, viewer: Viewer, status: TokenKeyStatus, others: Mapping[str, OtherTokenKeys]
+) -> None:
+    """Raise if a source has yet to send records again.
+
+    Records of a scope that makes all tokens with the newest key alone are not waited for: they come with the
+    next sync, which the shared index cannot take before it does the same. A shared index that was restored
+    may hold such records.
+
+    Raises:
+        ConflictError: it has. The message names the sources.
+    """
+    with index.database.read(viewer) as unit:
+        scope_of = {source.code: source.scope for source in unit.sources.all()}
+    ready = {code for code, keys in others.items() if keys.in_force == (status.newest,)}
+    to_send = {
+        source: count for source, count in status.records_to_send.items() if scope_of[source] not in ready
+    }
+    if to_send:
+        raise ConflictError(f"{_describe(to_send, 'records')}: {_KEPT}")
 
 
 def _require_in_step(

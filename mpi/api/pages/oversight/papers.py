@@ -63,10 +63,10 @@ def _list_codes(group: str) -> list[str]:
 
 
 def _word_answer(words: Words, code: str, facts: Facts) -> str:
-    """Return an answer as a sentence; one word where it lists nothing."""
+    """Return an answer as a sentence; a short one where it lists nothing."""
     lists = [value for name, value in facts.items() if isinstance(value, list) and name != "roles"]
     if lists and not any(lists):
-        return str(words.nothing)
+        return words.none_of.maybe(code) or str(words.nothing)
     values = {name: _word_fact(words, name, value) for name, value in facts.items()}
     sentence = format_text(words.answer[code], **values)
     return sentence[:1].upper() + sentence[1:]

@@ -94,6 +94,17 @@ def test_forged_tokens_use_up_no_guess_of_the_client_that_they_name(index, provi
         assert call.get(UNKNOWN, headers=bearer(provider.access_token("other-7"))).status_code == 404
 
 
+def test_a_token_that_has_expired_uses_up_no_further_guess_of_its_client(index, provider, manual_clock):
+    with calling(create_app(index), None) as call:
+        old = bearer(provider.access_token())
+        assert call.get(UNKNOWN, headers=old).status_code == 404
+        manual_clock.advance(minutes=30)
+        # Its first refusal counts for the client; then it is a text that anybody may have found.
+        assert [call.get(UNKNOWN, headers=old).status_code for _ in range(7)] == [401] * 5 + [429] * 2
+        fresh = bearer(provider.access_token(jti="2"))
+        assert [call.get(UNKNOWN, headers=fresh).status_code for _ in range(4)] == [404] * 4
+
+
 def test_a_client_of_the_issuer_that_is_not_bound_here_is_limited_by_itself(index, provider):
     with calling(create_app(index), None) as call:
 

@@ -7,6 +7,7 @@ from mpi.domain.viewer import make_operator
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_person
 from mpi.storage.repositories.access.disclosures import Disclosures
+from tests.counsel import shows
 from tests.index import make_child
 from tests.unit.api.live import problem
 
@@ -71,6 +72,7 @@ def test_a_read_from_the_command_line_is_on_the_ledger(index, eid):
     assert export.handle.startswith("all@")
 
 
+@shows("ledger: The line is written before the answer leaves.")
 def test_no_answer_leaves_when_the_ledger_cannot_be_written(call, eid, monkeypatch):
     def fail_write(*_):
         raise StoreError("the disk is full or failing")
