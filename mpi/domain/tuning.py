@@ -64,8 +64,8 @@ class CompactionTuning:
         forced_share: one part in so many of the index that forces it too; the larger of the two counts.
         worthwhile_records: uncompacted records worth a compaction while the writer has nothing else to do.
         worthwhile_share: one part in so many of the index that is worth it; the larger of the two counts.
-        index_records: fewest records of an index for which segments are worth their compaction. The main
-            table of a smaller index has too few pages.
+        index_records: fewest records of an index, those of the file included, for which segments are worth
+            their compaction. The main table of a smaller index has too few pages.
         file_statements: fewest statements of a file that writes segments; smaller ones gain nothing.
         transaction_rows: most keys that a load compacts in one transaction.
         contended_rows: keys of the first such transaction beside other writers: two milliseconds.

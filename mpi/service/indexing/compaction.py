@@ -28,7 +28,7 @@ class LoadCompaction:
     Args:
         index: the open index.
         viewer: who loads.
-        statement_count: number of records of the loaded file.
+        statement_count: number of records of the loaded file, or of changes that a sync takes over.
         progress: reports long steps.
         forced_records: uncompacted records that force a compaction between two transactions; by default as
             tuned, but at least a share of the index.
@@ -48,7 +48,7 @@ class LoadCompaction:
         self._index = index
         self._tuning = index.tuning.compaction
         self._viewer = viewer
-        self._has_enough_statements = statement_count >= self._tuning.file_statements
+        self._statement_count = statement_count
         self._progress = progress
         self._batch_size = AdaptiveBatchSize(
             self._tuning.transaction_rows, self._tuning.contended_rows, index.tuning.pacing
@@ -64,12 +64,13 @@ class LoadCompaction:
     def should_write_segment(self, unit: WriteUnit) -> bool:
         """Return whether a transaction writes its blocking keys into a segment.
 
-        Otherwise the keys go into the main key table.
+        Otherwise the keys go into the main key table. If that is still empty when segments are compacted,
+        SQLite only appends to it, in half the time. So a large file begins with segments.
         """
-        if not self._has_enough_statements:
+        if self._statement_count < self._tuning.file_statements:
             return False
         self._indexed_records = unit.keys.max_record_id(self._index.config_id(unit))
-        return self._indexed_records >= self._tuning.index_records
+        return self._indexed_records + self._statement_count >= self._tuning.index_records
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
         """Compact key-index segments while the caller waits or too many remain.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.index import load_rows, many_children, open_test_index
+from tests.index import load_rows, many_children, open_test_index, with_tuning
 from tests.loads import SMALL_CHUNKS
 
 
@@ -22,9 +22,9 @@ def sqlite_index(tmp_path):
 
 @pytest.fixture
 def segmented_index(tmp_path, database_url):
-    """An index with records, whose small loads write segments."""
+    """An index with records in the main key table, whose further small loads write segments."""
     with open_test_index(
         tmp_path / "home", "sis", "ccwis", database_url=database_url, tuning=SMALL_CHUNKS
     ) as opened:
-        load_rows(opened, "ccwis", *many_children(30, 9_000))
+        load_rows(with_tuning(opened, compaction={"file_statements": 31}), "ccwis", *many_children(30, 9_000))
         yield opened

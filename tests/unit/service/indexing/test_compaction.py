@@ -104,7 +104,8 @@ def test_small_file_writes_its_keys_without_a_segment(segmented_index):
     for index_records, file, written in (
         (1, many_children(30), 0),
         (10_000, many_children(40, 100), 0),
-        (60, many_children(40, 200), 40),
+        (141, many_children(40, 150), 0),
+        (180, many_children(40, 200), 40),
     ):
         limits = {
             "file_statements": 31,
