@@ -533,7 +533,9 @@ def has_scope(settings: Settings, scope: str) -> bool:
 
 
 def read_token_keys_of_others(settings: Settings, index: Index) -> "dict[str, OtherTokenKeys]":
-    """Return the token keys of the indexes beside one, by scope: of the shared index and scopes.
+    """Return the token keys of the other indexes, by scope.
+
+    The others of a scope are the shared index and the other scopes.
 
     Those of scopes that a shared index follows tell what they wait for too.
 

@@ -29,8 +29,8 @@ from tests.unit.api.pages.desk.test_sign_in import SAME, Browser
 
 PEOPLE = [f"person-{number}" for number in range(3)]
 NOBODY = [f"nobody-{number}" for number in range(3)]
-BOTS = [f"203.0.113.{number}" for number in range(1, 91)]
-BOTS += [f"2001:db8:{number:x}::1" for number in range(30)]
+BOTS = [f"203.0.113.{number}" for number in range(1, 79)]
+BOTS += [f"2001:db8:{number:x}::1" for number in range(27)]
 """Addresses of the flood, more than an account permits wrong passwords in all."""
 LATER_BOTS = [f"192.0.2.{number}" for number in range(1, 25)]
 """Those that come while people sign in."""

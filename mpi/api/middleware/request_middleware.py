@@ -122,7 +122,9 @@ class RequestMiddleware:
             await response_from_error(error, call.id)(scope, receive, call.send)
 
     async def _find_token_client(self, path: str, headers: Headers, address: str) -> str | None:
-        """Return the client of a signed token; check the token if it is a new one.
+        """Return the client of a request's signed token, or None.
+
+        A token that is new is checked first.
 
         Raises:
             TooManyCallsError: too many requests of the address wait already.

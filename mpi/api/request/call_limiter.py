@@ -140,7 +140,10 @@ def hash_address(address: str) -> bytes:
 
 
 def read_key(headers: Headers) -> str | None:
-    """Return the key or token that a program sends, as the authentication reads it."""
+    """Return the key or token that a program sends, or None.
+
+    It is the one that the authentication reads.
+    """
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     return bearer.strip() if scheme.lower() == _BEARER and bearer.strip() else headers.get("x-api-key")
 

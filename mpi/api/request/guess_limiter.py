@@ -112,7 +112,7 @@ class GuessLimiter:
         self._drop_outdated()
 
     def _drop_outdated(self) -> None:
-        """Forget who has missed nothing for a minute, so that memory follows the last minute alone."""
+        """Forget who has missed nothing for a minute."""
         oldest = clock.now() - WINDOW
         while self._misses:
             caller, misses = next(iter(self._misses.items()))
@@ -137,7 +137,7 @@ def _is_program(headers: Headers) -> bool:
 
 
 def _sends_key(path: str, headers: Headers) -> bool:
-    """Return whether a request shows a key; one for a token may show it in its form."""
+    """Return whether a request shows a key, perhaps in its form."""
     return _is_program(headers) or path == TOKEN_PATH
 
 

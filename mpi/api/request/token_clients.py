@@ -1,4 +1,4 @@
-"""Clients of signed tokens, for limits that have to count a client and not each of its tokens.
+"""Clients of signed tokens, for limits that count clients.
 
 An issuer gives a program a new token every few minutes, and as many as it asks for. So a signed token is
 checked before the limits are, and its caller is the client that its issuer names. Who forges a token in
@@ -26,7 +26,9 @@ MAX_RUNNING_CHECKS = 2
 
 
 class TokenClients:
-    """Clients of the signed tokens that a process was sent, for the event loop only.
+    """Clients of the signed tokens that a process was sent.
+
+    For the event loop only.
 
     Args:
         issuer: the trusted issuer; None where signed tokens are not accepted.
@@ -53,14 +55,14 @@ class TokenClients:
         return client
 
     def is_unchecked(self, headers: Headers) -> bool:
-        """Return whether a request holds a signed token that has to be checked."""
+        """Return whether a request holds a signed token to check."""
         token = self._read_token(headers)
         return token is not None and _hash(token) not in self._clients
 
     def forget(self, headers: Headers) -> None:
-        """Check the token of a request again when it comes next; it was refused.
+        """Forget the client of a request's token, which was refused.
 
-        It may have expired, or its key was withdrawn. Then it is its client's no more.
+        It may have expired, or its key was withdrawn. When it comes next, it is checked again.
         """
         token = self._read_token(headers)
         if token is not None:

@@ -1,7 +1,7 @@
-"""Token keys of the shared index and its scopes, as one of them needs to know of the others.
+"""Token keys of the other indexes of a site.
 
-They have one key file, and the shared index copies records of scopes with the tokens that these have. So a
-key may end in one index only in step with the others (ADR 0140).
+The shared index and its scopes have one key file, and the shared index copies records of scopes with the
+tokens that these have. So a key may end in one index only in step with the others (ADR 0140).
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SYNC_GRACE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class OtherTokenKeys:
-    """Token keys of another index, and what of a scope they wait for.
+    """Token keys of another index, and what waits in a scope.
 
     Args:
         in_force: numbers of the keys that make its tokens, oldest first.
@@ -39,7 +39,7 @@ class OtherTokenKeys:
 
 
 def read_other_keys(unit: ReadUnit) -> OtherTokenKeys | None:
-    """Return the token keys of an index; None where there is no index yet."""
+    """Return the token keys of an index; None without an index."""
     active = unit.configs.active_config()
     if active is None:
         return None
@@ -53,7 +53,9 @@ def read_other_keys(unit: ReadUnit) -> OtherTokenKeys | None:
 def describe_scope_keys(
     keys: OtherTokenKeys, scope_index: Index, shared_index: Index, viewer: Viewer, code: str
 ) -> OtherTokenKeys:
-    """Return the token keys of a scope with what they wait for; may read all its records.
+    """Return the token keys of a scope with what waits there.
+
+    After a rotation, all records of the scope are read.
 
     Args:
         keys: the keys of the scope.

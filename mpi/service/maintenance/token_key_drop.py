@@ -1,4 +1,4 @@
-"""End of earlier token keys, once no stored token needs them (ADR 0134 and 0140)."""
+"""End of earlier token keys, once nothing needs them (ADR 0134, 0140)."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -97,7 +97,7 @@ def _require_sent(
 def _require_in_step(
     index: Index, viewer: Viewer, status: TokenKeyStatus, others: Mapping[str, OtherTokenKeys]
 ) -> None:
-    """Raise if the indexes beside this one are not ready for the end of its earlier keys.
+    """Raise if another index needs the earlier keys in force.
 
     Raises:
         ConflictError: they are not. The message names each reason.
@@ -128,7 +128,7 @@ def _list_unready_shared(status: TokenKeyStatus, shared: OtherTokenKeys | None) 
 def _list_unready_scopes(
     index: Index, viewer: Viewer, status: TokenKeyStatus, others: Mapping[str, OtherTokenKeys]
 ) -> Iterator[str]:
-    """Say which scopes have yet to bring tokens of the newest key to the shared index."""
+    """Say which scopes owe the shared index tokens, and why."""
     with index.database.read(viewer) as unit:
         scopes = [scope.code for scope in unit.scopes.all()]
         sources = {source.code: source.scope for source in unit.sources.all()}

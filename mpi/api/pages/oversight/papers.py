@@ -63,7 +63,7 @@ def _list_codes(group: str) -> list[str]:
 
 
 def _word_answer(words: Words, code: str, facts: Facts) -> str:
-    """Return an answer as a sentence; a short one where it lists nothing."""
+    """Return an answer in words; a short one if it lists nothing."""
     lists = [value for name, value in facts.items() if isinstance(value, list) and name != "roles"]
     if lists and not any(lists):
         return words.none_of.maybe(code) or str(words.nothing)

@@ -124,7 +124,7 @@ def _render(
 
 
 def _list_differences(typed: Mapping[str, str], stored: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return each field whose rule in force is not what was typed, and what it is."""
+    """Return the fields in which the rule differs from the form."""
     words = load_words().source_rule
     titles = {"inspection": words.inspections, "retention_begins": words.begins}
     differences: list[tuple[str, str]] = []
