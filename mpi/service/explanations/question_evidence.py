@@ -34,6 +34,7 @@ from mpi.service.review.question_view import (
     RecordCard,
     build_cards,
 )
+from mpi.service.review.queue_search import Filters, list_single_questions
 from mpi.storage.unit_of_work.units import ReadUnit
 
 CAUTION = "caution"
@@ -165,9 +166,12 @@ def _collect(unit: ReadUnit, index: Index, view: QuestionView) -> tuple[Question
     ]
     is_burst = view.shape == BURST
     asked = pairs[: MAX_BURST_CARDS if is_burst else MAX_EXPLAINED]
-    reasons = {} if is_burst else _read_reasons(unit, view.summary.key)
+    reasons = _read_reasons(unit, view)
+    # The page of a burst shows the records of its questions alone. Each question's own page names rivals.
     rivals = {
-        pair: find_rivals(unit, index, pair) if reasons.get(frozenset(pair)) in RIVAL_REASONS else ()
+        pair: find_rivals(unit, index, pair)
+        if not is_burst and reasons.get(frozenset(pair)) in RIVAL_REASONS
+        else ()
         for pair in asked
     }
     children = () if is_burst else _find_children(unit, pairs, numbers)
@@ -198,10 +202,14 @@ def _build_other_cards(
     return tuple(card for card in cards if card.label in other_labels)
 
 
-def _read_reasons(unit: ReadUnit, key: str) -> dict[frozenset[int], str]:
+def _read_reasons(unit: ReadUnit, view: QuestionView) -> dict[frozenset[int], str]:
     """Read why each pair is asked; empty for a closed question."""
-    question = load_questions(unit, [key]).get(key)
-    return {} if question is None else {task.ends: task.reason for task in question.tasks}
+    key = view.summary.key
+    if view.shape == BURST:
+        questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_CARDS)
+    else:
+        questions = list(load_questions(unit, [key]).values())
+    return {task.ends: task.reason for question in questions for task in question.tasks}
 
 
 def _find_children(unit: ReadUnit, pairs: Collection[Pair], numbers: Sequence[int]) -> tuple[_Child, ...]:
