@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from mpi.domain import clock
-from mpi.domain.errors import MpiError, NotFoundError
+from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.storage.repositories.steps.idempotent_answers import BATCH_PREFIX, StoredAnswer
@@ -33,7 +33,7 @@ _TOKEN_BYTES = 24
 _MAX_TOKEN_LENGTH = 64
 
 
-class TooManyBatchesError(MpiError):
+class TooManyBatchesError(ConflictError):
     """Error: the client has too many unfinished lists."""
 
     code = "too-many-lists"

@@ -104,3 +104,20 @@ def await_status(url: str) -> int:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def problem_of_route(answer: httpx.Response, path: str, status: int, code: str) -> dict[str, object]:
+    """Return the problem of a route's answer, after checking it; the Ed-Fi API has codes of its own."""
+    if not path.startswith("/identity/v2"):
+        return problem(answer, status, code)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert (
+        body["type"]
+        == {
+            401: "urn:ed-fi:api:security:authentication",
+            403: "urn:ed-fi:api:security:authorization",
+        }[status]
+    )
+    return body

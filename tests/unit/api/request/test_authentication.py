@@ -6,7 +6,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import PURPOSES
 from tests.index import make_child
-from tests.unit.api.live import add_key, calling, problem
+from tests.unit.api.live import add_key, calling, problem, problem_of_route
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token"}
 """Routes without a key: they show nothing of a person, a record or a client."""
@@ -53,18 +53,15 @@ def test_every_route_requires_authentication(call, method, path):
         answer = httpx.request(
             method, f"{call.base_url}{url_of(path)}", headers=headers, json=BODIES.get(method)
         )
-        body = problem(answer, 401, "not-authenticated")
+        body = problem_of_route(answer, path, 401, "not-authenticated")
         assert answer.headers["www-authenticate"].startswith("Bearer")
         assert "wrong" not in body["detail"].replace("The request is wrong", "")
 
 
 @pytest.mark.parametrize(("method", "path"), list(every_call()))
 def test_every_route_denies_what_was_not_granted(client_without_permissions, method, path):
-    problem(
-        client_without_permissions.request(method, url_of(path), json=BODIES.get(method)),
-        403,
-        "access-denied",
-    )
+    answer = client_without_permissions.request(method, url_of(path), json=BODIES.get(method))
+    problem_of_route(answer, path, 403, "access-denied")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +69,8 @@ def test_every_route_denies_what_was_not_granted(client_without_permissions, met
 )
 @pytest.mark.parametrize("body", [b"{", b'{"unknown": 1}', b"x" * 1_000_001])
 def test_permission_is_checked_before_the_body(client_without_permissions, method, path, body):
-    problem(client_without_permissions.request(method, url_of(path), content=body), 403, "access-denied")
+    answer = client_without_permissions.request(method, url_of(path), content=body)
+    problem_of_route(answer, path, 403, "access-denied")
 
 
 def test_authentication_is_checked_before_the_body_is_read(call):

@@ -133,7 +133,10 @@ def test_headers_that_come_slowly_are_refused_before_they_end(url):
 def test_slow_headers_of_a_second_request_are_refused_too(url):
     with connect(url) as connection:
         connection.sendall(REQUEST + b"\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        first = connection.recv(65_536)
+        while not first.endswith(b"}"):
+            first += connection.recv(65_536)
+        assert first.startswith(b"HTTP/1.1 200 ")
         answer, _ = send_while_open(connection, repeat(b"G", 100), TIMEOUT_S / 5)
     assert answer.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 "))
 
