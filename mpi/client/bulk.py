@@ -43,7 +43,7 @@ def upsert_many(
     report: ReportProgress | None,
     purpose: str | None,
 ) -> Flow[None]:
-    """Return the flow that sends records and emits the answer to each, in their order.
+    """Return the flow that sends records and emits each answer in order.
 
     Args:
         session: the client's session.
@@ -108,7 +108,7 @@ def _split(source: str, records: Iterable[Mapping[str, Any]], lines_per_call: in
 
 
 def _send_lines(session: Session, lines: list[_Line], purpose: str | None) -> Flow[list[BulkAnswer]]:
-    """Send the lines of one call, and again those that the index could not take at that moment."""
+    """Send the lines of a call; repeat those that were not taken."""
     answers: dict[int, BulkAnswer] = {}
     waiting, attempt = lines, 1
     while True:
@@ -153,7 +153,7 @@ def _select_unfinished(
 
 
 def _build_call(lines: list[_Line]) -> Call[dict[int, BulkAnswer]]:
-    """Build the call that sends some lines; its result is the answer to each, by number."""
+    """Build the call that sends lines; its result has answers by number."""
 
     def read(response: httpx.Response) -> dict[int, BulkAnswer]:
         request_id = read_request_id(response)

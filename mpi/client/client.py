@@ -200,7 +200,7 @@ class Client:
     def read_events(
         self, cursor: FeedCursor | None = None, *, limit: int = 100, purpose: str | None = None
     ) -> EventPage:
-        """Return the page of the change feed after a cursor; None begins at the beginning.
+        """Return the page of the change feed after a cursor, or the first.
 
         ``follow`` also notices that the feed began anew.
         """

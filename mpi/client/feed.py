@@ -21,7 +21,7 @@ _RESTORED = (
 
 @runtime_checkable
 class CursorStore(Protocol):
-    """Where a follower of the feed keeps its cursor, such as a row beside its copy of the crosswalk."""
+    """Place where a follower of the feed keeps its cursor."""
 
     def load(self) -> FeedCursor | None:
         """Return the cursor that was saved last; None at first."""
@@ -61,7 +61,7 @@ class CursorFile:
         return cursor
 
     def save(self, cursor: FeedCursor) -> None:
-        """Replace the saved cursor. After a crash the file holds the old or the new one, whole."""
+        """Replace the saved cursor; a crash leaves the old or new one."""
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         try:
             with new.open("w", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ class CursorFile:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
-        except BaseException:
+        except BaseException:  # an interrupt too leaves no half file
             with suppress(OSError):
                 new.unlink(missing_ok=True)
             raise

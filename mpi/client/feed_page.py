@@ -1,4 +1,4 @@
-"""Pages of the change feed, positions in it, and a copy of the crosswalk made from it."""
+"""Pages and positions of the change feed, and crosswalks made from it."""
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass

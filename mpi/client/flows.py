@@ -36,7 +36,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Hand a value to the caller, and go on when the caller asks for the next."""
+    """Hand a value to the caller, and wait for the next request."""
 
     value: Any
 

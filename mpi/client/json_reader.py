@@ -65,7 +65,7 @@ def read_results(kind: type[T], value: object) -> tuple[T, ...]:
 
 @cache
 def _list_members(kind: type[Any]) -> tuple[tuple[str, Any, bool], ...]:
-    """Return name and type of each member of a dataclass, and whether it is required."""
+    """Return name, type and necessity of each member of a dataclass."""
     types = get_type_hints(kind)
     return tuple(
         (each.name, types[each.name], each.default is MISSING and each.default_factory is MISSING)

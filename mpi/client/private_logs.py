@@ -19,7 +19,7 @@ class _HidePaths(logging.Filter):
         self.origins: set[tuple[str, str, int | None]] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Cut the path off the URL of a call to an index; every line is kept."""
+        """Cut the path off an index's URL, and keep the line."""
         arguments = record.args
         if isinstance(arguments, tuple) and len(arguments) > _URL_PLACE:
             url = arguments[_URL_PLACE]

@@ -50,7 +50,7 @@ def error_from_token_response(response: httpx.Response) -> ProblemError:
 def error_from_members(
     members: Mapping[str, Any], status: int, request_id: str | None, retry_after_s: float | None = None
 ) -> ProblemError:
-    """Return the error of a problem of the index, or of an answer that is none.
+    """Return the error for an answer that is no success.
 
     Args:
         members: members of the problem; empty for an answer that is no JSON object.

@@ -70,7 +70,7 @@ class Session:
         self._token: AccessToken | None = None
 
     def exchange(self, call: Call[T], purpose: str | None = None) -> Flow[T]:
-        """Make a call and return its result, with as many retries as it may have.
+        """Make a call, retry it where allowed, and return its result.
 
         Raises:
             ProblemError: the index answered with a problem.
@@ -147,7 +147,7 @@ class Session:
         return self.retry.find_pause_s(attempt, None) if isinstance(failure, ConnectionFailedError) else None
 
     def _authorize(self) -> Flow[str]:
-        """Return the key or access token to show; get a token where there is none."""
+        """Return the key or access token to show; get a missing token."""
         if isinstance(self._credentials, ApiKey):
             return self._credentials.key
         token = self._token

@@ -1,3 +1,3 @@
-"""Version of the client, which is that of the index that it was made with."""
+"""Version of the client: that of its index."""
 
 __version__ = "0.2.0"

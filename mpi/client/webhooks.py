@@ -12,7 +12,7 @@ from mpi.client.errors import ClientError
 
 
 class WebhookSignatureError(ClientError):
-    """The webhook was not signed with one of the secrets, was altered, or is too old or too new."""
+    """The webhook's signature or time is wrong."""
 
 
 def verify_webhook(body: bytes, headers: Mapping[str, str], secrets: str | Sequence[str]) -> Any:  # noqa: ANN401 - any JSON

@@ -62,7 +62,7 @@ class IdPattern:
         return body + compute_check_digit(body) if self.text.endswith("*") else body
 
     def is_id(self, text: str) -> bool:
-        """Return whether a text has the form of an ID, with the right check digit."""
+        """Return whether a text has an ID's form and check digit."""
         body = self.text.rstrip("*")
         if not text.isascii() or len(text) != len(self.text):
             return False
@@ -74,7 +74,7 @@ class IdPattern:
 
 
 def compute_check_digit(text: str) -> str:
-    """Return the check digit of the digits of a text, by ISO/IEC 7064, MOD 11,10."""
+    """Return a text's check digit by ISO/IEC 7064, MOD 11,10."""
     product = 10
     for symbol in text:
         if symbol.isdigit():

@@ -68,7 +68,7 @@ def _describe_problem(status: int) -> dict[str, Any]:
 
 
 def _describe_default() -> dict[str, Any]:
-    """Describe the errors of the server before a route is chosen, which have the form of ``/v1``."""
+    """Describe errors before a route is chosen: they have ``/v1``'s form."""
     example = {
         "type": "urn:mpi:problem:unexpected",
         "title": "Something went wrong",

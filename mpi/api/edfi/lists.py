@@ -63,7 +63,7 @@ class IdentityReader:
         self._persons: dict[str, Person | None] = {}
 
     def read_person(self, enterprise_id: str) -> Person | None:
-        """Return the person that an enterprise ID now leads to, if the viewer may see one.
+        """Return an enterprise ID's present person, if the viewer may see it.
 
         A retired ID leads to its survivor. One whose records several persons hold leads to none: that would
         be a guess.
@@ -90,7 +90,7 @@ class IdentityReader:
         return Person(unique_id, {value.attribute: value.value for value in record.values})
 
     def find_enterprise_id(self, unique_id: str) -> str | None:
-        """Return the enterprise ID of a unique ID, if the viewer may see such a person."""
+        """Return a unique ID's enterprise ID, if the viewer may see it."""
         try:
             return find_enterprise_id(self.index, self.viewer, unique_id)
         except NotFoundError as error:
@@ -133,7 +133,7 @@ def answer_search(index: Index, viewer: Viewer, searches: Iterable[IdentitySearc
 
 
 def _begin(index: Index, viewer: Viewer, batch: Batch) -> Outcome:
-    """Answer a list at once, or by token where it is long or the client has to wait."""
+    """Answer a list at once, or by token if it is long."""
     if len(batch.items) <= index.settings.identities.answer_size:
         reader = IdentityReader(index, viewer)
         batch, limit = _work(reader, batch)
@@ -146,7 +146,7 @@ def _begin(index: Index, viewer: Viewer, batch: Batch) -> Outcome:
 
 
 def answer_results(index: Index, viewer: Viewer, token: str) -> Outcome:
-    """Go on with the list of a token, and answer it once it is complete.
+    """Continue the list of a token; answer it once it is complete.
 
     Raises:
         NotFoundError: the client has no such token, or it has expired.

@@ -82,7 +82,7 @@ def to_identity(values: Mapping[str, Any], unique_id: str | None, score: float) 
 
 
 def _to_location(place: Mapping[str, str]) -> dict[str, str]:
-    """Return a place of birth as an Ed-Fi location; an empty one where nothing is known."""
+    """Return a place of birth as an Ed-Fi location, perhaps empty."""
     state = place.get("birth_state")
     is_of_the_us = state is not None and parse_state(state) in STATE_CODES
     location = {

@@ -143,7 +143,7 @@ def respond_to_results(outcome: Outcome) -> Response:
 
 
 def respond_to_failure(outcome: Outcome, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the answer to an outcome that is the identity system's own fault or state."""
+    """Return the answer to an outcome that the identity system caused."""
     is_known = outcome.status in tuple(IdentityStatus)
     errors = outcome.faults
     message = ", ".join(fault.description for fault in errors or ())

@@ -154,7 +154,7 @@ def _build_response(request: Request, error: MpiError) -> Response:
 
 
 def _find_status(error: MpiError) -> int:
-    """Return the status of an error; some of the index's own statuses are no Ed-Fi ones."""
+    """Return the Ed-Fi status of an error."""
     for kind, status in _STATUSES.items():
         if isinstance(error, kind):
             return status

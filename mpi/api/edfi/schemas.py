@@ -62,7 +62,7 @@ class _EdfiModel(BaseModel):
 
 
 def _parse_day(value: object) -> object:
-    """Return the day of a date-time as it is written, without any shift of time zone."""
+    """Return the day as a date-time states it, in any time zone."""
     match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("give a date-time, such as 2014-03-09T00:00:00")
@@ -73,7 +73,7 @@ def _parse_day(value: object) -> object:
 
 
 def _parse_whole_number(value: object) -> object:
-    """Return a number that JSON writes with a point, such as 2.0, as a whole number."""
+    """Return a whole number, also if it is written as 2.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -278,7 +278,7 @@ def _validate(members: object, model: type[_Model], path: str) -> _Model:
 
 
 def _match_names(members: Mapping[str, object], model: type[BaseModel]) -> dict[str, object]:
-    """Return an object's known members under their own names, without those that are null or empty."""
+    """Return an object's known members that are not null or empty."""
     names = {(field.alias or name).lower(): field.alias or name for name, field in model.model_fields.items()}
     matched: dict[str, object] = {}
     for name, value in members.items():

@@ -1,4 +1,4 @@
-"""Daily warnings in the log: of agreements whose end is near, and of what else is due."""
+"""Daily warnings in the log of agreements that end, and other deadlines."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Warnings of incidents that are due or overdue, in lists and once a day in the log.
+"""Warnings of due incidents, in lists and daily in the log.
 
 They name an incident by its code, and no child and no recipient.
 """
@@ -19,7 +19,7 @@ _log = logging.getLogger("mpi.incidents")
 
 
 def describe_notice(incident: Incident, today: date) -> str | None:
-    """Describe in a sentence what of an incident is due; None where it has more than a day."""
+    """Describe what of an incident is due within a day, if anything."""
     deadline = incident.deadline
     if deadline is None or deadline.find_notice(today) not in _URGENT_NOTICES:
         return None

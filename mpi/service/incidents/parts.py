@@ -1,4 +1,4 @@
-"""Parts of an incident: which of its records are apart, and which are one person again.
+"""Parts of an incident: which records are apart, which are joined again.
 
 Two records were linked wrongly if they were of one person and are of different parts. Pure functions.
 """

@@ -229,7 +229,7 @@ class _IncidentBuilder:
         return {number for number in numbers if number is not None}
 
     def _find_maker(self, commit_no: int | None) -> str | None:
-        """Return who made the step of a commit; None where a closing noted what no step did."""
+        """Return who made a commit's step; None if it was a closing."""
         if commit_no is None or self._commits[commit_no][2] == CLOSE_COMMIT:
             return None
         return self._commits[commit_no][1]

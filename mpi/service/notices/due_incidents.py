@@ -1,4 +1,4 @@
-"""Counts of incidents that wait for a privacy officer, and of those that are overdue."""
+"""Counts of incidents that wait for a privacy officer or are overdue."""
 
 from datetime import datetime
 
@@ -42,7 +42,7 @@ def count_waiting_incidents(unit: ReadUnit, index: Index) -> int:
 
 
 def count_overdue_incidents(index: Index, viewer: Viewer) -> int:
-    """Count the incidents of which a clock has ended; 0 for who does not handle them."""
+    """Count overdue incidents; 0 for people who do not handle them."""
     if not all(is_allowed(viewer, action) for action in OFFICER_ACTIONS):
         return 0
     with index.database.read(viewer) as unit:

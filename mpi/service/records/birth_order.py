@@ -40,7 +40,7 @@ def relate(sent: Values, person: Values) -> TwinRelation:
 
 
 def needs_birth_order(sent: Values, persons: Iterable[Values]) -> bool:
-    """Return whether the birth order of a sent record would tell it from a twin.
+    """Return whether a birth order would tell a record from a twin.
 
     Args:
         sent: the record.

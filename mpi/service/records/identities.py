@@ -78,7 +78,7 @@ def _list_identity_sources(index: Index, viewer: Viewer, action: Action) -> list
 def find_placeholder(
     index: Index, viewer: Viewer, source: str, fields: Mapping[str, object]
 ) -> tuple[str, bool]:
-    """Return the local ID of a placeholder with some content, and whether it is stored.
+    """Return the local ID of a placeholder, and whether it is stored.
 
     Args:
         index: the open index.
@@ -191,7 +191,7 @@ def _find_person_of_placeholder(index: Index, viewer: Viewer, local_id: str) -> 
 
 
 def find_unique_id(index: Index, viewer: Viewer, enterprise_id: str) -> str | None:
-    """Return the unique ID of a person: the oldest of those that the viewer may see.
+    """Return a person's oldest unique ID that the viewer may see.
 
     None where the index assigns unique IDs, and the person has none yet.
 

@@ -212,7 +212,7 @@ def _read_commit_kinds(unit: ReadUnit, decisions: Collection[StoredDecision]) ->
 
 
 def _find_step_kind(decision: StoredDecision, commit_kinds: Mapping[int, str]) -> str | None:
-    """Return the kind of the step of people that made a decision, or ended it.
+    """Return the kind of step that made or ended a decision.
 
     None where a source's own statement or an imported crosswalk did.
     """

@@ -57,7 +57,7 @@ class DecisionCopyEffect:
     migration_steps: dict[str, int] = field(default_factory=dict)
 
     def note_step(self, copy: DecisionCopy, record_ids: Collection[int], *, is_again: bool = False) -> None:
-        """Note that a step of people in the scope may change the links of records here.
+        """Note that a scope's step may change links of records here.
 
         Args:
             copy: the decision that it made or ended.
@@ -122,7 +122,7 @@ def write_decisions(
 def _write(
     unit: WriteUnit, index: Index, scope: str, copy: DecisionCopy, effect: DecisionCopyEffect
 ) -> tuple[int, set[int]] | None:
-    """Write a copy of a decision in force; return its number and its records here.
+    """Copy a decision in force; return its number and records here.
 
     None where it names a steward's correction, which is not taken over.
     """

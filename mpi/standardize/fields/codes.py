@@ -72,7 +72,7 @@ def is_sex_code(text: str) -> bool:
 
 
 def parse_birth_order(text: str | None) -> int | None:
-    """Return a child's place in the order of a birth, from 1; None where unknown."""
+    """Return a child's place among a multiple birth, from 1, or None."""
     if not text or not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_BIRTH_ORDER)):
         return None
     return int(text) if 1 <= int(text) <= MAX_BIRTH_ORDER else None

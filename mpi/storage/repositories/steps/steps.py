@@ -143,7 +143,7 @@ class Steps:
         return [_step_from_row(row) for row in rows]
 
     def steps_in_force_since(self, kind: str, commit_no: int) -> list[Step]:
-        """Return steps (undoable acts) of a kind that are not undone, from a commit on."""
+        """Return steps of a kind that stand, from a commit on."""
         conditions = (_step.c.kind == kind, _step.c.commit_no >= commit_no, _step.c.undone_commit.is_(None))
         rows = self._connection.execute(select(_step).where(*conditions).order_by(_step.c.id))
         return [_step_from_row(row) for row in rows]
