@@ -14,7 +14,7 @@ from mpi.service.maintenance.token_rotation import describe_token_keys, refresh_
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.service.scopes.transfer import transfer_changes
-from tests.conformance.test_token_rotation import CHILD, SSN, drop_in, features, rotate
+from tests.conformance.test_token_rotation import CHILD, SSN, drop_in, features, rotate, rotate_in
 from tests.index import OPERATOR, crosswalk, load_rows, make_child
 from tests.scopes import open_splittable_index
 
@@ -108,3 +108,31 @@ def test_an_index_that_is_not_found_or_went_first_by_mistake_is_told_from_one_th
     sync(scope, shared)
     assert len(features(shared)) == 2
     assert all(own.ssn for own in features(shared).values())
+
+
+def test_second_rotation_waits_until_the_first_has_ended_everywhere(site):
+    # Otherwise the shared index would compare by key 2, and the scope keep tokens of keys 1 and 3.
+    shared, scope = site.shared, site.split("sis")
+    shared, scope = rotate(shared), rotate(scope)
+    load_rows(scope, "sis", CHILD)
+    sync(scope, shared)
+    _, shared = drop_in(site, shared)
+    for index, code in ((shared, SHARED_SCOPE), (scope, "education")):
+        with pytest.raises(ConflictError, match=r"run mpi keys drop token with MPI_SCOPE=education first$"):
+            rotate_in(site, index, code)
+    assert (shared.keyed_hash.token_keys, scope.keyed_hash.token_keys) == ((2,), (1, 2))
+    _, scope = drop_in(site, scope, "education")
+    shared = rotate_in(site, shared)
+    upsert(scope, OPERATOR, "sis", ADDED)
+    sync(scope, shared)
+    scope = rotate_in(site, scope, "education")
+    for child in (CHILD, ADDED):
+        upsert(scope, OPERATOR, "sis", child)
+    sync(scope, shared)
+    _, shared = drop_in(site, shared)
+    result, scope = drop_in(site, scope, "education")
+    assert (result.in_force, result.dropped) == ((3,), (2,))
+    assert {own.ssn for own in features(shared).values()} == {
+        shared.keyed_hash.to_token("ssn", digits.replace("-", "")) for digits in (SSN, ADDED["ssn"])
+    }
+    assert verify(shared, OPERATOR) == verify(scope, OPERATOR) == []

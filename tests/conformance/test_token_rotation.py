@@ -323,6 +323,15 @@ def test_new_index_uses_all_token_keys_that_are_there(tmp_path, database_url):
             open_index(settings)
 
 
+def rotate_in(site, index, scope=SHARED_SCOPE):
+    """Rotate the token key as the command does; return the index under it."""
+    settings = site.settings.model_copy(update={"scope": scope})
+    others = read_token_keys_of_others(settings, index)
+    in_force = {code: keys.in_force for code, keys in others.items()}
+    rotate_token_key(index, OPERATOR, others=in_force)
+    return refresh_token_keys(index, OPERATOR)
+
+
 def drop_in(site, index, scope=SHARED_SCOPE):
     """Drop earlier token keys as the command does; return the result and the index under the newest."""
     settings = site.settings.model_copy(update={"scope": scope})

@@ -7,11 +7,13 @@ ends earlier keys.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.keyed_hash import parse_kept_tokens
+from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import make_token_check, require_token_keys
 from mpi.service.core.index import Index
@@ -34,6 +36,7 @@ SCAN_RECORDS = 2_000
 """Records whose content is read at a time."""
 DROPPED_ROWS_STEP = "tokens of dropped rows"
 _TOKEN_FIELDS = frozenset(("ssn_token", "ssn_last4_token"))
+_NO_OTHERS: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +108,29 @@ def describe_token_keys(index: Index, viewer: Viewer) -> TokenKeyStatus:
     return TokenKeyStatus(in_force, require_ring(index).source.place, records, dict(rows), unfinished)
 
 
-def rotate_token_key(index: Index, viewer: Viewer, progress: Progress = ignore_progress) -> TokenKeyResult:
+def rotate_token_key(
+    index: Index,
+    viewer: Viewer,
+    progress: Progress = ignore_progress,
+    others: Mapping[str, tuple[int, ...]] = _NO_OTHERS,
+) -> TokenKeyResult:
     """Make all tokens and blocking keys with a new token key.
 
     The new key is the highest number among the token keys; where there is none yet, it is added to the key
     file. Called again, it finishes an interrupted rotation. A process that was open before must read the new
     key; those that serve do so by themselves.
 
+    Args:
+        index: the open index.
+        viewer: who asks.
+        progress: receives the progress.
+        others: numbers of the token keys in force, oldest first, of the indexes beside this one, by scope.
+
     Raises:
         AccessDenied: the viewer may not administer clients and keys, or may not re-cluster the whole index.
         InputError: the content of the index is not encrypted.
-        ConflictError: a re-cluster run is under way.
+        ConflictError: a re-cluster run is under way; or the drop after an earlier rotation has yet to run in
+            the shared index or in a scope.
         StoreError: the keys come from elsewhere than a file and have no new one.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
@@ -127,6 +142,7 @@ def rotate_token_key(index: Index, viewer: Viewer, progress: Progress = ignore_p
     index, was_resumed = finish_interrupted(index, viewer, progress)
     moved = 0
     if not was_resumed and not _count_unfinished(index, viewer):
+        _require_same_oldest_key(index, others)
         index, moved = _begin_rotation(index, viewer, ring, progress)
     rows = _hash_rows_again(index, viewer, progress)
     return TokenKeyResult(index.keyed_hash.token_keys, moved, rows)
@@ -160,6 +176,33 @@ def finish_interrupted(index: Index, viewer: Viewer, progress: Progress) -> tupl
         return index, False
     resume(index, viewer, index.matcher, run.id, progress)
     return index, True
+
+
+def _require_same_oldest_key(index: Index, others: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise if the shared index and a scope compare SSNs by different keys.
+
+    A record stores tokens of the oldest and the newest key in force. A rotation would make another key the
+    newest, and the shared index could compare no more changes of the scope. Then neither index could drop its
+    earlier keys, since each would wait for the other (ADR 0140).
+
+    Raises:
+        ConflictError: they do. The message names where earlier keys have to be dropped first.
+    """
+    own = index.settings.scope
+    compared = {scope: keys for scope, keys in others.items() if SHARED_SCOPE in (own, scope)}
+    compared[own] = index.keyed_hash.token_keys
+    newest_first = max(keys[0] for keys in compared.values())
+    late = [scope for scope in sorted(compared) if compared[scope][0] != newest_first]
+    if late:
+        raise ConflictError(
+            "the last rotation has not ended everywhere: run mpi keys drop token "
+            + " and ".join(_name_place(scope) for scope in late)
+            + " first"
+        )
+
+
+def _name_place(scope: str) -> str:
+    return "without MPI_SCOPE" if scope == SHARED_SCOPE else f"with MPI_SCOPE={scope}"
 
 
 def _begin_rotation(

@@ -78,13 +78,17 @@ def rotate(
     """Replace the payload key or the token key by a new one.
 
     A new payload key encrypts everything; a new token key makes all tokens and blocking keys. Other
-    processes may use the index meanwhile. Run it again if it was interrupted.
+    processes may use the index meanwhile. Run it again if it was interrupted. A token key is not replaced
+    while the drop after an earlier rotation has yet to run in the shared index or in a scope.
     """
+    from mpi import bootstrap
     from mpi.service.maintenance import payload_encryption, token_rotation
 
     if kind is KeyKind.TOKEN:
         with open_session() as session, show_progress() as report:
-            tokens = token_rotation.rotate_token_key(session.index, session.viewer, report)
+            others = bootstrap.read_token_keys_of_others(session.settings, session.index)
+            in_force = {scope: keys.in_force for scope, keys in others.items()}
+            tokens = token_rotation.rotate_token_key(session.index, session.viewer, report, in_force)
         _show_token_result(tokens, as_json=as_json)
         if not as_json:
             print_note("back up the token keys; mpi keys status tells when the earlier ones may go")
