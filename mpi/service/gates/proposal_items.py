@@ -32,14 +32,15 @@ def list_items(settlement: Settlement) -> list[ProposalItem]:
     for record, person in settlement.persons_before.items():
         if record in cluster_by_record:
             records_by_person.setdefault(person, set()).add(record)
-    remaining = dict(sorted(records_by_person.items()))
     items: list[ProposalItem] = []
-    while remaining:
+    done: set[int] = set()
+    for person in sorted(records_by_person):
+        if person in done:
+            continue
         persons, groups = _collect_connected(
-            next(iter(remaining)), records_by_person, cluster_by_record, settlement.persons_before
+            person, records_by_person, cluster_by_record, settlement.persons_before
         )
-        for person in persons:
-            del remaining[person]
+        done |= persons
         before = sorted((person, sorted(records_by_person[person])) for person in persons)
         after = sorted(
             ((assignments[group].person, sorted(group)) for group in groups), key=lambda side: side[1]
