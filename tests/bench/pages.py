@@ -35,6 +35,7 @@ from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
+from mpi.storage.repositories.sources.records import RecordState
 from tests.accounts import add_person
 from tests.agreements import permit_emergencies
 from tests.bench import simulated_index
@@ -88,6 +89,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
         keys = [
             question.key for question in load_queue_page(index, make_operator(), Filters(), 200).questions
         ]
+        terms = _search_terms(index, files, bench_index.sources[0])
         eids = [row.enterprise_id for row in islice(export_crosswalk(index, make_operator()), 0, 50_000, 250)]
     step("asking for pages")
     results: dict[str, dict[str, float]] = {}
@@ -96,7 +98,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
     with simulated_index.serving(bench_index, 1) as server:
         processor_ms = _processor_reader(_child_processes() - processes_before)
         clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
-        requests = _page_requests(clients, keys, files, bench_index.sources)
+        requests = _page_requests(clients, keys, terms, bench_index.sources)
         requests |= _redirect_requests(clients["steward"], states, eids)
         requests |= _list_other_pages(clients, requests, keys, eids, waiting_step, states)
         for name, request in requests.items():
@@ -146,13 +148,16 @@ def _add_waiting_step(index: Index, source: str) -> int | None:
 
 
 def _page_requests(
-    clients: dict[str, httpx.Client], keys: list[str], files: Path, sources: tuple[str, ...]
+    clients: dict[str, httpx.Client],
+    keys: list[str],
+    terms: list[dict[str, str]],
+    sources: tuple[str, ...],
 ) -> dict[str, Request]:
     """Return, by name, requests that the route table does not tell: filters, searches and lists of others."""
     steward = clients["steward"]
     token = find_form_token(steward, "/find")
     some_keys = cycle(keys)
-    searches = cycle(_search_terms(files, sources[0]))
+    searches = cycle(terms)
 
     def found(name: str) -> Request:
         fields = ("source", "local_id") if name == "/find/key" else _SEARCH_FIELDS
@@ -245,13 +250,18 @@ def _get_page(client: httpx.Client, build: Callable[[], str]) -> httpx.Response:
     return client.get(build())
 
 
-def _search_terms(files: Path, source: str) -> list[dict[str, str]]:
-    """Return search terms for children that the index knows."""
+def _search_terms(index: Index, files: Path, source: str) -> list[dict[str, str]]:
+    """Return search terms for children that the index knows; a file may hold rows that it refused."""
     rows = islice(simulated_index.read_records(files, source), 0, 4_000, 20)
-    return [
+    terms = [
         {"source": source} | {name: str(row.get(name) or "") for name in ("local_id", *_SEARCH_FIELDS)}
         for row in rows
     ]
+    with index.database.read(make_operator()) as unit:
+        source_id = next(each.id for each in unit.sources.all() if each.code == source)
+        records = unit.records.find_by_local_ids(source_id, [term["local_id"] for term in terms])
+    active = {local_id for local_id, record in records.items() if record.state == RecordState.ACTIVE}
+    return [term for term in terms if term["local_id"] in active]
 
 
 def _child_processes() -> set[int]:
