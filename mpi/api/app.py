@@ -103,6 +103,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     # FastAPI's own documentation pages would load scripts from another host.
     app = DocumentedAPI(
         title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
+        servers=[{"url": "/", "description": "The server that gave this document."}],
         docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
         routes=_list_routes(open_pages=open_pages),
     )  # fmt: skip

@@ -9,11 +9,14 @@ from pydantic.json_schema import models_json_schema
 from mpi.api.edfi.problems import EdfiProblem
 from mpi.api.edfi.schemas import MODELS, REQUEST_MODELS
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import SCHEMAS
+from mpi.api.schemas.openapi_parts import HEADER_COMPONENTS, HEADERS, SCHEMAS
 from mpi.api.schemas.problem import ProblemOut
-from mpi.api.schemas.records import BulkAnswerOut
+from mpi.api.schemas.records import RECORD_SCHEMA, BulkAnswerOut
 
 _EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut, EdfiProblem, *MODELS)
+
+_WAITING_STATUSES = frozenset(("429", "503", "default"))
+"""Statuses of answers that may ask the caller to wait."""
 
 
 class DocumentedAPI(FastAPI):
@@ -34,8 +37,19 @@ class DocumentedAPI(FastAPI):
                 ],
                 ref_template=SCHEMAS + "{model}",
             )
-            document["components"]["schemas"].update(definitions["$defs"])
+            schemas = document["components"]["schemas"]
+            schemas.update({RECORD_SCHEMA["title"]: RECORD_SCHEMA, **definitions["$defs"]})
+            _add_headers(document)
         return super().openapi()
+
+
+def _add_headers(document: dict[str, Any]) -> None:
+    """Name the headers of every answer, and of those that ask the caller to wait."""
+    document["components"]["headers"] = HEADER_COMPONENTS
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    for status, answer in (each for operation in operations for each in operation["responses"].items()):
+        names = ("X-Request-Id", "Retry-After") if status in _WAITING_STATUSES else ("X-Request-Id",)
+        answer.setdefault("headers", {}).update({name: {"$ref": HEADERS + name} for name in names})
 
 
 def _list_bodies(body: type[JsonBody]) -> list[type[JsonBody]]:

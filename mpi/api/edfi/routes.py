@@ -49,6 +49,7 @@ _Token = Annotated[
 
 @router.post(
     "",
+    operation_id="create_identity",
     status_code=201,
     response_class=Response,
     summary="Get a unique ID for a student",
@@ -68,6 +69,7 @@ def post_identity(index: IndexDep, viewer: WriterDep, _: NoQueryDep, data: RawBo
 
 @router.post(
     "/find",
+    operation_id="find_identities",
     response_class=Response,
     summary="Find students by unique IDs",
     responses=describe_answers(LISTED, 404, 413, 429),
@@ -84,6 +86,7 @@ def post_find(index: IndexDep, viewer: CallerDep, _: NoQueryDep, data: RawBodyDe
 
 @router.post(
     "/search",
+    operation_id="search_identities",
     response_class=Response,
     summary="Search for students by what is known of them",
     responses=describe_answers(LISTED, 404, 413, 429),
@@ -101,6 +104,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, data: RawBody
 
 @router.get(
     "/results/{token}",
+    operation_id="get_identity_results",
     response_class=Response,
     summary="Get the answers to a long list",
     responses=describe_answers(RESULTS, 404, 429),
@@ -117,6 +121,7 @@ def get_results(index: IndexDep, viewer: CallerDep, _: NoQueryDep, token: _Token
 
 @router.get(
     "/{id}",
+    operation_id="get_identity",
     response_class=Response,
     summary="Get a student by unique ID",
     responses=describe_answers(FOUND, 404),

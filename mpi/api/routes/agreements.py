@@ -50,6 +50,7 @@ StepBodyDep = Annotated[AgreementStepBody, Depends(AgreementStepBody.read)]
 
 @router.get(
     "/v1/agreements",
+    operation_id="list_agreements",
     response_model=list[AgreementOut],
     summary="List the agreements that the caller may read",
     responses=describe_problems(),
@@ -65,6 +66,7 @@ def get_agreements(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[di
 
 @router.post(
     "/v1/agreements",
+    operation_id="create_agreement",
     response_model=AgreementOut,
     summary="Add an agreement, or a new version of one",
     responses=describe_problems(409, 413, 422),
@@ -87,6 +89,7 @@ def post_agreement(
 
 @router.get(
     "/v1/agreements/{code}",
+    operation_id="get_agreement",
     response_model=AgreementOut,
     summary="Get an agreement",
     responses=describe_problems(404),
@@ -104,6 +107,7 @@ def get_agreement(
 
 @router.get(
     "/v1/agreements/{code}/history",
+    operation_id="get_agreement_history",
     response_model=list[AgreementEventOut],
     summary="List what was done with an agreement, oldest first",
     responses=describe_problems(404),
@@ -118,6 +122,7 @@ def get_agreement_history(
 
 @router.post(
     "/v1/agreements/{code}:approve",
+    operation_id="approve_agreement",
     response_model=AgreementOut,
     summary="Approve the latest version of an agreement, as a second person",
     responses=describe_problems(404, 409, 413, 422),
@@ -138,6 +143,7 @@ def post_agreement_approval(
 
 @router.post(
     "/v1/agreements/{code}:suspend",
+    operation_id="suspend_agreement",
     response_model=AgreementOut,
     summary="Suspend an agreement at once",
     responses=describe_problems(404, 409, 413, 422),
@@ -153,6 +159,7 @@ def post_suspension(
 
 @router.post(
     "/v1/agreements/{code}:resume",
+    operation_id="resume_agreement",
     response_model=AgreementOut,
     summary="Resume a suspended agreement",
     responses=describe_problems(404, 409, 413, 422),
@@ -168,6 +175,7 @@ def post_resumption(
 
 @router.post(
     "/v1/agreements/{code}:end",
+    operation_id="end_agreement",
     response_model=AgreementOut,
     summary="End an agreement for good",
     responses=describe_problems(404, 409, 413, 422),
@@ -183,6 +191,7 @@ def post_agreement_end(
 
 @router.get(
     "/v1/agreement-duties",
+    operation_id="list_agreement_duties",
     response_model=list[DutyOut],
     summary="List what the parties of agreements have to do, the earliest due day first",
     responses=describe_problems(),
@@ -199,6 +208,7 @@ def get_agreement_duties(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> l
 
 @router.get(
     "/v1/purposes",
+    operation_id="list_purposes",
     response_model=list[PurposeOut],
     summary="List the purposes of use",
     responses=describe_problems(),
@@ -211,6 +221,7 @@ def get_purposes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Purp
 
 @router.get(
     "/v1/legal-bases",
+    operation_id="list_legal_bases",
     response_model=list[LegalBasisOut],
     summary="List the legal bases",
     responses=describe_problems(),

@@ -25,6 +25,7 @@ router = APIRouter(tags=["decisions"])
 
 @router.post(
     "/v1/sources/{source}:ask-consent",
+    operation_id="require_consent",
     response_model=AskingConsentOut,
     summary="Set whether decisions about a source's records need its owner's consent",
     responses=describe_problems(404, 409, 413, 422),
@@ -47,6 +48,7 @@ def post_ask_consent(
 
 @router.get(
     "/v1/waiting-steps",
+    operation_id="list_waiting_steps",
     response_model=list[WaitingStepOut],
     summary="List steps that wait for a second approver or an owner, oldest first",
     responses=describe_problems(),
@@ -62,6 +64,7 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
 
 @router.post(
     "/v1/steps/{number}:consent",
+    operation_id="consent_to_step",
     response_model=EffectOut,
     summary="Consent to a step, as an owner of a source that was asked",
     responses=describe_problems(404, 409, 413, 422),
@@ -84,6 +87,7 @@ def post_consent(
 
 @router.post(
     "/v1/steps/{number}:refuse",
+    operation_id="refuse_step",
     response_model=EffectOut,
     summary="Refuse a step, as an owner of a source that was asked",
     responses=describe_problems(404, 409, 413, 422),

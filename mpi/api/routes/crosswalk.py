@@ -51,6 +51,7 @@ look_up_router = APIRouter(tags=["crosswalk"], route_class=_CrosswalkRoute)
 
 @look_up_router.get(
     "/v1/crosswalk",
+    operation_id="find_persons",
     response_model=CrosswalkOut | AddressedOut,
     summary="Look up a record's enterprise ID, or an enterprise ID's records",
     responses=describe_problems(404, 422),
@@ -71,6 +72,7 @@ def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> Cr
 
 @router.get(
     "/v1/events",
+    operation_id="list_events",
     response_model=EventPageOut,
     summary="Follow the changes of enterprise IDs",
     responses=describe_problems(409),

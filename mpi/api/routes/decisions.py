@@ -39,6 +39,7 @@ _DEFAULT_UNDO_REASON = "undo"
 
 @router.post(
     "/v1/decisions",
+    operation_id="create_decision",
     response_model=EffectOut,
     summary="Decide that records are one person, are different persons, or cannot be told",
     responses=describe_problems(404, 409, 413, 422),
@@ -70,6 +71,7 @@ def post_decision(
 
 @router.post(
     "/v1/link-reports",
+    operation_id="report_link",
     response_model=ReportedOut,
     summary="Report a wrong link, a missed link, or two IDs of one child",
     responses=describe_problems(404, 413, 422),
@@ -92,6 +94,7 @@ def post_link_report(
 
 @router.get(
     "/v1/decisions",
+    operation_id="list_decisions",
     response_model=list[DecisionOut],
     summary="List decisions, newest first",
     responses=describe_problems(),
@@ -106,6 +109,7 @@ def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> li
 
 @router.get(
     "/v1/decisions/{number}",
+    operation_id="get_decision",
     response_model=DecisionOut,
     summary="Read a decision with the evidence that its author saw",
     responses=describe_problems(404),
@@ -117,6 +121,7 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
 
 @router.post(
     "/v1/decisions/{number}:undo",
+    operation_id="undo_decision",
     response_model=EffectOut,
     summary="Undo a decision",
     responses=describe_problems(404, 409, 413, 422),
@@ -142,6 +147,7 @@ def post_decision_undo(
 
 @router.post(
     "/v1/steps/{number}:undo",
+    operation_id="undo_step",
     response_model=EffectOut,
     summary="Undo a merge, split, move or decision whole",
     responses=describe_problems(404, 409, 413, 422),
@@ -164,6 +170,7 @@ def post_step_undo(
 
 @router.post(
     "/v1/steps/{number}:approve",
+    operation_id="approve_step",
     response_model=EffectOut,
     summary="Approve a step that waits for a second approver",
     responses=describe_problems(404, 409, 413, 422),
@@ -186,6 +193,7 @@ def post_step_approve(
 
 @router.post(
     "/v1/persons:merge",
+    operation_id="merge_persons",
     response_model=EffectOut,
     summary="Merge two or more persons",
     responses=describe_problems(404, 409, 412, 413, 422),
@@ -209,6 +217,7 @@ def post_merge(
 
 @router.post(
     "/v1/persons/{eid}:split",
+    operation_id="split_person",
     response_model=EffectOut,
     summary="Split one person's records into several persons",
     responses=describe_problems(404, 409, 412, 413, 422),
@@ -234,6 +243,7 @@ def post_split(
 
 @router.post(
     "/v1/persons/{eid}:move",
+    operation_id="move_records",
     response_model=EffectOut,
     summary="Move records from one person to another",
     responses=describe_problems(404, 409, 412, 413, 422),

@@ -25,6 +25,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 @router.post(
     "/v1/explanations",
+    operation_id="explain_pair",
     response_model=ExplanationOut,
     summary="Explain why two records are one person, or are not",
     responses=describe_problems(404, 409, 413, 422),
@@ -47,6 +48,7 @@ def post_explanation(
 
 @router.get(
     "/v1/persons/{eid}/explanation",
+    operation_id="explain_person",
     response_model=PersonExplanationOut,
     summary="Explain why the records of a person are one person",
     responses=describe_problems(404),
@@ -61,6 +63,7 @@ def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryD
 
 @router.get(
     "/v1/persons/{eid}/built",
+    operation_id="trace_golden_record",
     response_model=list[BuiltOut],
     summary="Read the history of a person in plain sentences",
     responses=describe_problems(404),

@@ -39,6 +39,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 
 @router.get(
     "/v1/expunge-requests",
+    operation_id="list_expunge_requests",
     response_model=list[ExpungeRequestOut],
     summary="List records that wait to be expunged, oldest request first",
     responses=describe_problems(),
@@ -53,6 +54,7 @@ def get_expunge_requests(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> l
 
 @router.post(
     "/v1/expunge-requests:approve",
+    operation_id="approve_expunge_requests",
     response_model=ExpungeAnswerOut,
     summary="Approve that records are expunged, as a second person",
     responses=describe_problems(404, 409, 413, 422),
@@ -75,6 +77,7 @@ def post_approval(
 
 @router.post(
     "/v1/expunge-requests:refuse",
+    operation_id="refuse_expunge_requests",
     response_model=ExpungeAnswerOut,
     summary="Refuse to expunge records, as a second person",
     responses=describe_problems(404, 409, 413, 422),
@@ -96,6 +99,7 @@ def post_refusal(
 
 @router.get(
     "/v1/unseal-requests",
+    operation_id="list_unseal_requests",
     response_model=list[UnsealRequestOut],
     summary="List records whose seal waits to be lifted, oldest request first",
     responses=describe_problems(),
@@ -110,6 +114,7 @@ def get_unseal_requests(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> li
 
 @router.post(
     "/v1/unseal-requests",
+    operation_id="request_unseal",
     response_model=UnsealAnswerOut,
     summary="Ask to lift the seal of records by a court order",
     responses=describe_problems(404, 409, 413, 422),
@@ -131,6 +136,7 @@ def post_unseal_request(
 
 @router.post(
     "/v1/unseal-requests:approve",
+    operation_id="approve_unseal_requests",
     response_model=UnsealAnswerOut,
     summary="Lift the seal of records, as a second person",
     responses=describe_problems(404, 409, 413, 422),
@@ -153,6 +159,7 @@ def post_unseal_approval(
 
 @router.post(
     "/v1/unseal-requests:refuse",
+    operation_id="refuse_unseal_requests",
     response_model=UnsealAnswerOut,
     summary="Refuse to lift the seal of records, as a second person",
     responses=describe_problems(404, 409, 413, 422),

@@ -23,6 +23,7 @@ router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
 
 @router.post(
     "/v1/sources/{source}:freeze",
+    operation_id="freeze_source",
     response_model=FreezeWindowOut,
     summary="Add a freeze window, in which decisions about a source's records wait",
     responses=describe_problems(404, 413, 422),
@@ -48,6 +49,7 @@ def post_freeze(
 
 @router.get(
     "/v1/freeze-windows",
+    operation_id="list_freeze_windows",
     response_model=list[FreezeWindowOut],
     summary="List freeze windows",
     responses=describe_problems(),
@@ -62,6 +64,7 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
 
 @router.post(
     "/v1/freeze-windows/{number}:lift",
+    operation_id="lift_freeze",
     response_model=FreezeWindowOut,
     summary="End a freeze window early",
     responses=describe_problems(404, 409, 413),

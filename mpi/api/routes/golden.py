@@ -8,6 +8,7 @@ from mpi.api.request.authentication import CallerDep, IfMatchDep, IndexDep, Writ
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CorrectionBody, GoldenOut
+from mpi.api.schemas.openapi_parts import ETAG_ANSWER
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
@@ -22,9 +23,10 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 @router.get(
     "/v1/persons/{eid}/golden",
+    operation_id="get_golden_record",
     response_model=GoldenOut,
     summary="Read the golden record of a person",
-    responses=describe_problems(404),
+    responses=describe_problems(404) | ETAG_ANSWER,
 )
 def get_golden(
     index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep, response: Response
@@ -42,6 +44,7 @@ def get_golden(
 
 @router.post(
     "/v1/persons/{eid}/corrections",
+    operation_id="correct_value",
     response_model=EffectOut,
     summary="Correct a value of the golden record",
     responses=describe_problems(404, 409, 412, 413, 422),

@@ -25,6 +25,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 
 @router.post(
     "/v1/loads/{number}:undo",
+    operation_id="undo_load",
     response_model=LoadUndoneOut,
     summary="Undo a load",
     responses=JOB_RESPONSE | describe_problems(404, 409, 413, 422),

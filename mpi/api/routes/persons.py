@@ -6,6 +6,7 @@ from mpi.api.fast_path.look_up import LookUpRoute, json_response
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.record_body import RecordBodyDep
+from mpi.api.schemas.openapi_parts import ETAG_ANSWER
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import describe_problems
@@ -53,6 +54,7 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
 
 @router.post(
     "/v1/persons:search",
+    operation_id="search_persons",
     response_model=list[FoundOut],
     summary="Search for the persons that a record may belong to",
     responses=describe_problems(404, 413, 422, 429),
@@ -73,9 +75,10 @@ def post_search(
 
 @look_up_router.get(
     "/v1/persons/{eid}",
+    operation_id="get_person",
     response_model=PersonOut,
     summary="Look up an enterprise ID",
-    responses=describe_problems(404),
+    responses=describe_problems(404) | ETAG_ANSWER,
 )
 def get_person(
     index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep, response: Response
@@ -93,6 +96,7 @@ def get_person(
 
 @router.get(
     "/v1/persons/{eid}/lineage",
+    operation_id="get_lineage",
     response_model=list[LineageStepOut],
     summary="Read the lineage of an enterprise ID",
     responses=describe_problems(404),

@@ -45,6 +45,7 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 @router.post(
     "/v1/recluster-runs",
+    operation_id="create_proposal",
     response_model=ProposalOut,
     summary="Compute a re-cluster of the whole index as a proposal",
     responses=JOB_RESPONSE | describe_problems(404, 409, 413),
@@ -82,6 +83,7 @@ def post_proposal(
 
 @router.get(
     "/v1/recluster-runs",
+    operation_id="list_proposals",
     response_model=list[ProposalOut],
     summary="List proposals, newest first",
     responses=describe_problems(),
@@ -93,6 +95,7 @@ def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Pro
 
 @router.get(
     "/v1/recluster-runs/{number}",
+    operation_id="get_proposal",
     response_model=ProposalOut,
     summary="Read a proposal",
     responses=describe_problems(404),
@@ -104,6 +107,7 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
 
 @router.post(
     "/v1/recluster-runs/{number}:apply",
+    operation_id="apply_proposal",
     response_model=AppliedOut,
     summary="Apply a proposal, whole or in part",
     responses=JOB_RESPONSE | describe_problems(404, 409, 413),
@@ -138,6 +142,7 @@ def post_apply(
 
 @router.post(
     "/v1/recluster-runs/{number}:reject",
+    operation_id="reject_proposal",
     response_model=AppliedOut,
     summary="Reject a proposal",
     responses=describe_problems(404, 409, 413),
@@ -151,6 +156,7 @@ def post_reject(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQuer
 
 @router.post(
     "/v1/recluster-runs/{number}:rollback",
+    operation_id="roll_back_proposal",
     response_model=AppliedOut,
     summary="Roll back an applied proposal",
     responses=JOB_RESPONSE | describe_problems(404, 409, 413),
@@ -180,6 +186,7 @@ def post_rollback(
 
 @router.post(
     "/v1/recluster-runs:simulate",
+    operation_id="simulate_thresholds",
     response_model=SimulationOut,
     summary="Simulate other thresholds on the live index",
     responses=describe_problems(409, 413),
@@ -201,7 +208,11 @@ def post_simulate(
 
 
 @router.get(
-    "/v1/holds", response_model=list[HoldOut], summary="List held changes", responses=describe_problems()
+    "/v1/holds",
+    operation_id="list_holds",
+    response_model=list[HoldOut],
+    summary="List held changes",
+    responses=describe_problems(),
 )
 def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldView]:
     """List computed changes that wait for a person, oldest first."""
@@ -210,6 +221,7 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
 
 @router.post(
     "/v1/holds/{number}:release",
+    operation_id="release_hold",
     response_model=HoldEndedOut,
     summary="Release a held change",
     responses=describe_problems(404, 413),
@@ -223,6 +235,7 @@ def post_release(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
 
 @router.post(
     "/v1/holds/{number}:refuse",
+    operation_id="refuse_hold",
     response_model=HoldEndedOut,
     summary="Refuse a held change",
     responses=describe_problems(404, 409, 413),

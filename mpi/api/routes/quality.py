@@ -37,6 +37,7 @@ ForecastDep = Annotated[ForecastQuery, Query()]
 
 @router.get(
     "/v1/quality",
+    operation_id="get_quality",
     response_model=QualityOut,
     summary="Read the figures of the dashboard",
     responses=describe_problems(),
@@ -52,6 +53,7 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFig
 
 @router.get(
     "/v1/quality/forecast",
+    operation_id="forecast_review",
     response_model=ForecastOut,
     summary="Read the forecast of review work",
     responses=describe_problems(),
@@ -68,6 +70,7 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
 
 @router.post(
     "/v1/blind-pairs:draw",
+    operation_id="draw_blind_pairs",
     response_model=DrawnOut,
     summary="Draw this month's blind sample",
     responses=describe_problems(413),
@@ -86,6 +89,7 @@ def post_draw(
 
 @router.get(
     "/v1/blind-pairs/next",
+    operation_id="get_next_blind_pair",
     response_model=NextBlindOut,
     summary="Read the next pair of the blind sample",
     responses=describe_problems(),
@@ -100,6 +104,7 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
 
 @router.post(
     "/v1/blind-pairs/{number}:answer",
+    operation_id="answer_blind_pair",
     response_model=BlindToldOut,
     summary="Judge a pair of the blind sample",
     responses=describe_problems(404, 409, 413),
@@ -122,6 +127,7 @@ def post_blind_answer(
 
 @router.get(
     "/v1/practice-pairs/next",
+    operation_id="get_next_practice_pair",
     response_model=PracticeOut,
     summary="Read the next practice pair",
     responses=describe_problems(),
@@ -133,6 +139,7 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
 
 @router.post(
     "/v1/practice-pairs/{number}:answer",
+    operation_id="answer_practice_pair",
     response_model=PracticeToldOut,
     summary="Judge a practice pair and read the truth",
     responses=describe_problems(404, 413),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep, permit
 from mpi.api.request.json_body import require_member
 from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.schemas.openapi_parts import ETAG_ANSWER
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.questions import (
@@ -53,6 +54,7 @@ _ANSWER_PROBLEMS = describe_problems(404, 409, 412, 413, 422)
 
 @router.get(
     "/v1/review-questions",
+    operation_id="list_questions",
     response_model=QueuePageOut,
     summary="List review questions, a page at a time",
     responses=describe_problems(404),
@@ -69,9 +71,10 @@ def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> Qu
 
 @router.get(
     "/v1/review-questions/{question_key}",
+    operation_id="get_question",
     response_model=QuestionViewOut,
     summary="Read a review question",
-    responses=describe_problems(404),
+    responses=describe_problems(404) | ETAG_ANSWER,
 )
 def get_question(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, response: Response
@@ -87,6 +90,7 @@ def get_question(
 
 @router.post(
     "/v1/review-tasks:bulk",
+    operation_id="update_questions",
     response_model=list[BulkOut],
     summary="Defer, assign, escalate or release several questions",
     responses=describe_problems(413),
@@ -124,6 +128,7 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[
 
 @router.post(
     "/v1/review-tasks/{question_key}:claim",
+    operation_id="claim_question",
     response_model=QuestionOut,
     summary="Claim a question",
     responses=_WORK_PROBLEMS,
@@ -146,6 +151,7 @@ def post_claim(
 
 @router.post(
     "/v1/review-tasks/{question_key}:release",
+    operation_id="release_question",
     response_model=QuestionOut,
     summary="Release a claimed question",
     responses=_WORK_PROBLEMS,
@@ -165,6 +171,7 @@ def post_release(
 
 @router.post(
     "/v1/review-tasks/{question_key}:defer",
+    operation_id="defer_question",
     response_model=QuestionOut,
     summary="Defer a question",
     responses=_WORK_PROBLEMS,
@@ -184,6 +191,7 @@ def post_defer(
 
 @router.post(
     "/v1/review-tasks/{question_key}:assign",
+    operation_id="assign_question",
     response_model=QuestionOut,
     summary="Assign a question",
     responses=_WORK_PROBLEMS,
@@ -206,6 +214,7 @@ def post_assign(
 
 @router.post(
     "/v1/review-tasks/{question_key}:escalate",
+    operation_id="escalate_question",
     response_model=QuestionOut,
     summary="Assign a question to the approvers",
     responses=_WORK_PROBLEMS,
@@ -225,6 +234,7 @@ def post_escalate(
 
 @router.post(
     "/v1/review-tasks/{question_key}:ask",
+    operation_id="ask_owner",
     response_model=AskedOut,
     summary="Ask the owner of a record",
     responses=_WORK_PROBLEMS,
@@ -249,6 +259,7 @@ def post_ask(
 
 @router.post(
     "/v1/review-tasks/{question_key}:decide",
+    operation_id="answer_question",
     response_model=AnsweredOut,
     summary="Answer a question",
     responses=_ANSWER_PROBLEMS,
@@ -289,6 +300,7 @@ def post_decide(
 
 @router.post(
     "/v1/review-tasks/{question_key}:undo",
+    operation_id="undo_answer",
     response_model=AnsweredOut,
     summary="Undo an answer",
     responses=_ANSWER_PROBLEMS,
@@ -312,6 +324,7 @@ def post_undo_answer(
 
 @router.get(
     "/v1/owner-questions",
+    operation_id="list_owner_questions",
     response_model=list[OwnerQuestionOut],
     summary="List questions to the owner of a source",
     responses=describe_problems(),
@@ -328,6 +341,7 @@ def get_owner_questions(
 
 @router.post(
     "/v1/owner-questions/{number}:answer",
+    operation_id="answer_owner_question",
     response_model=AskedOut,
     summary="Answer a question as the source's owner",
     responses=_WORK_PROBLEMS,

@@ -37,6 +37,7 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
 
 @upsert_router.put(
     _PATH,
+    operation_id="put_record",
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
     responses=describe_problems(404, 409, 413, 422),
@@ -58,6 +59,7 @@ def put_record(
 
 @router.get(
     _PATH,
+    operation_id="get_record",
     response_model=RecordOut,
     response_model_exclude_unset=True,
     summary="Read a record as its source last stated it",
@@ -75,6 +77,7 @@ def get_record(
 
 @router.delete(
     _PATH,
+    operation_id="withdraw_record",
     response_model=WithdrawnOut,
     summary="Withdraw a record",
     responses=describe_problems(404, 409, 422),
@@ -96,6 +99,7 @@ async def _permit_rekey(viewer: CallerDep, address: RekeyAddressDep) -> None:
 
 @router.post(
     _PATH + "/rekey",
+    operation_id="rekey_record",
     response_model=RekeyedOut,
     summary="Give a record a new local ID",
     responses=describe_problems(404, 409, 413, 422),
@@ -119,6 +123,7 @@ def post_rekey(
 
 @router.post(
     "/v1/records:bulk",
+    operation_id="put_records",
     status_code=200,
     response_class=BulkResponse,
     summary="Send many records, one per line",

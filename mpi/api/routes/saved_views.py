@@ -25,6 +25,7 @@ _ANY_STATE = "any"
 
 @router.get(
     "/v1/review-views",
+    operation_id="list_saved_views",
     response_model=list[SavedViewOut],
     summary="List saved filters of the review queue",
     responses=describe_problems(),
@@ -39,6 +40,7 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
 
 @router.post(
     "/v1/review-views",
+    operation_id="save_view",
     response_model=list[SavedViewOut],
     summary="Save a filter of the review queue",
     responses=describe_problems(413),
@@ -61,6 +63,7 @@ def post_view(
 
 @router.post(
     "/v1/review-views:forget",
+    operation_id="forget_view",
     response_model=list[SavedViewOut],
     summary="Delete a saved filter",
     responses=describe_problems(404, 413),

@@ -18,6 +18,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 
 @router.post(
     "/v1/sources/{source}:pause",
+    operation_id="pause_source",
     response_model=PausedOut,
     summary="Pause a source: hold its records and link nothing",
     responses=describe_problems(404, 413),
@@ -41,6 +42,7 @@ def post_pause(
 
 @router.post(
     "/v1/sources/{source}:resume",
+    operation_id="resume_source",
     response_model=PausedOut,
     summary="Resume a source: let its held records take effect",
     responses=describe_problems(404, 413),

@@ -14,6 +14,7 @@ router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 
 @router.get(
     "/v1/review-tasks",
+    operation_id="list_review_tasks",
     response_model=list[TaskOut],
     summary="List open review tasks",
     responses=describe_problems(),

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 
 
@@ -17,7 +17,7 @@ class CrosswalkOut(BaseModel):
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
-    enterprise_id: str | None = Field(
+    enterprise_id: EnterpriseId | None = Field(
         description="The person's ID; null if the record had none at that time."
     )
 
@@ -34,7 +34,7 @@ class AddressedOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="Requested ID in standard form.")
+    enterprise_id: EnterpriseId = Field(description="Requested ID in standard form.")
     records: list[LabelOut] = Field(description="Records of the person, now or at `as_of`.")
 
 
@@ -53,8 +53,10 @@ class EventOut(BaseModel):
     )
     source: str = Field(description="The record's source.", examples=["D01-SIS"])
     local_id: str = Field(description="The record's local ID.", examples=["12345"])
-    before: str | None = Field(description="Enterprise ID of the record before.", examples=[None])
-    after: str | None = Field(description="Enterprise ID of the record after.", examples=[EXAMPLE_EID])
+    before: EnterpriseId | None = Field(description="Enterprise ID of the record before.", examples=[None])
+    after: EnterpriseId | None = Field(
+        description="Enterprise ID of the record after.", examples=[EXAMPLE_EID]
+    )
 
 
 class EventPageOut(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import Note, OptionalDate, Preview, Reason, ReasonBody, Supersedes
 from mpi.domain.decision import DecisionKind
@@ -119,7 +119,9 @@ class ReportedOut(BaseModel):
 class PersonEffectOut(BaseModel):
     """Effect of a step on one person."""
 
-    enterprise_id: str | None = Field(description="Enterprise ID; null for an ID that a preview would mint.")
+    enterprise_id: EnterpriseId | None = Field(
+        description="Enterprise ID; null for an ID that a preview would mint."
+    )
     change: str = Field(description="`kept`, `new`, `revived`, `retired` or `emptied`.")
     before: list[LabelOut] = Field(description="Records of the person before.")
     after: list[LabelOut] = Field(description="Records of the person after.")
@@ -131,8 +133,8 @@ class MovedOut(BaseModel):
 
     source: str = Field(description="The record's source.")
     local_id: str = Field(description="The record's local ID.")
-    before: str | None = Field(description="Enterprise ID of the record before.")
-    after: str | None = Field(
+    before: EnterpriseId | None = Field(description="Enterprise ID of the record before.")
+    after: EnterpriseId | None = Field(
         description="Enterprise ID of the record after; null for an ID that would be minted."
     )
 

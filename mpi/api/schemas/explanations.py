@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band
@@ -134,7 +134,7 @@ class PersonExplanationOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="Enterprise ID.")
+    enterprise_id: EnterpriseId = Field(description="Enterprise ID.")
     sentence: str = Field(description="Summary in one plain sentence.")
     lines: list[LineOut] = Field(description="Links that join the records as a tree, strongest first.")
     parts: list[list[LabelOut]] = Field(

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import Preview, Reason
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
@@ -48,7 +48,7 @@ class OtherValueOut(BaseModel):
     record: LabelOut = Field(description="Record that states the value.")
 
 
-class CorrectionOut(BaseModel):
+class ValueCorrectionOut(BaseModel):
     """Steward's correction of a value, with reason and evidence."""
 
     model_config = ConfigDict(
@@ -99,7 +99,7 @@ class GoldenValueOut(BaseModel):
     )
     agreeing: list[LabelOut] = Field(description="Other records with the same value.")
     others: list[OtherValueOut] = Field(description="Alternative values, in order of preference.")
-    correction: CorrectionOut | None = Field(description="Steward's correction, if the value is one.")
+    correction: ValueCorrectionOut | None = Field(description="Steward's correction, if the value is one.")
 
 
 class GoldenOut(BaseModel):
@@ -127,9 +127,9 @@ class GoldenOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="Requested ID in standard form.")
+    enterprise_id: EnterpriseId = Field(description="Requested ID in standard form.")
     status: PersonStatus = Field(description="Present status; only an active person has values.")
-    now: list[str] = Field(description="IDs that hold the records today.")
+    now: list[EnterpriseId] = Field(description="IDs that hold the records today.")
     values: list[GoldenValueOut] = Field(
         description="Values of the golden record; all entries of a list attribute."
     )

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.domain.weight import Band
 from mpi.storage.repositories.persons.persons import PersonStatus
 
@@ -69,9 +69,9 @@ class PersonOut(BaseModel):
         since=EXAMPLE_TIME,
     )
 
-    enterprise_id: str = Field(description="Requested ID in standard form.")
+    enterprise_id: EnterpriseId = Field(description="Requested ID in standard form.")
     status: PersonStatus = Field(description="Present status, even if `as_of` is given.")
-    now: list[str] = Field(
+    now: list[EnterpriseId] = Field(
         description="IDs that hold the records today: the ID itself; for a retired one, one, several or none."
     )
     records: list[LabelOut] = Field(description="Records of the person, now or at `as_of`.")
@@ -98,8 +98,8 @@ class LineageStepOut(BaseModel):
     )
     cause: str = Field(description="Operation: `upsert`, `load`, `withdraw`, `recluster`, …")
     record: LabelOut | None = Field(description="Record; null for a step that moved none.")
-    before: str | None = Field(description="Enterprise ID of the record before.")
-    after: str | None = Field(description="Enterprise ID of the record after.")
+    before: EnterpriseId | None = Field(description="Enterprise ID of the record before.")
+    after: EnterpriseId | None = Field(description="Enterprise ID of the record after.")
     step: int | None = Field(description="Number of the steward's step, for an undo.")
 
 
@@ -125,7 +125,7 @@ class FoundOut(BaseModel):
         ],
     )
 
-    enterprise_id: str = Field(description="The person's ID.")
+    enterprise_id: EnterpriseId = Field(description="The person's ID.")
     match_weight: float = Field(description="Match weight of the person's closest record in bits.")
     probability: float = Field(description="Match weight as a probability.")
     band: Band = Field(description="Band of the pair by the model alone.")

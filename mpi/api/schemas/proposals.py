@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import ReasonBody
 
@@ -59,7 +59,7 @@ class SimulationBody(JsonBody, json_schema_extra={"example": {"link": 11.5}}):
 class GroupOut(BaseModel):
     """Person with records, before or after a change."""
 
-    enterprise_id: str | None = Field(description="Enterprise ID; null for an ID to be minted.")
+    enterprise_id: EnterpriseId | None = Field(description="Enterprise ID; null for an ID to be minted.")
     records: list[LabelOut] = Field(description="Records of the person.")
 
 

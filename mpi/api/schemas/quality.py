@@ -499,7 +499,7 @@ class PracticeOut(BaseModel):
     standing: StandingOut = Field(description="The caller's progress.")
 
 
-class PartOut(BaseModel):
+class PracticePartOut(BaseModel):
     """Contribution of one comparison to the match weight."""
 
     comparison: str = Field(description="Comparison.")
@@ -529,5 +529,5 @@ class PracticeToldOut(BaseModel):
     kind: str = Field(description="Kind of pair.")
     why: str = Field(description="Truth and its evidence in words.")
     match_weight: float = Field(description="Match weight by the index's model in bits.")
-    parts: list[PartOut] = Field(description="Contributions by comparison.")
+    parts: list[PracticePartOut] = Field(description="Contributions by comparison.")
     standing: StandingOut = Field(description="The caller's progress.")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import EffectOut, UndoBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import (
@@ -219,7 +219,7 @@ class CardOut(BaseModel):
     label: LabelOut = Field(description="Source and local ID of the record.")
     as_of: str = Field(description="Time of the record version at its source.")
     values: dict[str, Any] = Field(description="Values by canonical field, without flags.")
-    enterprise_id: str | None = Field(description="Enterprise ID of the record.")
+    enterprise_id: EnterpriseId | None = Field(description="Enterprise ID of the record.")
     household: list[LabelOut] = Field(description="Records of the same source and household.")
     withheld: list[str] = Field(description="Fields not shown, because whereabouts are confidential.")
 

@@ -1,12 +1,13 @@
 """API schemas of records: upsert, withdrawal, re-key, bulk upsert, requests to expunge."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, build_schema_ref
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId, build_schema_ref
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
@@ -37,7 +38,7 @@ CHILD: dict[str, Any] = {
 """Example of a canonical record, about an invented child."""
 
 
-RECORD_SCHEMA: dict[str, Any] = {
+RECORD_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "title": "CanonicalRecord",
     "description": (
@@ -62,7 +63,8 @@ RECORD_SCHEMA: dict[str, Any] = {
 
 def build_record_body(example: dict[str, Any], description: str) -> dict[str, Any]:
     """Build the OpenAPI request body with one canonical record."""
-    content = {"application/json": {"schema": RECORD_SCHEMA, "example": example}}
+    schema = build_schema_ref(str(RECORD_SCHEMA["title"]))
+    content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
@@ -94,7 +96,7 @@ class ResolvedOut(BaseModel):
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
-    enterprise_id: str | None = Field(description="The person's ID; null for an inactive record.")
+    enterprise_id: EnterpriseId | None = Field(description="The person's ID; null for an inactive record.")
     outcome: Outcome = Field(description="Effect on the record's identity.")
     record: str = Field(description="Effect on the record: `created`, `updated`, `unchanged`, `history`, …")
     provisional: bool = Field(
@@ -184,7 +186,9 @@ class RecordOut(BaseModel):
     state: Literal["active", "withdrawn", "held", "aside"] = Field(
         description="State; only an active record is compared. A steward's correction is `aside`."
     )
-    enterprise_id: str | None = Field(description="The person's ID; null while the record is inactive.")
+    enterprise_id: EnterpriseId | None = Field(
+        description="The person's ID; null while the record is inactive."
+    )
     record: dict[str, Any] = Field(
         description="Canonical record with flat columns filled; never an SSN, which is not stored."
     )

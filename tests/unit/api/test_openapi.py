@@ -56,8 +56,52 @@ def test_the_document_promises_no_error_of_another_shape(document):
 
 
 def test_every_reference_has_a_target(document):
-    for name in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
-        assert name in document["components"]["schemas"], name
+    for kind, name in re.findall(r'"#/components/(\w+)/([\w-]+)"', json.dumps(document)):
+        assert name in document["components"][kind], name
+
+
+def test_every_operation_has_a_short_name_of_its_own_for_generated_clients(document):
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", name), name
+        assert len(name) <= 32, name
+
+
+def test_no_schema_is_named_after_a_module(document):
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+def test_a_record_that_is_sent_has_a_named_schema(document):
+    body = document["paths"]["/v1/persons:search"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": "#/components/schemas/CanonicalRecord"}
+
+
+def test_every_answer_names_its_headers(document):
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert "X-Request-Id" in answer["headers"], (name, status)
+            if status in {"429", "503", "default"}:
+                assert "Retry-After" in answer["headers"], (name, status)
+
+
+def test_answers_that_changes_refer_to_name_their_etag(document):
+    with_etag = {
+        operation["operationId"]
+        for _, operation in operations(document)
+        if "ETag" in operation["responses"].get("200", {}).get("headers", {})
+    }
+    assert with_etag == {"get_person", "get_golden_record", "get_question"}
+
+
+def test_enterprise_ids_of_answers_have_a_pattern(document):
+    schema = document["components"]["schemas"]["PersonOut"]["properties"]["enterprise_id"]
+    assert re.fullmatch(schema["pattern"], "T7K3-M92Q-X0HN")
+    assert not re.fullmatch(schema["pattern"], "t7k3m92qx0hn")
+
+
+def test_the_document_names_its_server(document):
+    assert document["servers"][0]["url"] == "/"
 
 
 def test_every_enterprise_id_in_an_example_is_a_valid_test_id(document):

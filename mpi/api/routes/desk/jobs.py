@@ -12,7 +12,13 @@ from mpi.service.jobs.job_state import JobView, get_job, list_jobs
 router = APIRouter(tags=["jobs"], route_class=ModelReloadRoute)
 
 
-@router.get("/v1/jobs", response_model=list[JobOut], summary="List long work", responses=describe_problems())
+@router.get(
+    "/v1/jobs",
+    operation_id="list_jobs",
+    response_model=list[JobOut],
+    summary="List long work",
+    responses=describe_problems(),
+)
 def get_jobs(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[JobView]:
     """List the latest 50 jobs that the caller may watch, newest first."""
     return list_jobs(index, viewer)
@@ -20,6 +26,7 @@ def get_jobs(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[JobView]
 
 @router.get(
     "/v1/jobs/{number}",
+    operation_id="get_job",
     response_model=JobOut,
     summary="Read how far long work is",
     responses=describe_problems(404),

@@ -20,6 +20,7 @@ router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 
 @router.post(
     "/v1/links",
+    operation_id="link_records",
     response_model=LinkOut,
     summary="Make a link to the page of a child or question",
     responses=describe_problems(404, 413),

@@ -12,10 +12,10 @@ from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.policy.incidents import (
     AcknowledgementBody,
     ClosingBody,
-    CorrectionOut,
     IncidentCodeDep,
     IncidentOut,
     IncidentsQuery,
+    LinkCorrectionOut,
     OwnAcknowledgementBody,
     SendBody,
 )
@@ -35,11 +35,12 @@ from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS
 router = APIRouter(tags=["ledger"], route_class=ModelReloadRoute)
 _INCIDENT = "/v1/incidents/{code}"
 _PROBLEMS = describe_problems(404, 409, 413, 422)
-_post = partial(make_post_route, router, answer=IncidentOut, further_actions=(Action.LEDGER_READ,))
+_post = partial(make_post_route, router, answer=IncidentOut)
 
 
 @router.get(
     "/v1/incidents",
+    operation_id="list_incidents",
     response_model=list[IncidentOut],
     summary="List the incidents of wrong links, the latest first",
     responses=describe_problems(422),
@@ -54,6 +55,7 @@ def get_incidents(
 
 @router.get(
     _INCIDENT,
+    operation_id="get_incident",
     response_model=IncidentOut,
     summary="Show an incident of a wrong link",
     responses=describe_problems(404),
@@ -64,7 +66,13 @@ def get_incident(index: IndexDep, viewer: CallerDep, code: IncidentCodeDep, _: N
     return show_incident(index, viewer, code).as_dict()
 
 
-@_post(f"{_INCIDENT}:send", Action.AGREEMENT_ADMIN, "Send every recipient its correction", SendBody)
+@_post(
+    f"{_INCIDENT}:send",
+    "send_correction",
+    (Action.AGREEMENT_ADMIN, Action.LEDGER_READ),
+    "Send every recipient its correction",
+    SendBody,
+)
 def post_send(
     index: IndexDep,
     viewer: WriterDep,
@@ -79,7 +87,8 @@ def post_send(
 
 @_post(
     f"{_INCIDENT}:acknowledge",
-    Action.AGREEMENT_ADMIN,
+    "record_acknowledgement",
+    (Action.AGREEMENT_ADMIN, Action.LEDGER_READ),
     "Record an acknowledgement that was given on paper",
     AcknowledgementBody,
 )
@@ -95,7 +104,7 @@ def post_acknowledgement(
     return show_incident(index, viewer, code).as_dict()
 
 
-@_post(f"{_INCIDENT}:close", Action.AGREEMENT_ADMIN, "Close an incident", ClosingBody)
+@_post(f"{_INCIDENT}:close", "close_incident", Action.AGREEMENT_ADMIN, "Close an incident", ClosingBody)
 def post_closing(
     index: IndexDep,
     viewer: WriterDep,
@@ -110,7 +119,8 @@ def post_closing(
 
 @router.get(
     "/v1/corrections",
-    response_model=list[CorrectionOut],
+    operation_id="list_corrections",
+    response_model=list[LinkCorrectionOut],
     summary="List the corrections sent to the caller, the latest first",
     responses=describe_problems(),
 )
@@ -121,7 +131,8 @@ def get_corrections(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[d
 
 @router.post(
     "/v1/corrections/{code}:acknowledge",
-    response_model=list[CorrectionOut],
+    operation_id="acknowledge_correction",
+    response_model=list[LinkCorrectionOut],
     summary="Acknowledge a correction sent to the caller",
     responses=_PROBLEMS,
     dependencies=[ActionPath, permit_any(RECIPIENT_ACTIONS)],

@@ -20,6 +20,7 @@ router = APIRouter(tags=["ledger"], route_class=ModelReloadRoute)
 
 @router.get(
     "/v1/ledger",
+    operation_id="list_ledger_lines",
     response_model=LedgerOut,
     summary="List who was shown what, the latest first",
     responses=describe_problems(404, 422),
@@ -44,6 +45,7 @@ def get_ledger(index: IndexDep, viewer: CallerDep, query: Annotated[LedgerQuery,
 
 @router.post(
     "/v1/ledger/link-disclosures",
+    operation_id="list_link_disclosures",
     response_model=LinkDisclosuresOut,
     summary="List every answer that told of two records while they were linked",
     responses=describe_problems(404, 413, 422),

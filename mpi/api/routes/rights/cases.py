@@ -40,6 +40,7 @@ def _describe(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
 
 @router.get(
     "/v1/rights-cases",
+    operation_id="list_rights_cases",
     response_model=list[RightsCaseOut],
     summary="List the rights cases about the caller's own records, the earliest due day first",
     responses=describe_problems(),
@@ -49,7 +50,13 @@ def get_cases(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     return [to_plain_values(case) for case in list_cases(index, viewer)]
 
 
-@_post("/v1/rights-cases", Action.RIGHTS_MANAGE, "Open the case of a person's request", RightsRequestBody)
+@_post(
+    "/v1/rights-cases",
+    "create_rights_case",
+    Action.RIGHTS_MANAGE,
+    "Open the case of a person's request",
+    RightsRequestBody,
+)
 def post_case(
     index: IndexDep,
     viewer: WriterDep,
@@ -75,6 +82,7 @@ def post_case(
 
 @_post(
     f"{_CASE}:release",
+    "release_rights_case",
     Action.RIGHTS_DECIDE,
     "Release the report about a child",
     RightsReleaseBody,
@@ -91,7 +99,13 @@ def post_release(
     return release_report(index, viewer, code, body.checks, body.released_by)
 
 
-@_post(f"{_CASE}:refuse", Action.RIGHTS_DECIDE, "Refuse what a case asks for", RightsRefusalBody)
+@_post(
+    f"{_CASE}:refuse",
+    "refuse_rights_case",
+    Action.RIGHTS_DECIDE,
+    "Refuse what a case asks for",
+    RightsRefusalBody,
+)
 def post_refusal(
     index: IndexDep,
     viewer: WriterDep,
@@ -105,7 +119,9 @@ def post_refusal(
     return _describe(index, viewer, code)
 
 
-@_post(f"{_CASE}:grant", Action.RIGHTS_DECIDE, "Grant a request to amend", RightsGrantBody)
+@_post(
+    f"{_CASE}:grant", "grant_rights_case", Action.RIGHTS_DECIDE, "Grant a request to amend", RightsGrantBody
+)
 def post_grant(
     index: IndexDep,
     viewer: WriterDep,
@@ -119,7 +135,11 @@ def post_grant(
 
 
 @_post(
-    f"{_CASE}:ask-hearing", Action.RIGHTS_MANAGE, "Record that a hearing was asked for", HearingRequestBody
+    f"{_CASE}:ask-hearing",
+    "request_hearing",
+    Action.RIGHTS_MANAGE,
+    "Record that a hearing was asked for",
+    HearingRequestBody,
 )
 def post_hearing_request(
     index: IndexDep,
@@ -133,7 +153,13 @@ def post_hearing_request(
     return _describe(index, viewer, code)
 
 
-@_post(f"{_CASE}:decide-hearing", Action.RIGHTS_DECIDE, "Record the decision of a hearing", HearingBody)
+@_post(
+    f"{_CASE}:decide-hearing",
+    "decide_hearing",
+    Action.RIGHTS_DECIDE,
+    "Record the decision of a hearing",
+    HearingBody,
+)
 def post_hearing(
     index: IndexDep,
     viewer: WriterDep,
@@ -146,7 +172,13 @@ def post_hearing(
     return _describe(index, viewer, code)
 
 
-@_post(f"{_CASE}:attach-statement", Action.RIGHTS_MANAGE, "Attach a statement to the record", StatementBody)
+@_post(
+    f"{_CASE}:attach-statement",
+    "attach_statement",
+    Action.RIGHTS_MANAGE,
+    "Attach a statement to the record",
+    StatementBody,
+)
 def post_statement(
     index: IndexDep,
     viewer: WriterDep,

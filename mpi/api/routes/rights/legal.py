@@ -1,14 +1,13 @@
 """Routes for subpoena cases, and for consents to disclose records."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
-from mpi.api.request.json_body import JsonBody
+from mpi.api.request.authentication import CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.routes.post_route import make_post_route
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.policy.disclosure_consents import (
     ConsentCodeDep,
@@ -27,7 +26,6 @@ from mpi.api.schemas.policy.subpoenas import (
     SubpoenaReleaseOut,
 )
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.consent import Consent
 from mpi.policy.cases.subpoena import CounselDecision, Subpoena
@@ -44,21 +42,7 @@ from mpi.service.legal.subpoena_cases import (
 from mpi.service.legal.subpoena_release import SubpoenaRelease, release_case
 
 router = APIRouter(tags=["legal"], route_class=ModelReloadRoute)
-_PROBLEMS = (404, 409, 413, 422)
-_Route = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _post(path: str, action: Action, summary: str, body: type[JsonBody], answer: type[BaseModel]) -> _Route:
-    """Return the decorator of a route that changes a case or consent."""
-    is_step = ":" in path
-    return router.post(
-        path,
-        response_model=answer,
-        summary=summary,
-        responses=describe_problems(*_PROBLEMS),
-        dependencies=[*([ActionPath] if is_step else []), permit(action)],
-        openapi_extra=describe_body(body),
-    )
+_post = partial(make_post_route, router)
 
 
 def _describe_case(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
@@ -71,6 +55,7 @@ def _describe_consent(index: Index, viewer: Viewer, code: str) -> dict[str, Any]
 
 @router.get(
     "/v1/subpoenas",
+    operation_id="list_subpoenas",
     response_model=list[SubpoenaCaseOut],
     summary="List the subpoena cases about the caller's own records, the earliest due day first",
     responses=describe_problems(),
@@ -82,6 +67,7 @@ def get_subpoenas(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dic
 
 @_post(
     "/v1/subpoenas",
+    "create_subpoena",
     Action.SUBPOENA_MANAGE,
     "Open the case of a subpoena",
     SubpoenaBody,
@@ -109,6 +95,7 @@ def post_subpoena(
 
 @_post(
     "/v1/subpoenas/{code}:notify",
+    "notify_subpoena_parties",
     Action.SUBPOENA_MANAGE,
     "Record the notice to the parents",
     SubpoenaNoticeBody,
@@ -131,6 +118,7 @@ def post_subpoena_notice(
 
 @_post(
     "/v1/subpoenas/{code}:decide",
+    "decide_subpoena",
     Action.SUBPOENA_DECIDE,
     "Decide about a case, as counsel",
     SubpoenaDecisionBody,
@@ -151,6 +139,7 @@ def post_subpoena_decision(
 
 @_post(
     "/v1/subpoenas/{code}:release",
+    "release_subpoena",
     Action.SUBPOENA_MANAGE,
     "Release what counsel decided",
     SubpoenaReleaseBody,
@@ -172,6 +161,7 @@ def post_subpoena_release(
 
 @router.get(
     "/v1/disclosure-consents",
+    operation_id="list_consents",
     response_model=list[DisclosureConsentOut],
     summary="List the consents to disclose a record, oldest first",
     responses=describe_problems(404, 422),
@@ -190,6 +180,7 @@ def get_disclosure_consents(
 
 @_post(
     "/v1/disclosure-consents",
+    "create_consent",
     Action.CONSENT_RECORD,
     "Record a consent to disclose a record",
     DisclosureConsentBody,
@@ -221,6 +212,7 @@ def post_disclosure_consent(
 
 @_post(
     "/v1/disclosure-consents/{code}:revoke",
+    "revoke_consent",
     Action.CONSENT_RECORD,
     "Revoke a consent at once",
     ConsentRevocationBody,

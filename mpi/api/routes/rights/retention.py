@@ -51,6 +51,7 @@ def _describe_project(index: Index, viewer: Viewer, code: str) -> dict[str, Any]
 
 @router.get(
     "/v1/legal-holds",
+    operation_id="list_legal_holds",
     response_model=list[LegalHoldOut],
     summary="List the legal holds that the caller handles, oldest first",
     responses=describe_problems(),
@@ -60,7 +61,14 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     return [holds.to_plain_values(view) for view in holds.list_holds(index, viewer)]
 
 
-@_post("/v1/legal-holds", Action.RIGHTS_MANAGE, "Place a legal hold", LegalHoldBody, LegalHoldOut)
+@_post(
+    "/v1/legal-holds",
+    "create_legal_hold",
+    Action.RIGHTS_MANAGE,
+    "Place a legal hold",
+    LegalHoldBody,
+    LegalHoldOut,
+)
 def post_hold(
     index: IndexDep,
     viewer: WriterDep,
@@ -79,7 +87,14 @@ def post_hold(
     return _describe_hold(index, viewer, holds.place_hold(index, viewer, order))
 
 
-@_post("/v1/legal-holds/{code}:lift", Action.RIGHTS_DECIDE, "Lift a legal hold", HoldLiftBody, LegalHoldOut)
+@_post(
+    "/v1/legal-holds/{code}:lift",
+    "lift_legal_hold",
+    Action.RIGHTS_DECIDE,
+    "Lift a legal hold",
+    HoldLiftBody,
+    LegalHoldOut,
+)
 def post_lift(
     index: IndexDep,
     viewer: WriterDep,
@@ -94,6 +109,7 @@ def post_lift(
 
 @router.get(
     "/v1/retention",
+    operation_id="list_retention",
     response_model=list[RetentionOut],
     summary="Count what is due to be destroyed, by source",
     responses=describe_problems(),
@@ -105,6 +121,7 @@ def get_retention(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dic
 
 @router.get(
     "/v1/destruction-runs",
+    operation_id="list_destruction_runs",
     response_model=list[DestructionRunOut],
     summary="List the destruction runs of the caller's sources, newest first",
     responses=describe_problems(),
@@ -116,6 +133,7 @@ def get_runs(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str
 
 @_post(
     "/v1/destruction-runs",
+    "plan_destruction",
     Action.RIGHTS_MANAGE,
     "Plan to destroy what is due of a source",
     DestructionPlanBody,
@@ -133,6 +151,7 @@ def post_run(
 
 @_post(
     "/v1/destruction-runs/{number}:approve",
+    "approve_destruction",
     Action.RIGHTS_DECIDE,
     "Approve a destruction run",
     DestructionApprovalBody,
@@ -152,6 +171,7 @@ def post_run_approval(
 
 @_post(
     "/v1/destruction-runs/{number}:execute",
+    "execute_destruction",
     Action.RIGHTS_MANAGE,
     "Destroy the records of an approved run",
     DestructionExecutionBody,
@@ -171,6 +191,7 @@ def post_run_execution(
 
 @router.get(
     "/v1/destruction-runs/{number}/certificate",
+    operation_id="get_destruction_certificate",
     response_model=DestructionCertificateOut,
     summary="Return the certificate of a destruction run",
     responses=describe_problems(404, 409, 422),
@@ -182,6 +203,7 @@ def get_certificate(index: IndexDep, viewer: CallerDep, number: NumberDep, _: No
 
 @router.get(
     "/v1/research-projects",
+    operation_id="list_research_projects",
     response_model=list[ResearchProjectOut],
     summary="List the research projects, oldest first",
     responses=describe_problems(),
@@ -194,6 +216,7 @@ def get_projects(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict
 
 @_post(
     "/v1/research-projects",
+    "create_research_project",
     Action.CROSSWALK_EXPORT,
     "Open a research project with IDs of its own",
     ResearchProjectBody,
@@ -212,6 +235,7 @@ def post_project(
 
 @_post(
     "/v1/research-projects/{code}:end",
+    "end_research_project",
     Action.CROSSWALK_EXPORT,
     "End a research project and destroy its key",
     ResearchEndBody,

@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EnterpriseId
 from mpi.api.schemas.parameters import NoQuery
 from mpi.policy.cases.subject_rights import MAX_TEXT_LENGTH
 from mpi.service.incidents.views import IncidentState
@@ -152,10 +152,10 @@ class CorrectedRecordOut(BaseModel):
 
     source: str = Field(description="Code of its source.", examples=["D01-SIS"])
     local_id: str = Field(description="Its local ID.", examples=["12345"])
-    enterprise_id: str | None = Field(description="The enterprise ID that holds it today.")
+    enterprise_id: EnterpriseId | None = Field(description="The enterprise ID that holds it today.")
 
 
-class CorrectionOut(BaseModel):
+class LinkCorrectionOut(BaseModel):
     """A correction sent to the caller."""
 
     model_config = ConfigDict(

@@ -5,7 +5,7 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_EID
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EnterpriseId
 from mpi.api.schemas.parameters import NoQuery
 from mpi.domain.record_ref import RecordRef
 
@@ -33,7 +33,7 @@ class LedgerLineOut(BaseModel):
     purpose: str | None = Field(description="Purpose of use; null where the call named none.")
     agreement: str | None = Field(description="Agreement that the receiver acted under.")
     action: str = Field(description="Kind of request.", examples=["person.read"])
-    enterprise_ids: list[str] = Field(description="Children that it was about, by the IDs of today.")
+    enterprise_ids: list[EnterpriseId] = Field(description="Children that it was about, by the IDs of today.")
     is_about_all: bool = Field(description="Whether it was about more records than a line names.")
     fields: list[str] = Field(description="Names of the fields that it held.")
 
