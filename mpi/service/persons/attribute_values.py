@@ -6,7 +6,8 @@ filler e-mail addresses. Names and addresses are shown as the source wrote them,
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mpi.domain.record import Address, CanonicalRecord, Identifier
@@ -57,10 +58,10 @@ def read_attribute_values(
         origin: number and source of the record.
         verifying: identifier systems that are issued on proof of identity.
     """
-    base = _make_base(record, origin, verifying)
-    yield from _read_single_values(record, base, _SINGLE_VALUE_READERS)
-    yield from _read_birth_date(record, base)
-    yield from _read_lists(record, base)
+    state = _share(record, origin, verifying)
+    yield from _read_single_values(record, state, _SINGLE_VALUE_READERS)
+    yield from _read_birth_date(record, state)
+    yield from _read_lists(record, state)
 
 
 def read_name_and_birth_date(
@@ -70,16 +71,17 @@ def read_name_and_birth_date(
 
     Arguments as for ``read_attribute_values``.
     """
-    base = _make_base(record, origin, verifying)
-    yield from _read_single_values(record, base, NAME_PARTS)
-    yield from _read_birth_date(record, base)
+    state = _share(record, origin, verifying)
+    yield from _read_single_values(record, state, NAME_PARTS)
+    yield from _read_birth_date(record, state)
 
 
-def _make_base(record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]) -> StatedValue:
-    """Return what all stated values of a record share."""
-    return StatedValue(
-        value=None,
-        comparable="",
+def _share(
+    record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
+) -> "partial[StatedValue]":
+    """Return what makes the stated values of a record, with all that they share."""
+    return partial(
+        StatedValue,
         record=origin.record,
         key=origin.canonical_key,
         source=origin.source,
@@ -90,23 +92,25 @@ def _make_base(record: CanonicalRecord, origin: ValueOrigin, verifying: Collecti
 
 
 def _read_single_values(
-    record: CanonicalRecord, base: StatedValue, attributes: Iterable[str]
+    record: CanonicalRecord, state: partial[StatedValue], attributes: Iterable[str]
 ) -> Iterator[tuple[str, StatedValue]]:
     for attribute in attributes:
         value_read = _SINGLE_VALUE_READERS[attribute](record)
         if value_read is not None:
             value, comparable, completeness = value_read
-            yield attribute, replace(base, value=value, comparable=comparable, complete=completeness)
+            yield attribute, state(value=value, comparable=comparable, complete=completeness)
 
 
-def _read_birth_date(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[str, StatedValue]]:
+def _read_birth_date(
+    record: CanonicalRecord, state: partial[StatedValue]
+) -> Iterator[tuple[str, StatedValue]]:
     date_read = _read_date(record.birth_date, record.as_of)
     if date_read is not None:
         value, comparable, completeness = date_read
-        verified = _birth_date_quality(record.birth_date_quality, bool(base.verified))
+        verified = _birth_date_quality(record.birth_date_quality, bool(state.keywords["verified"]))
         yield (
             "birth_date",
-            replace(base, value=value, comparable=comparable, complete=completeness, verified=verified),
+            state(value=value, comparable=comparable, complete=completeness, verified=verified),
         )
 
 
@@ -222,7 +226,7 @@ _DATE_FIELDS = {"enrollments": ("entry_date", "exit_date")}
 _BEGIN_END = ("begin", "end")
 
 
-def _read_lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[str, StatedValue]]:
+def _read_lists(record: CanonicalRecord, state: partial[StatedValue]) -> Iterator[tuple[str, StatedValue]]:
     for attribute, key_of_item in _LIST_ITEM_KEYS.items():
         for position, item in enumerate(getattr(record, attribute)):
             comparable = key_of_item(item)
@@ -234,8 +238,7 @@ def _read_lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[st
             )
             yield (
                 attribute,
-                replace(
-                    base,
+                state(
                     value=shown_value,
                     comparable=comparable,
                     position=position,

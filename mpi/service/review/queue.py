@@ -210,7 +210,8 @@ def _load_triaged_page(
 ) -> QueuePage:
     """Load one page of urgent questions, filtered and sorted by child."""
     offset = 0 if after is None else _decode_offset(after)
-    urgent_items = list(islice(iterate_queue(unit, search, filters, None), MAX_TRIAGED + 1))
+    wanted = MAX_TRIAGED + 1
+    urgent_items = list(islice(iterate_queue(unit, search, filters, None, wanted), wanted))
     items = sort_and_filter(unit, index, urgent_items[:MAX_TRIAGED], filters)
     end = offset + limit
     return QueuePage(

@@ -36,7 +36,7 @@ STATES = (OPEN, CLAIMED, ASLEEP, WAITING, CLOSED)
 """States that a queue filter can ask for."""
 MAX_COUNTED = 1000
 """Most questions that are counted; a total of one more means "more"."""
-_BATCH_SIZE, _LARGE_BATCH_SIZE = 100, 500
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,22 @@ QueueItem = tuple[QueuePosition, OpenQuestion | Burst]
 
 
 def iterate_queue(
-    unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
+    unit: ReadUnit,
+    search: TaskFilter,
+    filters: Filters,
+    after: QueuePosition | None,
+    wanted: int = _BATCH_SIZE,
 ) -> Iterator[QueueItem]:
-    """Yield review questions and bursts that match a search, most urgent first."""
-    return merge_bursts(unit, *separate_bursts(unit, search, filters), filters, after)
+    """Yield review questions and bursts that match a search, most urgent first.
+
+    Args:
+        unit: the transaction.
+        search: the search.
+        filters: the filters.
+        after: the position of the last item of the page before; None to begin at the top.
+        wanted: about how many items the caller takes; so many are read at first.
+    """
+    return merge_bursts(unit, *separate_bursts(unit, search, filters), filters, after, wanted)
 
 
 def separate_bursts(
@@ -121,6 +133,7 @@ def merge_bursts(
     bursts: Sequence[tuple[QueuePosition, Burst]],
     filters: Filters,
     after: QueuePosition | None,
+    wanted: int = _BATCH_SIZE,
 ) -> Iterator[QueueItem]:
     """Yield single review questions and bursts together, most urgent first.
 
@@ -130,9 +143,10 @@ def merge_bursts(
         bursts: the matching bursts, from ``separate_bursts``.
         filters: the filters.
         after: the position of the last item of the page before; None to begin at the top.
+        wanted: about how many items the caller takes.
     """
     remaining_bursts = [(position, burst) for position, burst in bursts if after is None or position < after]
-    for position, question in _iterate_questions(unit, search, filters, after):
+    for position, question in _iterate_questions(unit, search, filters, after, wanted):
         while remaining_bursts and remaining_bursts[0][0] > position:
             yield remaining_bursts.pop(0)
         yield position, question
@@ -342,20 +356,17 @@ def get_item_key(item: OpenQuestion | Burst) -> str:
 
 
 def _iterate_questions(
-    unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
+    unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None, wanted: int
 ) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
-    """Yield matching review questions with queue positions, read in batches.
-
-    The first batch is enough for a page. Triage reads more, in larger ones.
-    """
-    batch_size = _BATCH_SIZE
+    """Yield matching review questions with queue positions, read in batches."""
+    batch_size = wanted
     while positions := unit.queue.read_page(search, after, batch_size):
         position_by_key = {position[1]: position for position in reversed(positions)}
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
                 yield position_by_key[question.key], question
         after = positions[-1]
-        batch_size = _LARGE_BATCH_SIZE
+        batch_size = _BATCH_SIZE
 
 
 def _load_at_positions(

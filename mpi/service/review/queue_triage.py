@@ -7,7 +7,7 @@ order by name is that of the names that the queue shows.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -190,6 +190,7 @@ class _FactReader:
 
     def __init__(self, unit: ReadUnit, filters: Filters) -> None:
         self._unit = unit
+        self._filters = filters
         self._needs_counties = filters.county is not None or filters.sort == COUNTY
         self._needs_flags = filters.flag is not None
         self._needs_names = filters.child is not None
@@ -197,7 +198,11 @@ class _FactReader:
         self._day = clock.today()
 
     def read(self, questions: Collection[OpenQuestion]) -> dict[str, _Facts]:
-        """Return the facts of each question, by key."""
+        """Return the facts of each question, by key.
+
+        Counties are read for questions that meet the other filters: to tell whether an address is withheld
+        takes all records of the child.
+        """
         unit = self._unit
         labels = visible_labels(unit, {record for question in questions for record in question.records})
         systems = {source.code: source.name for source in unit.sources.all()}
@@ -205,29 +210,41 @@ class _FactReader:
             number: record_from_bytes(payload, self._read_fields)
             for number, (_, payload) in unit.records.payloads(labels).items()
         }
-        counties = self._read_counties(records)
         populations = self._read_populations({number: labels[number].source for number in records})
         facts = {
             number: self._describe(
                 record,
                 labels[number].source,
                 systems[labels[number].source],
-                counties.get(number, frozenset()),
                 populations.get(number, frozenset()),
             )
             for number, record in records.items()
         }
-        return {
-            question.key: tuple(facts[number] for number in question.records if number in facts)
-            for question in questions
-        }
+        if self._needs_counties:
+            numbers = self._list_candidates(questions, facts)
+            counties = self._read_counties({number: records[number] for number in numbers})
+            for number, names in counties.items():
+                if self._carries_addresses(labels[number].source):
+                    facts[number] = replace(facts[number], counties=names)
+        return _group_by_question(questions, facts)
+
+    def _list_candidates(
+        self, questions: Collection[OpenQuestion], facts: Mapping[int, _RecordFacts]
+    ) -> set[int]:
+        """Return the records of questions that meet the filters other than the county."""
+        others = replace(self._filters, county=None)
+        candidates: set[int] = set()
+        for question in questions:
+            numbers = [number for number in question.records if number in facts]
+            if any(_record_matches(facts[number], others) for number in numbers):
+                candidates.update(numbers)
+        return candidates
 
     def _describe(
         self,
         record: CanonicalRecord,
         source: str,
         system: str,
-        counties: frozenset[str],
         populations: frozenset[str],
     ) -> _RecordFacts:
         carried = self._carried_fields(source)
@@ -239,7 +256,7 @@ class _FactReader:
         return _RecordFacts(
             words=split_words(f"{first} {middle} {last}") if self._needs_names else (),
             birth_date=to_birth_day(read("birth_date")),
-            counties=counties if carried is None or "addresses" in carried else frozenset(),
+            counties=frozenset(),
             populations=populations,
             system=system,
         )
@@ -249,10 +266,12 @@ class _FactReader:
         rights = self._unit.viewer.rights
         return None if rights is None else rights.carried(_TASK_READ, source).fields
 
+    def _carries_addresses(self, source: str) -> bool:
+        carried = self._carried_fields(source)
+        return carried is None or "addresses" in carried
+
     def _read_counties(self, records: Mapping[int, CanonicalRecord]) -> dict[int, frozenset[str]]:
         """Return the counties of present addresses, none where they are withheld."""
-        if not self._needs_counties:
-            return {}
         counties = {
             number: frozenset(
                 squeeze(address.county)
@@ -280,6 +299,16 @@ class _FactReader:
             )
             for record, populations in stated.items()
         }
+
+
+def _group_by_question(
+    questions: Collection[OpenQuestion], facts: Mapping[int, _RecordFacts]
+) -> dict[str, _Facts]:
+    """Return the facts of the records of each question, by its key."""
+    return {
+        question.key: tuple(facts[number] for number in question.records if number in facts)
+        for question in questions
+    }
 
 
 def _filters_children(filters: Filters) -> bool:
