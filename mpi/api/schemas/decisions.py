@@ -207,7 +207,9 @@ class EffectOut(BaseModel):
     moved: list[MovedOut] = Field(description="Records that move to another person.")
     told: list[str] = Field(description="Clients that see the change in the feed.")
     stays: list[StaysOut] = Field(description="For an undo: what stays as it is, and why.")
-    etag: str | None = Field(description="ETag of the persons as read, for `If-Match`.")
+    etag: str | None = Field(
+        description="ETag of the persons as read, for `If-Match`; of a stored correction, as they are now."
+    )
     awaiting: bool = Field(description="Whether the step waits for others and has had no effect yet.")
     disclosed: int | None = Field(
         description="Number of disclosures due to the removed links; null unless the client has all sources."

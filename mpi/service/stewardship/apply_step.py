@@ -5,7 +5,7 @@ agree, the decisions wait and bind nothing until then. In a freeze window of a s
 wait until the first day after it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,6 +54,7 @@ class PlannedStep:
         detail: numbers of the records or persons of the step, stored with it.
         choice: the maker's preferences about enterprise IDs.
         etag: ETag of the persons as the maker read them.
+        read_etag: reads the ETag once the step is stored; None if the answer names that of before.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class PlannedStep:
     detail: Mapping[str, Any]
     choice: IdChoice
     etag: str | None = None
+    read_etag: Callable[[], str] | None = None
 
 
 def apply_step(
@@ -119,7 +121,7 @@ def apply_step(
         moved=moved,
         told=clients,
         stays=(),
-        etag=step.etag,
+        etag=step.etag if preview or step.read_etag is None else step.read_etag(),
         awaiting=needs_approval,
         held_until=held_until,
         approval=needs_second,

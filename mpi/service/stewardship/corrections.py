@@ -92,6 +92,7 @@ def correct_value(
             detail=detail,
             choice=NO_ID_CHOICE,
             etag=golden_record.etag,
+            read_etag=lambda: build_golden_record(unit, index, person).etag,
         )
         effect, shown_records = apply_step(unit, index, planned_step, preview=options.preview)
     disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))

@@ -51,6 +51,21 @@ def test_a_correction_is_made_shown_refused_when_stale_and_undone(call, eid):
     assert golden_value(call, eid, "middle_name")["value"] == "Lou"
 
 
+def test_the_answer_to_a_correction_names_the_state_that_the_next_one_refers_to(call, eid):
+    preview = call.post(f"/v1/persons/{eid}/corrections", json={**CORRECTION, "preview": True}).json()
+    steps = []
+    tag = preview["etag"]
+    for name in ("Louise", "Loulou"):
+        body = {**CORRECTION, "value": name}
+        answer = call.post(f"/v1/persons/{eid}/corrections", json=body, headers={"If-Match": f'"{tag}"'})
+        assert answer.status_code == 200, name
+        tag = answer.json()["etag"]
+        assert call.get(f"/v1/persons/{eid}/golden").headers["ETag"] == f'"{tag}"'
+        steps.append(answer.json()["step"])
+    for step in reversed(steps):
+        assert call.post(f"/v1/steps/{step}:undo").status_code == 200
+
+
 def test_an_invalid_correction_is_refused_without_being_quoted(call, eid):
     body = CORRECTION | {"attribute": "birth_date", "value": "31 Febtober"}
     answer = call.post(f"/v1/persons/{eid}/corrections", json=body)
