@@ -28,7 +28,8 @@ from mpi.service.agreements.register import (
 from mpi.service.agreements.terms import find_terms
 from mpi.service.agreements.views import list_agreements, list_due_notices, list_history, show_agreement
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.repositories.access.refusals import MAX_ROWS_PER_MINUTE
 from tests.agreements import DSA, make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, load_rows, make_child

@@ -16,7 +16,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records import optimistic_candidates
 from mpi.service.records import upsert as upsert_module
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.key_segments import KeySegments

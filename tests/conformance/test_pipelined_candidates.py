@@ -9,7 +9,8 @@ from mpi.service.indexing import reindex
 from mpi.service.maintenance.verify import verify
 from mpi.service.records import upsert as upsert_module
 from mpi.service.records.pipelined_candidates import start_pipelined_search
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.statements.statement import build_statement
 from mpi.standardize.record_validation import validate_record

@@ -11,7 +11,8 @@ from mpi.service.persons.search import search_persons
 from mpi.service.records.candidates import build_query
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.optimistic_candidates import find_optimistic_pairs
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.statement import build_statement
 from mpi.service.statements.statement_intake import prepare_comparable
 from mpi.standardize.record_validation import validate_record

@@ -27,7 +27,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import Outcome, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.split import run_split
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.serialization import features_from_bytes, record_from_bytes

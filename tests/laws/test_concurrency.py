@@ -11,7 +11,9 @@ from mpi.config import Settings
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.laws.concurrent_processes import upsert_concurrently
 

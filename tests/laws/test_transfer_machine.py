@@ -19,7 +19,9 @@ from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.decision import Authority
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes

@@ -28,7 +28,8 @@ from mpi.service.notices.digest import turn_on
 from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.review.answers import assign, defer
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view

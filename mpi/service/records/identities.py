@@ -21,7 +21,9 @@ from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import UpsertResult, read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import UpsertResult
 from mpi.service.resolution.source_assertions import NOT
 from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.record_validation import validate_record

@@ -19,7 +19,9 @@ from mpi.service.core.undoable_steps import check_reason
 from mpi.service.core.visibility import find_shown_record_numbers, find_visible_records
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import SearchResult, search_persons
-from mpi.service.records.upsert import Outcome, UpsertResult, read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome, UpsertResult
 from mpi.service.records.version_tag import CHANGED, make_version_tag
 from mpi.service.resolution.source_assertions import NOT, SAME_AS
 from mpi.service.statements.tombstones import find_buried_records

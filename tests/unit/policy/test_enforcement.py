@@ -27,7 +27,8 @@ from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.quality.dashboard import measure_quality
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.agreements import make_care_terms
 from tests.index import OPERATOR, make_child, open_test_index

@@ -33,7 +33,7 @@ from mpi.service.records.registration import (
     register_child,
     update_record,
 )
-from mpi.service.records.upsert import UpsertResult
+from mpi.service.records.upsert_result import UpsertResult
 from mpi.service.records.version_tag import CHANGED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

@@ -21,7 +21,8 @@ from mpi.service.legal.subpoena_cases import decide_case, open_case, record_noti
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.persons.search import search_persons
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from tests.accounts import PASSWORD, cheap_password_hashing

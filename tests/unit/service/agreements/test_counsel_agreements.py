@@ -28,7 +28,8 @@ from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.legal.disclosure_consents import record_consent
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.accounts import cheap_password_hashing
 from tests.agreements import AGENCY, SCHOOL, TO_AGENCY, TO_SCHOOL, permit_emergencies

@@ -30,7 +30,8 @@ from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import read_quality
 from mpi.service.quality.publication import publish_figures
 from mpi.service.quality.reports import make_report
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.merge_split_move import StepOptions, merge

@@ -13,7 +13,8 @@ from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.service.explanations.pair_explanation import explain_features, explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
 from tests.index import OPERATOR, crosswalk, make_child

@@ -18,7 +18,8 @@ from mpi.service.indexing.pair_scorer import (
     score_candidate_pairs,
 )
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
 from tests.models import tiny_model

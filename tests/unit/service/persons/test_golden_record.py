@@ -16,7 +16,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
 from mpi.service.persons.golden_record import OtherValue, look_up_golden_record
 from mpi.service.records.source_pause import pause
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record

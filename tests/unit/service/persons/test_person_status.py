@@ -9,7 +9,9 @@ from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions

@@ -5,7 +5,8 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.answers import PairVerdict, answer_question, claim, defer, undo_answer
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions

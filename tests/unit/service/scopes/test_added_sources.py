@@ -15,7 +15,8 @@ from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes, register_scope

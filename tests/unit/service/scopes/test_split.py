@@ -29,8 +29,10 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes, register_scope, require_new_scope

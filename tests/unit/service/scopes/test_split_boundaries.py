@@ -24,7 +24,8 @@ from mpi.service.core.index import open_store
 from mpi.service.legal.disclosure_consents import record_consent, revoke_consent
 from mpi.service.legal.subpoena_cases import decide_case, open_case
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import approve_split

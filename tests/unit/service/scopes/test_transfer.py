@@ -13,8 +13,10 @@ from mpi.domain.source import SourceKind
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.rights.destruction import approve_run, execute_run, plan_run
 from mpi.service.rights.holds import LegalHoldOrder, place_hold

@@ -15,7 +15,9 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.expunge_requests import (
     MAX_RECORDS,
