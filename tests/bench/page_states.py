@@ -11,7 +11,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.cases.subject_rights import CaseKind, Identification, Inspection, Relation
 from mpi.policy.cases.subpoena import Subpoena
-from mpi.service.access.accounts import grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.clients import list_clients
 from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.core.index import Index

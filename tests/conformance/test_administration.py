@@ -24,7 +24,9 @@ from mpi.service.access.account_requests import (
     request_change,
     request_password,
 )
-from mpi.service.access.accounts import NewAccount, change_account, find_account, grant_actions, list_accounts
+from mpi.service.access.accounts.account_list import find_account, list_accounts
+from mpi.service.access.accounts.account_rights import change_account, grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import (
     add_client,

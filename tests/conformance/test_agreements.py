@@ -11,7 +11,9 @@ from mpi.domain.errors import AccessDenied, AgreementLapsed, ConflictError, Inpu
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import AgreementState
 from mpi.policy.purposes import Purpose
-from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import bind_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client, bind_client, list_clients
 from mpi.service.agreements.documents import from_content, to_content

@@ -33,7 +33,7 @@ from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.parties import Party, PartyKind
-from mpi.service.access.accounts import bind_account, grant_actions
+from mpi.service.access.accounts.account_rights import bind_account, grant_actions
 from mpi.service.access.clients import bind_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.scopes.transfer import transfer_changes

@@ -13,7 +13,8 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
 from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal

@@ -13,7 +13,8 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import FIRST_START, make_operator
 from mpi.policy.agreement import HOUSE
 from mpi.service.access import passwords
-from mpi.service.access.accounts import NewAccount, check_names, insert_account, log_rights
+from mpi.service.access.accounts.account_rights import log_rights
+from mpi.service.access.accounts.new_accounts import NewAccount, check_names, insert_account
 from mpi.service.access.own_account.new_password import require_unbreached
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import find_account
+from mpi.service.access.accounts.account_list import find_account
 from mpi.service.access.first_start.first_account import (
     make_first_link,
     require_first_link,

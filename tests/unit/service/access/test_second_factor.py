@@ -12,7 +12,9 @@ from mpi.service.access.account_requests import (
     list_account_requests,
     request_factor_reset,
 )
-from mpi.service.access.accounts import end_account, find_account, reset_second_factor, set_password
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import find_account
+from mpi.service.access.accounts.sign_in_resets import reset_second_factor, set_password
 from mpi.service.access.own_account.second_factor import find_own_factor, propose_enrollment
 from mpi.service.access.sign_in import (
     add_second_factor,

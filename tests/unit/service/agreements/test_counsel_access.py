@@ -12,7 +12,9 @@ from mpi.domain.viewer import Action, SecondApprover
 from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.policy.route_table import ROUTES
 from mpi.service.access.account_requests import confirm_request, list_account_requests, request_account
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.sign_in import authenticate_session, sign_in

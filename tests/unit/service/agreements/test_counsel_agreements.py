@@ -13,7 +13,7 @@ from mpi.policy.agreement import ALL, Clock
 from mpi.policy.cases.consent import Consent, Signer
 from mpi.policy.duties import DutyKind
 from mpi.policy.purposes import EXCLUDED_USES, Purpose
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.break_glass import review_use
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client

@@ -15,7 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, SecondApprover
 from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict
-from mpi.service.access.accounts import list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.ledger import LedgerFilter, read_ledger

@@ -14,7 +14,7 @@ from mpi.policy.legal_bases import MARKS
 from mpi.policy.papers import list_paper_rows
 from mpi.policy.parties import PartyKind
 from mpi.policy.rights import Rights, Subject
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.explain_access import SupposedRequest, explain_account_access
 from mpi.service.agreements.counsel_questions import QUESTIONS, answer_questions
 from mpi.service.agreements.house import build_house_agreement

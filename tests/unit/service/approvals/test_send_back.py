@@ -9,7 +9,8 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
-from mpi.service.access.accounts import change_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_rights import change_account
 from mpi.service.maintenance.verify import verify
 from mpi.service.notices.returned_answers import dismiss_all, dismiss_answers, list_returned_answers
 from mpi.service.records.upsert import upsert

@@ -15,7 +15,9 @@ from mpi.domain.errors import ConflictError, InputError, NotAuthenticated, NotFo
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
-from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_rights import change_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.own_account.second_factor import propose_enrollment

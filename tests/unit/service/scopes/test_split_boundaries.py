@@ -16,7 +16,8 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.consent import Consent, Signer
 from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict, Subpoena
-from mpi.service.access.accounts import NewAccount, add_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
