@@ -8,8 +8,8 @@ from mpi.domain import clock
 from mpi.service.gates.sent_back import ADDRESSEE
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.resolution.work_log_visibility import find_escalator
-from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
+from mpi.service.review.work_state import claim_work, record_action
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

@@ -31,20 +31,9 @@ from mpi.service.review.answer_outcome import (
     save_outcome,
     tell_escalator,
 )
-from mpi.service.review.assignments import (
-    apply_in_bulk,
-    assign,
-    claim,
-    claim_work,
-    defer,
-    escalate,
-    make_claimed_error,
-    parse_future_day,
-    permit_live_work,
-    record_action,
-    release,
-    reply,
-)
+from mpi.service.review.assignments import assign, claim, defer, escalate, release, reply
+from mpi.service.review.bulk_actions import apply_in_bulk
+from mpi.service.review.due_dates import parse_future_day
 from mpi.service.review.open_questions import OpenQuestion, load_questions
 from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw_owner_questions
 from mpi.service.review.question_view import (
@@ -63,6 +52,7 @@ from mpi.service.review.verdicts import (
     group_verdicts,
     parse_verdict_kind,
 )
+from mpi.service.review.work_state import claim_work, make_claimed_error, permit_live_work, record_action
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.approvals import approve_step, load_step_decisions
