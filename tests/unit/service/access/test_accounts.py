@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.accounts import AccountState
+from mpi.service.access.account_rules import AccountState
 from mpi.service.access.accounts.account_end import end_account
 from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.accounts.account_rights import change_account
