@@ -31,7 +31,7 @@ from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.record_reader import read
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import assign, defer
+from mpi.service.review.assignments import assign, defer
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page

@@ -22,14 +22,10 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
-from mpi.service.review.answers import (
-    AnswerResult,
-    PairVerdict,
-    ResponseOptions,
-    answer_question,
-    respond_to_question,
-    undo_answer,
-)
+from mpi.service.review.answers.answer_step import AnswerResult
+from mpi.service.review.answers.answer_undo import undo_answer
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question_view import load_question_view
 

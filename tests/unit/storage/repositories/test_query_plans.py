@@ -16,7 +16,7 @@ from mpi.service.quality.forecast import forecast_workload
 from mpi.service.records.record_reader import read
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
-from mpi.service.review.answers import claim
+from mpi.service.review.assignments import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
