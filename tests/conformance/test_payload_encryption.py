@@ -31,7 +31,7 @@ def payloads(index):
 def contents(index):
     """Return the content of every record, as the index reads it."""
     with index.database.read(OPERATOR) as unit:
-        return unit.records.payloads(list(unit.records.active_canonical_keys()))
+        return unit.record_versions.payloads(list(unit.records.active_canonical_keys()))
 
 
 def key_numbers(index):

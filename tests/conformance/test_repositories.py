@@ -64,7 +64,7 @@ def add_records(unit, *local_ids):
             for n, local_id in enumerate(local_ids, 1)
         ]
     )  # fmt: skip
-    unit.records.insert_versions(
+    unit.record_versions.insert_versions(
         [
             {"id": n, "record_id": n, "as_of": "2026-01-01T00:00:00.000000Z", "received_commit": 1,
              "ended_commit": None, "batch_id": None, "state": "active", "content_hash": f"h{n}",
@@ -90,7 +90,7 @@ def test_local_ids_are_compared_and_sorted_by_byte(unit):
 
 def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
     add_records(unit, "1")
-    [(source_id, payload)] = unit.records.payloads([1]).values()
+    [(source_id, payload)] = unit.record_versions.payloads([1]).values()
     assert (source_id, payload) == (unit.sources.get_by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
     assert unit.records.canonical_keys([1]) == {1: LEAST + 1}
@@ -268,10 +268,10 @@ def test_clients_sources_and_flags_are_returned_as_stored(unit):
     with pytest.raises(NotFoundError, match="ccwis, sis"):
         unit.sources.get_by_code("SIS")
     add_records(unit, "1")
-    unit.records.insert_flags(
+    unit.record_versions.insert_flags(
         [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
     )
-    assert [(flag.record_id, flag.value) for flag in unit.records.flags([1])] == [(1, "Y")]
+    assert [(flag.record_id, flag.value) for flag in unit.record_versions.flags([1])] == [(1, "Y")]
 
 
 def test_disclosures_are_read_through_the_index(index):
@@ -285,8 +285,8 @@ def test_disclosures_are_read_through_the_index(index):
 def test_an_erased_record_keeps_no_version_content(unit):
     add_records(unit, "1")
     unit.records.set_state([1], RecordState.SEALED)
-    unit.records.erase(1)
-    assert [(v.payload, v.issues) for v in unit.records.versions(1)] == [(b"{}", "[]")]
+    unit.record_erasure.erase(1)
+    assert [(v.payload, v.issues) for v in unit.record_versions.versions(1)] == [(b"{}", "[]")]
     assert unit.records.labels([1]) == {}
 
 

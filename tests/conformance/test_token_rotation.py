@@ -67,7 +67,7 @@ def features(index):
 def kept_tokens(index):
     """Return the numbers of the keys of each record's kept tokens."""
     with index.database.read(OPERATOR) as unit:
-        payloads = unit.records.payloads(list(unit.records.active_canonical_keys())).values()
+        payloads = unit.record_versions.payloads(list(unit.records.active_canonical_keys())).values()
     records = [record_from_bytes(payload) for _, payload in payloads]
     return [set(parse_kept_tokens(record.ssn_token)) for record in records if record.ssn_token]
 

@@ -96,7 +96,7 @@ def test_concurrent_writers_of_one_record_leave_one_complete_version(tmp_path, d
         assert set(outcomes) == {"created", "updated"}
         with index.database.read(OPERATOR) as unit:
             [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
-            versions = unit.records.versions(record.id)
+            versions = unit.record_versions.versions(record.id)
         assert len(versions) == 40
         assert [version.state for version in versions].count("active") == 1
         assert verify(index, OPERATOR) == []
@@ -155,7 +155,10 @@ def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_pat
         outcomes = [answer.record for answer in answers if answer.local_id.startswith("u")]
         assert (outcomes.count("created"), outcomes.count("updated")) == (5, 20)
         with index.database.read(OPERATOR) as unit:
-            assert sum(len(unit.records.versions(r)) for r in unit.records.active_canonical_keys()) == 125
+            assert (
+                sum(len(unit.record_versions.versions(r)) for r in unit.records.active_canonical_keys())
+                == 125
+            )
             events = unit.persons.events_after(0, 10_000)
             last = unit.last_commit()
             moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]

@@ -161,7 +161,9 @@ def describe_scope(site, scope: str) -> dict[str, object]:
         decisions = unit.decisions.of_records(numbers).values()
         return {
             "partition": partition_of(opened),
-            "contents": {labels[n]: payload for n, (_, payload) in unit.records.payloads(numbers).items()},
+            "contents": {
+                labels[n]: payload for n, (_, payload) in unit.record_versions.payloads(numbers).items()
+            },
             "keys": {labels[n]: key for n, key in unit.records.canonical_keys(numbers).items()},
             "decisions": sorted(
                 (str(each.kind), str(each.status), sorted(map(str, labels.values()))) for each in decisions

@@ -196,7 +196,7 @@ def read_populations_by_child(
     labels = unit.records.labels({record for records in records_by_child.values() for record in records})
     day = clock.today()
     stated: dict[int, set[tuple[str, str]]] = {}
-    for row in unit.records.flags(labels):
+    for row in unit.record_versions.flags(labels):
         if row.value == "Y" and _is_in_force(row, day):
             fact = (labels[row.record_id].source, row.population)
             stated.setdefault(row.record_id, set()).add(fact)

@@ -253,7 +253,7 @@ def _each_care_features(unit: ReadUnit, index: Index, keyed_hash: KeyedHash) -> 
             if keyed_hash.token_keys == index.keyed_hash.token_keys:
                 yield from load_features(unit, config_id, records).values()
                 continue
-            for _, payload in unit.records.payloads(records).values():
+            for _, payload in unit.record_versions.payloads(records).values():
                 features = standardize(record_from_bytes(payload), source.code, keyed_hash)
                 yield drop_shared_values(features, shared, index.keyed_hash)
 

@@ -121,7 +121,7 @@ def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator
 def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
     """Count the records whose name or birth date the file changes."""
     identity_of = {record.id: file.headings[record.local_id].identity_key for record in updated}
-    payloads = unit.records.payloads(identity_of)
+    payloads = unit.record_versions.payloads(identity_of)
     return sum(
         identity is not None and identity_key(record_from_bytes(payloads[record_id][1])) != identity
         for record_id, identity in identity_of.items()

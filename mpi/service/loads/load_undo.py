@@ -24,10 +24,7 @@ from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, i
 from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
-from mpi.service.processes.pacing import (
-    AdaptiveBatchSize,
-    disable_garbage_collection,
-)
+from mpi.service.processes.pacing import AdaptiveBatchSize, disable_garbage_collection
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
 from mpi.service.resolution.settlement import IdChoice
@@ -241,7 +238,7 @@ class _LoadUndo:
         while chunk_records:
             unit.batches.mark_records_undone(self.batch.id, chunk_records, unit.commit_no, worker_name())
             changes = recompute_current_versions(unit, self.index, chunk_records)
-            unit.records.mark_undone(self.batch.id, chunk_records)
+            unit.record_versions.mark_undone(self.batch.id, chunk_records)
             affected_records |= (
                 reindex(unit, self.index, changes.changed, changes.removed, progress).affected
                 | changes.overlay_suspects

@@ -164,7 +164,7 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
         yield Finding(6, f"active record {record} has no person")
     for record in sorted(set(current) - set(active)):
         yield Finding(2, f"record {record} takes no part and still has a person")
-    for record in sorted(set(active) - unit.records.with_version(active)):
+    for record in sorted(set(active) - unit.record_versions.with_version(active)):
         yield Finding(6, f"active record {record} has no active version")
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):

@@ -231,14 +231,14 @@ def _read_payloads(
     unit: ReadUnit, members: Iterable[int], visible_corrections: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
     """Return source and stored content of a person's active records and corrections."""
-    payloads = unit.records.payloads(list(members))
+    payloads = unit.record_versions.payloads(list(members))
     correction_records = unit.records.get([correction.record for correction in visible_corrections])
     versions = {
         correction.version_id: correction
         for correction in correction_records.values()
         if correction.version_id is not None
     }
-    for version, payload in unit.records.payloads_of_versions(list(versions)).items():
+    for version, payload in unit.record_versions.payloads_of_versions(list(versions)).items():
         payloads[versions[version].id] = (versions[version].source_id, payload)
     return payloads
 

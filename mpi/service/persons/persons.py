@@ -285,7 +285,7 @@ def _carried_flags(
     unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]
 ) -> tuple[FlagView, ...]:
     """Return the flags of visible records that the answer may hold."""
-    rows = [row for row in unit.records.flags(members) if row.record_id in labels]
+    rows = [row for row in unit.record_versions.flags(members) if row.record_id in labels]
     populations = find_populations(unit, members)
     consents = read_consents(unit, {row.record_id for row in rows})
     return tuple(

@@ -288,7 +288,7 @@ def _sort_labels(labels: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
 def _read_flags(unit: ReadUnit, sources: Mapping[int, str]) -> dict[int, set[str]]:
     """Return the populations that the answer may name, by record number."""
     populations_by_record: dict[int, set[str]] = {}
-    for row in unit.records.flags(sources):
+    for row in unit.record_versions.flags(sources):
         populations_by_record.setdefault(row.record_id, set()).add(row.population)
     return {
         record_id: keep_carried_populations(unit.viewer, Action.DECIDE, sources[record_id], populations)

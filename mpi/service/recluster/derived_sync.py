@@ -257,7 +257,7 @@ def _derive_again(
         record: ChangedRecord(
             groups[record], index.features_of(record_from_bytes(payload), codes[source], shared_values)
         )
-        for record, (source, payload) in unit.records.payloads(records).items()
+        for record, (source, payload) in unit.record_versions.payloads(records).items()
     }
     write_derived_data(unit, index, config_id, changed, records)
     unit.runs.delete_changed_records(context.run.id, records)

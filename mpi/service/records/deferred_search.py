@@ -65,7 +65,7 @@ def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
     if stored is None or stored.state != RecordState.ACTIVE:
         return
     codes = {source.id: source.code for source in unit.sources.all()}
-    for source_id, payload in unit.records.payloads([record]).values():
+    for source_id, payload in unit.record_versions.payloads([record]).values():
         canonical = record_from_bytes(payload)
         features = index.features_of(canonical, codes[source_id], index.shared_values(unit))
         resolve(

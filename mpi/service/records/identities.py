@@ -119,7 +119,7 @@ def _draw_unique_id(index: Index, pattern: IdPattern, text: str) -> str:
 
 def _has_content(unit: ReadUnit, index: Index, stored: StoredRecord, sent: Mapping[str, object]) -> bool:
     """Return whether a stored record has the content of a placeholder."""
-    payload = unit.records.payloads([stored.id]).get(stored.id)
+    payload = unit.record_versions.payloads([stored.id]).get(stored.id)
     if payload is None:
         return False
     record = record_from_bytes(payload[1])

@@ -30,12 +30,8 @@ from mpi.service.core.visibility import find_visible_records
 from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
 from mpi.service.statements.correction_records import find_bound_records
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
-from mpi.storage.repositories.sources.records import (
-    RecordState,
-    StoredRecord,
-    StoredVersion,
-    add_restrictions,
-)
+from mpi.storage.repositories.sources.record_versions import StoredVersion, add_restrictions
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _OWN_FIELDS = frozenset({"restrictions"})
@@ -114,7 +110,7 @@ class _RecordReader:
         self._unit = unit
         self._records = self._find_records()
         record_ids = [record.id for record in self._records.values()]
-        self._versions = unit.records.versions_of_records(record_ids)
+        self._versions = unit.record_versions.versions_of_records(record_ids)
         self._consents = read_consents(unit, record_ids)
         self._persons = _PersonReader(unit, record_ids)
         self._statements = unit.rights_cases.statements(record_ids)

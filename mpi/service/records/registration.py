@@ -207,7 +207,7 @@ def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: M
     """Return whether sending only some fields would keep a record unchanged."""
     with index.database.read(viewer) as unit:
         [number] = find_shown_record_numbers(unit, [ref]) or [None]
-        payload = None if number is None else unit.records.payloads([number]).get(number)
+        payload = None if number is None else unit.record_versions.payloads([number]).get(number)
     if payload is None:
         return False
     stored = record_from_bytes(payload[1])
@@ -265,7 +265,7 @@ def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mappin
 
 def _is_in_use(unit: ReadUnit, record: StoredRecord) -> bool:
     """Return whether a record is sealed, or has a statement left."""
-    versions = unit.records.versions_of_records([record.id]).get(record.id, [])
+    versions = unit.record_versions.versions_of_records([record.id]).get(record.id, [])
     is_stated = any(version.id == record.version_id or version.state == "held" for version in versions)
     return is_stated or record.state == RecordState.SEALED
 

@@ -8,11 +8,7 @@ from mpi.domain import clock
 from mpi.domain.errors import StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import Holdings
-from mpi.domain.viewer import (
-    Action,
-    Viewer,
-    require_permission,
-)
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.group_commit import DeferredAnswer
@@ -49,9 +45,7 @@ from mpi.service.statements.tombstones import find_buried_records, prefetch_buri
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
 from mpi.storage.key_index.large_blocks import PendingWork
-from mpi.storage.repositories.sources.records import (
-    StoredRecord,
-)
+from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import WriteUnit
 

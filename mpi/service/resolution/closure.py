@@ -159,7 +159,7 @@ def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_id
     """Queue database queries for what partitioning records needs, such as tasks."""
     ascending_ids = sorted(closure_ids)
     unit.records.prefetch_canonical_keys(sorted(record_ids))
-    unit.records.prefetch_open_overlays(ascending_ids)
+    unit.record_versions.prefetch_open_overlays(ascending_ids)
     unit.decisions.prefetch_waiting_about(ascending_ids)
     unit.tasks.prefetch_about_records(ascending_ids)
 

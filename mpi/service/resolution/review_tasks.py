@@ -362,7 +362,7 @@ def _build_decision_task(kind: str, decision_id: int, records: tuple[int, int], 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
     """Return decisions with a record whose name or birth date has changed."""
     restated = unit.decisions.restated_versions(decision_ids)
-    payloads = unit.records.payloads_of_versions(
+    payloads = unit.record_versions.payloads_of_versions(
         {version for _, *versions in restated for version in versions}
     )
     return {

@@ -436,7 +436,7 @@ def _load_survivor_keys(
                 claims.setdefault(cluster, []).append(holder)
     rivals = {holder for claimants in claims.values() if len(claimants) > 1 for holder in claimants}
     records = {numbers_by_key[key] for holder in rivals for key in holder.records if key in numbers_by_key}
-    payloads = unit.records.payloads(records)
+    payloads = unit.record_versions.payloads(records)
     enrolled = {
         record
         for record, (_, payload) in payloads.items()

@@ -161,7 +161,7 @@ def _replace_waiting_claims(
 
     Assertions already in force are not stored again. A statement older than another waiting one is ignored.
     """
-    versions = {version.id: version for version in unit.records.versions(record_id)}
+    versions = {version.id: version for version in unit.record_versions.versions(record_id)}
     # None where a paused source repeated the current version, which creates no version.
     own_version = next(
         (version for version in versions.values() if version.received_commit == unit.commit_no), None
@@ -207,7 +207,7 @@ def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence
     [record] = unit.records.get([record_id]).values()
     newer_versions = {
         version.id
-        for version in unit.records.versions(record_id)
+        for version in unit.record_versions.versions(record_id)
         if version.state in _WAITING and version.as_of > record.last_seen
     }
     return {claim.id for claim in claims if claim.seen.get(record_id) in newer_versions}
@@ -309,7 +309,7 @@ def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
     version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
-    return record_from_bytes(unit.records.payloads_of_versions([version])[version]).merged_into
+    return record_from_bytes(unit.record_versions.payloads_of_versions([version])[version]).merged_into
 
 
 def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str | None) -> AssertionEffect:
@@ -403,7 +403,7 @@ def _rank_counting_assertions(
     """
     if not assertions:
         return {}
-    versions_by_id = {version.id: version for version in unit.records.versions(record_id)}
+    versions_by_id = {version.id: version for version in unit.record_versions.versions(record_id)}
     current_version = versions_by_id.get(_find_latest_counting_version(unit, record_id) or 0)
     ranks = {}
     for assertion in assertions:

@@ -16,11 +16,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.core.visible_features import find_partial_records
-from mpi.service.decisions.decision_log import (
-    find_conflict_chain,
-    find_visible_groups,
-    is_wholly_visible,
-)
+from mpi.service.decisions.decision_log import find_conflict_chain, find_visible_groups, is_wholly_visible
 from mpi.service.gates.own_reports import find_reporters
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, PAIR, may_be_asked
 from mpi.service.resolution.work_log_visibility import (

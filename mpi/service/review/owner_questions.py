@@ -269,7 +269,7 @@ def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
 def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
     """Build the source owner's view of each question asked about a record."""
     labels = unit.records.labels({question.record_id for question in questions})
-    payloads = unit.records.payloads(labels)
+    payloads = unit.record_versions.payloads(labels)
     today = clock.today()
     withheld_records = find_withheld_records(unit, payloads)
     views = []

@@ -256,7 +256,7 @@ def build_cards(
     """
     labels = visible_labels(unit, record_ids)
     stored = unit.records.get(labels)
-    payloads = unit.records.payloads(labels)
+    payloads = unit.record_versions.payloads(labels)
     canonical_by_id = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
     person_by_id = unit.persons.current_persons(labels)
     persons = unit.persons.by_ids(person_by_id.values())
@@ -316,7 +316,7 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
     labels = visible_labels(unit, question.records)
     pending_cards = []
     for record_id, pending_ids in find_pending_overlays(unit, labels).items():
-        versions = {version.id: version for version in unit.records.versions(record_id)}
+        versions = {version.id: version for version in unit.record_versions.versions(record_id)}
         latest = versions[max(pending_ids)]
         pending_record = record_from_bytes(latest.payload)
         active_versions = [version for version in versions.values() if version.state == "active"]

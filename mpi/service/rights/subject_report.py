@@ -193,7 +193,7 @@ def _build_report(
     for text in unit.rights_cases.texts(order):
         if text.kind == "statement":
             statements.setdefault(text.record_id, []).append(text.text)
-    payloads = unit.records.payloads(order)
+    payloads = unit.record_versions.payloads(order)
     records = []
     for record_id in order:
         source = sources[labels[record_id].source]

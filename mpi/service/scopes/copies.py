@@ -155,7 +155,7 @@ def _copy_records(
     released_ids: Collection[int],
 ) -> tuple[RecordCopy, ...]:
     """Return copies of records, in the order of their numbers."""
-    versions = unit.records.active_versions([record.id for record in records])
+    versions = unit.record_versions.active_versions([record.id for record in records])
     references = _read_references(unit, records)
     expunged = unit.boundary_orders.select_expunged([record.id for record in records if is_buried(record)])
     copies = []

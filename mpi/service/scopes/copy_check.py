@@ -215,5 +215,5 @@ def _read_contents(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Can
     """
     return {
         number: record_from_bytes(payload)._replace(as_of=None, local_id="", merged_into=None)
-        for number, (_source, payload) in unit.records.payloads(record_ids).items()
+        for number, (_source, payload) in unit.record_versions.payloads(record_ids).items()
     }

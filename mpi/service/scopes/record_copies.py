@@ -380,5 +380,5 @@ def _drop(unit: WriteUnit, names: Mapping[int, str]) -> None:
     """
     if names:
         erase_contents(unit, names.keys())
-        unit.records.anonymize(names.keys())
-        unit.records.forget_local_ids(names)
+        unit.record_erasure.anonymize(names.keys())
+        unit.record_erasure.forget_local_ids(names)

@@ -346,7 +346,7 @@ class _StatementWriter:
         self._batch_id = batch_id
         self._numbers = numbers
         self._judged = judged
-        self._refused = unit.records.refused_hashes([numbers[name] for name in judged.overlays])
+        self._refused = unit.record_versions.refused_hashes([numbers[name] for name in judged.overlays])
         self._waiting: list[int] = []
         self._records: list[dict[str, Any]] = []
         self._versions: list[tuple[dict[str, Any], Statement]] = []
@@ -398,7 +398,7 @@ class _StatementWriter:
             case StatementOutcome.UNCHANGED if existing is not None:
                 self._unchanged(existing, statement)
             case StatementOutcome.HISTORY:
-                version_id = self._unit.records.find_version(
+                version_id = self._unit.record_versions.find_version(
                     record_id, statement.as_of, statement.content_hash
                 )
                 if version_id is None:
@@ -498,7 +498,7 @@ class _StatementWriter:
         records.insert(self._records)
         if self._versions:
             self._write_versions(list(activated.values()))
-        records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
+        self._unit.record_versions.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
         records.update_last_seen(self._seen)
         if self._sightings:
             self._unit.record_assertions.add(self._sightings, self._unit.commit_no)
@@ -535,6 +535,6 @@ class _StatementWriter:
             for row, statement in self._versions
             for seq, flag in enumerate(statement.flags)
         ]
-        self._unit.records.insert_versions([row for row, _ in self._versions])
-        self._unit.records.insert_flags(flags)
+        self._unit.record_versions.insert_versions([row for row, _ in self._versions])
+        self._unit.record_versions.insert_flags(flags)
         self._unit.records.activate(activated)

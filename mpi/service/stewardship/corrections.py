@@ -172,7 +172,9 @@ def _add_correction_record(
         raise InputError(f"value: give a valid, non-empty value of {attribute}")
     version = unit.counters.take("record_version")
     unit.records.insert([_build_record_row(record_id, version, source, local_id, key, received.record)])
-    unit.records.insert_versions([_build_version_row(record_id, version, unit.commit_no, received.record)])
+    unit.record_versions.insert_versions(
+        [_build_version_row(record_id, version, unit.commit_no, received.record)]
+    )
     return record_id
 
 

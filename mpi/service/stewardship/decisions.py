@@ -358,7 +358,7 @@ def _build_seen_versions(
 ) -> tuple[Mapping[str, str | None], ...]:
     """Return the date of each record version that a decision's maker saw."""
     versions = {decision.seen.get(record) for record in labels} - {None}
-    as_of = unit.records.as_of({version for version in versions if version is not None})
+    as_of = unit.record_versions.as_of({version for version in versions if version is not None})
     return tuple(
         {
             "source": label.source,

@@ -90,7 +90,7 @@ def answer_overlay(
     step_id = add_step(
         unit, OVERLAY, reason, {"record": record_id, "versions": answered_versions, "verdict": verdict}
     )
-    unit.records.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
+    unit.record_versions.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
 
     restated, affected_records = _reindex_record(unit, index, record_id)
     id_choice = (
@@ -133,7 +133,7 @@ def undo_overlay_answer(
     if step.detail["verdict"] == RELEASE:
         reopened = _find_versions_since(unit, record_id, answered_versions) - other_versions
     else:
-        refused_contents = unit.records.refused_hashes([record_id]).get(record_id, {})
+        refused_contents = unit.record_versions.refused_hashes([record_id]).get(record_id, {})
         contents = {
             refused_contents[version]
             for version in answered_versions - other_versions
@@ -142,7 +142,7 @@ def undo_overlay_answer(
         reopened = {
             version for version, content in refused_contents.items() if content in contents
         } - other_versions
-    unit.records.set_version_state(reopened, OVERLAY)
+    unit.record_versions.set_version_state(reopened, OVERLAY)
     restated, affected_records = _reindex_record(unit, index, record_id)
     id_choice = IdChoice(as_of=step.commit_no - 1)
     settlement = resettle(

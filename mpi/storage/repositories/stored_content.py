@@ -19,7 +19,8 @@ from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.repositories.review.owner_questions import note_place
 from mpi.storage.repositories.review.task_work import action_note_place
 from mpi.storage.repositories.sign_in.second_factors import secret_place
-from mpi.storage.repositories.sources.records import ERASED_PAYLOAD, RecordState
+from mpi.storage.repositories.sources.record_erasure import ERASED_PAYLOAD
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.idempotent_answers import answer_place
 from mpi.storage.repositories.steps.steps import decision_note_place
 from mpi.storage.tables import (

@@ -62,7 +62,9 @@ from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
+from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
+from mpi.storage.repositories.sources.record_versions import RecordVersions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
@@ -139,6 +141,8 @@ class ReadUnit:
     sources = _LazyRepository(Sources)
     payload_keys = _LazyRepository(PayloadKeys)
     records = _LazyRepository(Records, "payload_keys")
+    record_versions = _LazyRepository(RecordVersions, "records")
+    record_erasure = _LazyRepository(RecordErasure, "records")
     stored_content = _LazyRepository(StoredContent, "payload_keys")
     keys = _LazyRepository(BlockingKeys)
     candidates = _LazyRepository(CandidateQuery)

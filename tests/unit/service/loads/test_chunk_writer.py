@@ -168,7 +168,7 @@ def load_table(index, folder, columns, **options):
 
 def read_birth_dates(index):
     with index.database.read(OPERATOR) as unit:
-        payloads = unit.records.payloads(unit.records.active_canonical_keys()).values()
+        payloads = unit.record_versions.payloads(unit.records.active_canonical_keys()).values()
     return {
         record.local_id: record.birth_date
         for _, payload in payloads

@@ -21,12 +21,7 @@ from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.own_account.second_factor import propose_enrollment
-from mpi.service.access.sign_in import (
-    add_second_factor,
-    authenticate_session,
-    change_password,
-    sign_in,
-)
+from mpi.service.access.sign_in import add_second_factor, authenticate_session, change_password, sign_in
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
@@ -124,7 +119,7 @@ def test_records_that_take_no_part_go_along_and_stay_apart(site):
             record for record in unit.records.all_of_source(source_id).values() if record.content_hash == ""
         ]
         assert destroyed.state == "sealed"
-        assert [version.payload for version in unit.records.versions(destroyed.id)] == [b"{}"]
+        assert [version.payload for version in unit.record_versions.versions(destroyed.id)] == [b"{}"]
     upsert(scope, OPERATOR, "sis", make_child("x1", **OTHER))
     assert crosswalk(scope).keys() == {("sis", "w1")}, "a tombstone goes along"
     assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
@@ -242,7 +237,7 @@ def test_numbers_tell_nothing_of_other_sources(site):
         records = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
         assert sorted(record.id for record in records) == [1, 2, 3, 4, 5]
         assert sorted(record.version_id for record in records) == [1, 2, 3, 4, 5]
-        received = [unit.records.versions(record.id)[0].received_commit for record in records]
+        received = [unit.record_versions.versions(record.id)[0].received_commit for record in records]
         assert sorted(received) == [2, 3, 4, 5, 6]
 
 

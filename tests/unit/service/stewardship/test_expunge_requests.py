@@ -199,7 +199,9 @@ def test_a_confirmed_file_of_requests_destroys_nothing(index):
     assert load_rows(index, "sis", *requests, confirm=True).rejected == 300
     assert len(waiting(index)) == 300
     with index.database.read(OPERATOR) as unit:
-        versions = [unit.records.versions(row.record_id) for row in unit.records.pending_expunges()]
+        versions = [
+            unit.record_versions.versions(row.record_id) for row in unit.record_erasure.pending_expunges()
+        ]
     assert all(version.payload != b"{}" for own in versions for version in own)
 
 

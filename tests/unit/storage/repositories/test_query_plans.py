@@ -179,7 +179,7 @@ def test_repeated_query_of_records_is_not_compiled_again(tmp_path):
 
             def query_records():
                 unit.records.find_by_local_ids(source.id, ["c1", "c2"])
-                unit.records.active_versions([1, 2])
+                unit.record_versions.active_versions([1, 2])
                 unit.records.canonical_keys([1, 2])
 
             with _trace_compiled(unit) as compiled:
