@@ -231,12 +231,12 @@ def test_moving_a_record_ends_one_membership_begins_another_and_writes_one_event
     assert unit.persons.members([1, 2]) == {1: [1], 2: [2]}
     assert (unit.persons.members_at(1, 10), unit.persons.person_at(2, 10)) == ([1, 2], 1)
     assert unit.persons.persons_ever_holding([2]) == {1, 2}
-    events = unit.persons.events_after(9, 1)
+    events = unit.identity_events.events_after(9, 1)
     assert [(e.commit_no, e.record_id, e.before, e.after) for e in events] == [
         (10, 1, None, 1),
         (10, 2, None, 1),
     ]
-    assert [e.commit_no for e in unit.persons.events_of([2])] == [11]
+    assert [e.commit_no for e in unit.identity_events.events_of([2])] == [11]
     assert unit.persons.counts() == {"active": 1, "retired": 1}
     assert unit.persons.find_by_eid("A").retired_commit == 11
     assert unit.persons.find_by_eid("a") is None
@@ -315,7 +315,7 @@ def test_both_stores_make_the_same_persons_and_events(tmp_path, postgres_url):
             with index.database.read(OPERATOR) as unit:
                 events = [
                     (e.commit_no, e.seq, e.record_id, e.before, e.after, e.cause)
-                    for e in unit.persons.events_after(0, 10_000)
+                    for e in unit.identity_events.events_after(0, 10_000)
                 ]
                 keys = unit.records.active_canonical_keys()
                 tasks = [(task.key, task.bits) for task in unit.tasks.all()]

@@ -113,7 +113,7 @@ def following(index):
             is_last_read = is_finished.is_set()
             last_commit = read_so_far[-1].commit_no if read_so_far else 0
             with index.database.read(OPERATOR) as unit:
-                read_so_far.extend(unit.persons.events_after(last_commit, 100))
+                read_so_far.extend(unit.identity_events.events_after(last_commit, 100))
             is_finished.wait(0.005)
 
     follower = threading.Thread(target=read_events)
@@ -159,7 +159,7 @@ def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_pat
                 sum(len(unit.record_versions.versions(r)) for r in unit.records.active_canonical_keys())
                 == 125
             )
-            events = unit.persons.events_after(0, 10_000)
+            events = unit.identity_events.events_after(0, 10_000)
             last = unit.last_commit()
             moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]
         # One number per transaction, none left out, each no earlier than the previous one.

@@ -13,7 +13,7 @@ from mpi.service.core.visibility import is_within, visible_labels
 from mpi.service.decisions.decision_log import find_visible_groups
 from mpi.service.persons.former_ids import require_former_id
 from mpi.service.persons.person_status import require_visible_status
-from mpi.storage.repositories.persons.persons import IdentityEvent
+from mpi.storage.repositories.persons.identity_events import IdentityEvent
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -60,7 +60,7 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
             require_former_id(unit, text)
             return ()
         require_visible_status(unit, person)
-        events = unit.persons.events_of([person.id])
+        events = unit.identity_events.events_of([person.id])
         labels = visible_labels(unit, {event.record_id for event in events})
         events = _keep_visible_events(unit, events, labels)
         steps = _build_steps(unit, events, labels)

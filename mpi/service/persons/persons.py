@@ -277,7 +277,7 @@ def _members_at(unit: ReadUnit, person: Person, commit_no: int | None) -> list[i
 
 def _was_sealed_at(unit: ReadUnit, person: Person, commit_no: int) -> bool:
     """Return whether a record of the person was sealed after a commit."""
-    records = {event.record_id for event in unit.persons.events_of([person.id])}
+    records = {event.record_id for event in unit.identity_events.events_of([person.id])}
     return bool(find_sealed_at(unit, records, commit_no))
 
 

@@ -258,7 +258,9 @@ def _visible_changes(
                 "retired" if any(record_id in after for record_id in held_before[person]) else "emptied"
             )
     new_persons = [person for person in persons if changes[person] == "new"]
-    earlier = [event for event in unit.persons.events_of(new_persons) if event.commit_no not in commits]
+    earlier = [
+        event for event in unit.identity_events.events_of(new_persons) if event.commit_no not in commits
+    ]
     known_records = visible_labels(unit, {event.record_id for event in earlier})
     for event in earlier:
         for other_person in (event.before, event.after):

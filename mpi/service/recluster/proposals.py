@@ -328,7 +328,7 @@ def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Mat
     first_commit, last_commit = run.flipped_commit or run.began_commit, run.ended_commit
     cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
     with index.database.read(viewer) as unit:
-        previous_persons = unit.persons.records_moved_by(cause, first_commit, last_commit)
+        previous_persons = unit.identity_events.records_moved_by(cause, first_commit, last_commit)
         records_of_person = unit.persons.members_by_person_at(
             set(previous_persons.values()), first_commit - 1
         )

@@ -25,7 +25,7 @@ class AnswerRequests:
         self.unit, self.record_id = unit, record_id
         self.shown_records: set[int] = set()
         self.read_tasks = unit.tasks.request_about_record(record_id, clock.today())
-        self.read_holder = unit.persons.request_holder(record_id)
+        self.read_holder = unit.record_holders.request_holder(record_id)
         self.read_pending = unit.large_blocks.request_pending(record_id)
 
 

@@ -43,7 +43,9 @@ from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
+from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from mpi.storage.repositories.persons.persons import Persons
+from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
@@ -148,6 +150,8 @@ class ReadUnit:
     candidates = _LazyRepository(CandidateQuery)
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
+    record_holders = _LazyRepository(RecordHolders)
+    identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)

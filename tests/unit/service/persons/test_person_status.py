@@ -81,7 +81,7 @@ def test_person_is_as_old_as_its_first_visible_record(shared):
         person = unit.persons.find_by_eid(amara)
         first = min(
             event.commit_no
-            for event in unit.persons.events_of([person.id])
+            for event in unit.identity_events.events_of([person.id])
             if event.record_id in school_record_ids(unit)
         )
         assert look_up_person(shared, SIS_ONLY, amara).since == unit.commit_info({first})[first][0]
