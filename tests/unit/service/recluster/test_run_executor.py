@@ -18,13 +18,8 @@ from mpi.service.processes import worker_liveness
 from mpi.service.processes.pacing import Pace, PacedBatch
 from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
-from mpi.service.recluster.proposals import (
-    apply_proposal,
-    get_proposal,
-    propose,
-    resume_run,
-    roll_back_proposal,
-)
+from mpi.service.recluster.proposal_application import apply_proposal, resume_run, roll_back_proposal
+from mpi.service.recluster.proposals import get_proposal, propose
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
