@@ -5,8 +5,9 @@ from sqlalchemy import insert, update
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.core.stored_features import load_features
 from mpi.service.resolution.closure import load_closure
+from mpi.service.resolution.publication import publish
 from mpi.service.resolution.resolve import get_plan_date
-from mpi.service.resolution.settlement import publish, settle
+from mpi.service.resolution.settlement import settle
 from mpi.storage.tables import DecisionMemberRow, DecisionRow
 from tests.index import OPERATOR
 

@@ -19,8 +19,9 @@ from mpi.service.core.visibility import find_nameable_records
 from mpi.service.gates.holds import add_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.id_adoption import adopt_old_ids
+from mpi.service.resolution.publication import publish
 from mpi.service.resolution.resolve import plan_settlement
-from mpi.service.resolution.settlement import Settlement, publish
+from mpi.service.resolution.settlement import Settlement
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.sources import require_data_source
 from mpi.service.statements.tombstones import merge_buried_records

@@ -26,8 +26,8 @@ from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
 from mpi.service.processes.pacing import AdaptiveBatchSize, disable_garbage_collection
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
-from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

@@ -17,7 +17,9 @@ from mpi.service.indexing.reindex import (
     reindex,
 )
 from mpi.service.resolution.closure import NO_NEW_RECORDS, NewRecords, load_closure
-from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement, publish, settle
+from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
+from mpi.service.resolution.publication import publish
+from mpi.service.resolution.settlement import Settlement, settle
 from mpi.service.resolution.source_assertions import AssertionEffect, update_assertions
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import WriteUnit

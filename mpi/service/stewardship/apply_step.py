@@ -35,8 +35,8 @@ from mpi.service.gates.freeze_rules import (
 )
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import StepEffect, describe_changes
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"

@@ -25,7 +25,7 @@ from mpi.service.persons.child_conditions import UNKNOWN_ID
 from mpi.service.persons.golden_record import BuiltGoldenRecord, build_golden_record
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
-from mpi.service.resolution.settlement import NO_ID_CHOICE
+from mpi.service.resolution.id_choice import NO_ID_CHOICE
 from mpi.service.statements.correction_records import find_steward_source
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer

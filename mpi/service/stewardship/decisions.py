@@ -32,9 +32,9 @@ from mpi.service.decisions.decision_log import (
 from mpi.service.gates.consents import ConsentView, build_consent_views
 from mpi.service.persons.step_effects import FIELDS as EFFECT_FIELDS
 from mpi.service.persons.step_effects import StepEffect, effect_fields
+from mpi.service.resolution.id_choice import NO_ID_CHOICE
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
-from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit

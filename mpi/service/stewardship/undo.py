@@ -45,8 +45,8 @@ from mpi.service.persons.step_effects import (
     describe_changes,
     effect_fields,
 )
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
 from mpi.service.stewardship.apply_step import APPROVED, build_waiting_detail
