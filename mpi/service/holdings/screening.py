@@ -13,7 +13,7 @@ from mpi.service.indexing.finer_keys import find_finer_keys, merge_keys
 from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_pairs_between, score_pairs_with_stored
 from mpi.service.indexing.reindex import pack_record
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import make_comparable
+from mpi.service.statements.statement_features import make_comparable
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 

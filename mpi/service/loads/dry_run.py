@@ -30,7 +30,7 @@ from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.row_screening import preview_screening
 from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statements
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statements
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.records import StoredRecord

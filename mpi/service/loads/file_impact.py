@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.loads.load_guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord

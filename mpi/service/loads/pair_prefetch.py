@@ -38,7 +38,8 @@ from mpi.service.indexing.reindex import (
 from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement, make_comparable
+from mpi.service.statements.statement_features import make_comparable
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

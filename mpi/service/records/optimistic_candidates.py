@@ -27,7 +27,7 @@ from mpi.service.records.candidates import (
     score_records,
 )
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.storage.key_index.candidate_query import CandidateRows
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 

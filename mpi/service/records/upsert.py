@@ -35,12 +35,9 @@ from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, res
 from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.seal_rights import require_seal_rights
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import (
-    StatementOutcome,
-    judge_statement,
-    prepare_comparable,
-    write_statements,
-)
+from mpi.service.statements.statement_features import prepare_comparable
+from mpi.service.statements.statement_intake import write_statements
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.service.statements.tombstones import find_buried_records, prefetch_buried_records
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record

@@ -6,7 +6,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.records.upsert_result import Outcome, UpsertResult
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR, may_be_asked
-from mpi.service.statements.statement_intake import StatementOutcome
+from mpi.service.statements.statement_judgement import StatementOutcome
 from mpi.storage.unit_of_work.units import WriteUnit
 
 

@@ -19,7 +19,8 @@ from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records, erase_contents
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import IntakeResult, StatementOutcome, write_statements
+from mpi.service.statements.statement_intake import IntakeResult, write_statements
+from mpi.service.statements.statement_judgement import StatementOutcome
 from mpi.service.statements.tombstones import free_canonical_keys, remove_tombstones
 from mpi.service.stewardship.rekey import rename_records
 from mpi.standardize.serialization import record_from_bytes
