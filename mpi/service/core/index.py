@@ -14,7 +14,7 @@ from mpi.domain.keyed_hash import FIRST_TOKEN_KEYS, KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import SHARED_SCOPE
-from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.survivorship.rules import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import SecondApprover, Viewer

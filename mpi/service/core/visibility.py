@@ -12,7 +12,7 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import SHARED_SCOPE
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import RecordAccess, StatedFacts, StatedPopulations, Viewer
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.partition import ReviewReason
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index

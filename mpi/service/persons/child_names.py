@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import NAME_PARTS, NAME_RULE, StatedValue, choose_name, choose_value
+from mpi.domain.survivorship.attributes import NAME_PARTS, NAME_RULE
+from mpi.domain.survivorship.name_choice import choose_name
+from mpi.domain.survivorship.value_choice import choose_value
+from mpi.domain.survivorship.values import StatedValue
 from mpi.domain.viewer import (
     Action,
     ConsentScope,

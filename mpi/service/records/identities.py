@@ -16,7 +16,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import ConflictError, EidError, NotFoundError
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.index import Index

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index

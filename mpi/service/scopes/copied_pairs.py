@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.core.index import Index
 from mpi.service.indexing.finer_keys import find_finer_keys_of_holders
 from mpi.service.indexing.pair_scorer import PairScorer

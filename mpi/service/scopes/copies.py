@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.scopes.waiting_records import PageSelection
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.statements.tombstones import is_buried

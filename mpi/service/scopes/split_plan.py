@@ -10,7 +10,7 @@ from typing import Any
 
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import check_scope_code
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index

@@ -11,7 +11,7 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index

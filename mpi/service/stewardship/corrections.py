@@ -13,7 +13,8 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import NAME_PARTS, SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.attributes import NAME_PARTS, SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
@@ -51,7 +52,7 @@ def correct_value(
         index: the open index.
         viewer: the steward, who must be able to see the steward source.
         eid_text: the person's enterprise ID.
-        attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
+        attribute: one of ``mpi.domain.survivorship.attributes.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; for ``birth_place`` an object of its fields.
         options: reason and preview; the note states the evidence and is required.
 

@@ -13,7 +13,7 @@ from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import NAME_PARTS
+from mpi.domain.survivorship.attributes import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.person_history import HistoryStep, describe_steps

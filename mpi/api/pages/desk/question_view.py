@@ -25,7 +25,7 @@ from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_schoo
 from mpi.api.pages.rendering.waterfall import Waterfall, draw_waterfall
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import NAME_PARTS
+from mpi.domain.survivorship.attributes import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.domain.weight import Thresholds
 from mpi.service.core.index import Index
