@@ -27,14 +27,9 @@ from mpi.service.explanations.past_answers import PastAnswer, find_past_answers
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.review.open_questions import load_questions
-from mpi.service.review.question_view import (
-    BURST,
-    MAX_BURST_CARDS,
-    QuestionView,
-    RecordCard,
-    build_cards,
-)
+from mpi.service.review.question_view import BURST, MAX_BURST_CARDS, QuestionView
 from mpi.service.review.queue_search import Filters, list_single_questions
+from mpi.service.review.record_cards import RecordCard, build_cards
 from mpi.storage.unit_of_work.units import ReadUnit
 
 CAUTION = "caution"

@@ -27,9 +27,9 @@ from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
     is_own_report,
+    require_question,
     summarize_questions,
 )
-from mpi.service.review.question_view import require_question
 from mpi.service.review.queue import FIELDS
 from mpi.service.review.queue_search import summarize_burst
 from mpi.service.review.work_state import WorkTarget, claim_work, load_target, permit_live_work, save_work

@@ -13,8 +13,7 @@ from mpi.domain.errors import AccessDenied, ClaimedError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.resolution.work_log_visibility import keep_assignment_scopes, redact_work, select_doubts
-from mpi.service.review.open_questions import OpenQuestion, find_opening_time, is_burst_key
-from mpi.service.review.question_view import require_question
+from mpi.service.review.open_questions import OpenQuestion, find_opening_time, is_burst_key, require_question
 from mpi.service.review.queue_search import find_burst
 from mpi.service.sampling.practice import may_work_live
 from mpi.storage.repositories.review.task_queue import Burst

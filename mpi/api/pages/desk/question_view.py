@@ -41,7 +41,8 @@ from mpi.service.explanations.question_evidence import (
     QuestionEvidence,
     load_question_evidence,
 )
-from mpi.service.review.question_view import BURST, PairView, QuestionView, RecordCard
+from mpi.service.review.question_view import BURST, PairView, QuestionView
+from mpi.service.review.record_cards import RecordCard
 from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
 from mpi.standardize.name.title_case import format_name

@@ -9,8 +9,8 @@ from mpi.service.core.index import Index
 from mpi.service.decisions.decision_log import DecisionDraft, revoke_decisions
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.resolution.id_choice import NO_ID_CHOICE
-from mpi.service.review.open_questions import OpenQuestion
-from mpi.service.review.question_view import compute_question_etag, require_question, require_unchanged
+from mpi.service.review.open_questions import OpenQuestion, require_question
+from mpi.service.review.question_etags import compute_question_etag, require_unchanged
 from mpi.service.review.queue_search import find_next_key
 from mpi.service.review.work_state import make_claimed_error
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step

@@ -22,7 +22,7 @@ from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
-from mpi.service.review.question_view import build_cards
+from mpi.service.review.record_cards import build_cards
 from tests.index import (
     OPERATOR,
     all_stored_bytes,
