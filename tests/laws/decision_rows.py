@@ -47,7 +47,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
 def revoke(index, number: int) -> None:
     """Revoke a decision, and settle again."""
     with index.database.write(OPERATOR, "undo") as unit:
-        [decision] = [d for d in unit.decisions.all_in_force() if d.decision.id == number]
+        [decision] = [d for d in unit.decisions_in_force.all_in_force() if d.decision.id == number]
         unit.connection.execute(
             update(_decision)
             .where(_decision.c.id == number)

@@ -148,7 +148,7 @@ class TransferMachine(LawsMachine):
         if self.index.matcher.model.ref != self.shared.matcher.model.ref:
             return True
         with self.index.database.read(OPERATOR) as unit:
-            authorities = {named.decision.authority for named in unit.decisions.all_in_force()}
+            authorities = {named.decision.authority for named in unit.decisions_in_force.all_in_force()}
         return bool(authorities - {Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 
 

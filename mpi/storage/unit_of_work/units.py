@@ -76,6 +76,7 @@ from mpi.storage.repositories.sources.tombstones import Tombstones
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
+from mpi.storage.repositories.steps.decisions_in_force import DecisionsInForce
 from mpi.storage.repositories.steps.freeze_windows import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
 from mpi.storage.repositories.steps.jobs import Jobs
@@ -153,6 +154,7 @@ class ReadUnit:
     record_holders = _LazyRepository(RecordHolders)
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
+    decisions_in_force = _LazyRepository(DecisionsInForce)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
     tasks = _LazyRepository(Tasks)

@@ -223,7 +223,9 @@ def test_links_of_an_imported_crosswalk_follow_as_one_step_and_unweighed(indexes
     indexes.sync()
     assert partition_of(indexes.shared) == partition_of(education)
     with indexes.shared.database.read(OPERATOR) as unit:
-        decisions = unit.decisions.by_ids([named.decision.id for named in unit.decisions.all_in_force()])
+        decisions = unit.decisions.by_ids(
+            [named.decision.id for named in unit.decisions_in_force.all_in_force()]
+        )
     assert len(decisions) == 3
     assert len({decision.step_id for decision in decisions.values()}) == 1
     assert all(decision.evidence == {} for decision in decisions.values())
