@@ -21,8 +21,8 @@ from mpi.policy.action_classes import (
     WHOLE_INDEX_ACTIONS,
     AnswerClass,
 )
-from mpi.policy.agreement import ALL, FLAG_PREFIX, HOUSE, Agreement, AgreementState, Grant
-from mpi.policy.parties import CARE_KINDS, Party
+from mpi.policy.agreement import FLAG_PREFIX, HOUSE, Agreement, AgreementState, Grant
+from mpi.policy.parties import ALL, CARE_KINDS, Party
 from mpi.policy.reasons import SENTENCES, ReasonCode
 from mpi.policy.role_rules import Condition, RoleRule, rule_of
 from mpi.policy.tiers import (

@@ -5,7 +5,7 @@ from datetime import date
 
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Carried, ConsentScope, RecordAccess, Refusal, StatedFacts
-from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement
+from mpi.policy.agreement import OUTPUT_FIELDS, Agreement
 from mpi.policy.decision_table import (
     BREAK_GLASS,
     DEFAULT_PURPOSES,
@@ -22,6 +22,7 @@ from mpi.policy.decision_table import (
     trusts_statement,
 )
 from mpi.policy.duties import receives_from_others
+from mpi.policy.parties import ALL
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition, rule_of
 from mpi.policy.tiers import POPULATIONS

@@ -12,8 +12,9 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, IdempotentCall, Viewer
-from mpi.policy.agreement import ALL, Grant
+from mpi.policy.agreement import Grant
 from mpi.policy.cases.consent import Consent, Signer
+from mpi.policy.parties import ALL
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer

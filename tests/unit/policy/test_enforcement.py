@@ -12,7 +12,8 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
-from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer

@@ -10,7 +10,9 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess
-from mpi.policy.agreement import ALL, Grant, Party, PartyKind, check_agreement
+from mpi.policy.agreement import Grant
+from mpi.policy.agreement_checks import check_agreement
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.policy.tiers import POPULATIONS
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client

@@ -9,9 +9,10 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, RecordError
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import PURPOSES, Action, make_operator
-from mpi.policy.agreement import ALL, Clock
+from mpi.policy.agreement import Clock
 from mpi.policy.cases.consent import Consent, Signer
 from mpi.policy.duties import DutyKind
+from mpi.policy.parties import ALL
 from mpi.policy.purposes import EXCLUDED_USES, Purpose
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.break_glass import review_use

@@ -6,7 +6,7 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.policy.agreement import ALL
+from mpi.policy.parties import ALL
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.persons.child_names import ChildName, look_up_child_names

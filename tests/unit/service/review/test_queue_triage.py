@@ -10,7 +10,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
-from mpi.policy.agreement import ALL
+from mpi.policy.parties import ALL
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.persons.child_names import look_up_child_names
