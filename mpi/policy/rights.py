@@ -5,14 +5,10 @@ from datetime import date
 
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Carried, ConsentScope, RecordAccess, Refusal, StatedFacts
+from mpi.policy.access_request import BREAK_GLASS, AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.agreement import OUTPUT_FIELDS, Agreement
 from mpi.policy.decision_table import (
-    BREAK_GLASS,
     DEFAULT_PURPOSES,
-    AccessDecision,
-    AccessRequest,
-    BreakGlassState,
-    ScopeKind,
     covers_child,
     covers_source,
     decide,

@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
-from mpi.policy.decision_table import BREAK_GLASS, BreakGlassState
+from mpi.policy.access_request import BREAK_GLASS, BreakGlassState
 from mpi.service.access import passwords
 from mpi.service.access.break_glass import UseState, find_use_state
 from mpi.service.access.own_account.attempts import count_attempt, record_password, record_success

@@ -11,7 +11,7 @@ from itertools import groupby
 from mpi.domain.errors import AccessDenied, ConflictError, RefusedCall
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.policy.reasons import ReasonCode
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
