@@ -93,7 +93,7 @@ def find_incident_recipients(
     told_records = {record for window in windows for record in window.begins}
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
     recipients: dict[str, Recipient] = {}
-    for line in unit.disclosures.about_records(min(begins), told_records):
+    for line in unit.disclosure_search.about_records(min(begins), told_records):
         if line.action in _OVERSIGHT:
             continue
         told = {

@@ -37,7 +37,8 @@ from mpi.service.rights.cases import RightsCase, add_step, get_case, require_sec
 from mpi.service.rights.record_values import find_birth_day, read_record
 from mpi.service.rights.source_rules import read_rules
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
-from mpi.storage.repositories.access.disclosures import Disclosure, DisclosureFilter
+from mpi.storage.repositories.access.disclosure_search import DisclosureFilter
+from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -290,7 +291,7 @@ def _list_disclosures(
     receivers = _Receivers(unit, sources, told_sources)
     wanted = DisclosureFilter(since="0", until=f"{date.max.isoformat()}~", record_ids=records)
     count = 0
-    for chunk in unit.disclosures.iterate_filtered(wanted):
+    for chunk in unit.disclosure_search.iterate_filtered(wanted):
         named = {record for line in chunk for record in line.record_ids}
         labels = visible_labels(unit, named)
         tellable = {record for record, label in labels.items() if label.source in told_sources}

@@ -22,6 +22,7 @@ from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.destruction_runs import DestructionRuns
 from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
+from mpi.storage.repositories.access.disclosure_search import DisclosureSearch
 from mpi.storage.repositories.access.disclosures import Disclosure, Disclosures
 from mpi.storage.repositories.access.incidents import Incidents
 from mpi.storage.repositories.access.ledger_tree import LedgerTree
@@ -171,6 +172,7 @@ class ReadUnit:
     clients = _LazyRepository(Clients)
     fast_look_ups = _LazyRepository(FastLookUps)
     disclosures = _LazyRepository(Disclosures)
+    disclosure_search = _LazyRepository(DisclosureSearch)
     ledger_tree = _LazyRepository(LedgerTree)
     incidents = _LazyRepository(Incidents)
     proposals = _LazyRepository(Proposals)

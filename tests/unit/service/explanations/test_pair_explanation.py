@@ -217,7 +217,7 @@ def test_explanation_needs_record_read_and_is_logged_as_a_disclosure(shipped_ind
     explain_new_record(shipped_index, "ledger")
     with shipped_index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("ccwis").id, ["ledger"]).values()
-        lines = unit.disclosures.about_records("", [record.id])
+        lines = unit.disclosure_search.about_records("", [record.id])
         [line] = [each for each in lines if each.handle is None and each.action == Action.RECORD_READ]
     assert line.fields == ("match_weight", "explanation")
     assert len(line.record_ids) == 2

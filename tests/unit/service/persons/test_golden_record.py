@@ -248,7 +248,9 @@ def test_read_is_logged_with_its_records_and_attributes(index):
     with index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
         lines = [
-            line for line in unit.disclosures.about_records("", [record.id]) if "middle_name" in line.fields
+            line
+            for line in unit.disclosure_search.about_records("", [record.id])
+            if "middle_name" in line.fields
         ]
     assert lines[0].action == Action.PERSON_READ
 
