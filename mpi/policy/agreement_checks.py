@@ -11,23 +11,11 @@ from mpi.policy.parties import ALL
 from mpi.policy.purposes import Purpose
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
-
 _CLOCK_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-
-
 MAX_TITLE_LENGTH = 200
-
-
 MAX_PARTIES = 1000
-
-
 MAX_GRANTS = 1000
-
-
 MAX_DAYS = 36_525
-
-
 MAX_SMALL_CELL = 1_000_000
 
 

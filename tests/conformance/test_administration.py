@@ -36,7 +36,8 @@ from mpi.service.access.clients import (
     rotate_key,
     set_expiry,
 )
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.loads.load_log import find_load, list_loads, read_rejects
 from mpi.service.persons.fast_look_up import look_up_crosswalk_fast
 from mpi.service.persons.look_up import LookUpQuery, look_up

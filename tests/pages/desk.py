@@ -16,7 +16,8 @@ from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict
 from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.audit.incidents import list_incidents

@@ -8,23 +8,15 @@ SINGLE_VALUE_ATTRIBUTES = (
 
 ``birth_place`` is city, state and country of one record.
 """
-
-
 NAME_PARTS = ("first_name", "middle_name", "last_name", "suffix")
 """Attributes that are chosen together, from one record."""
-
-
 NAME_RULE = "name"
 """Key of the one rule for all parts of a name."""
-
-
 MULTI_VALUE_ATTRIBUTES = (
     "other_names", "previous_birth_dates", "identifiers", "addresses", "guardians", "household_ids",
     "enrollments", "placements", "race", "flags",
 )  # fmt: skip
 """Attributes whose values all survive, current ones first."""
-
-
 RULED_ATTRIBUTES = (
     NAME_RULE,
     *(attribute for attribute in SINGLE_VALUE_ATTRIBUTES if attribute not in NAME_PARTS),

@@ -24,8 +24,9 @@ from mpi.service.access.accounts.open_accounts import find_open_account
 from mpi.service.access.administration_log import Subject, log_change
 from mpi.service.access.own_account.sessions import shorten_address
 from mpi.service.access.passwords import NO_PASSWORD
+from mpi.service.access.session_authentication import PROVIDER
 from mpi.service.access.setup import hash_token
-from mpi.service.access.sign_in import PROVIDER, begin_session
+from mpi.service.access.sign_in import begin_session
 from mpi.service.core.index import Index
 from mpi.service.identity.group_roles import GroupRole, GroupRoles
 from mpi.service.identity.oidc_provider import FlowSecrets, OidcProvider

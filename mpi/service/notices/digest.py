@@ -18,7 +18,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.core.index import Index
 from mpi.service.notices.due_incidents import count_overdue_incidents
 from mpi.service.notices.mail import MailError, MailServer, MailUncertainError, send_mail

@@ -41,14 +41,8 @@ from mpi.api.request.sign_in_limiter import RETRY_AFTER_S, SignInLimiter, TooMan
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_BY_ROLE
 from mpi.service.access.passwords import MIN_LENGTH
-from mpi.service.access.sign_in import (
-    SignedInAccount,
-    authenticate_session,
-    change_password,
-    csrf_token,
-    sign_in,
-    sign_out,
-)
+from mpi.service.access.session_authentication import SignedInAccount, authenticate_session, csrf_token
+from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from mpi.service.core.index import Index
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

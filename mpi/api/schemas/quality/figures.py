@@ -8,8 +8,6 @@ from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 from mpi.service.quality.model_fit import Verdict
 
 _RATE: dict[str, Any] = {"value": 0.88, "low": 0.87, "high": 0.88}
-
-
 _SHARE: dict[str, Any] = {"value": 0.991, "low": 0.972, "high": 0.998}
 
 
@@ -142,8 +140,6 @@ THROUGHPUT_EXAMPLE: dict[str, Any] = {
     "hours": 5.2,
     "an_hour": 23.8,
 }
-
-
 _STRATUM: dict[str, Any] = {
     "stratum": "linked-near",
     "linked": True,
@@ -156,8 +152,6 @@ _STRATUM: dict[str, Any] = {
     "dropped": 0,
     "waiting": 0,
 }
-
-
 _PUBLICATION: dict[str, Any] = {
     "day": "2026-11-29",
     "as_of": "2026-11-28",

@@ -10,8 +10,6 @@ from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS
 
 _VALUES: dict[str, Any] = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
-
-
 _STANDING: dict[str, Any] = {
     "answered": 41,
     "last": 40,

@@ -12,7 +12,8 @@ from mpi.service.access.accounts.account_rights import change_account
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.accounts.sign_in_resets import set_password, unlock_account
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, all_stored_bytes
 

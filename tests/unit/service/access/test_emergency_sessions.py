@@ -13,7 +13,8 @@ from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.accounts.sign_in_resets import set_password
 from mpi.service.access.break_glass import list_uses, review_use
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency, find_own_use
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.core.disclosure import disclose
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.agreements import permit_emergencies

@@ -10,7 +10,8 @@ from mpi.service.access.first_start.first_account import (
     require_first_link,
     use_first_link,
 )
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, with_settings
 

@@ -17,7 +17,8 @@ from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.legal.subpoena_cases import decide_case, open_case, record_notice, show_case
 from mpi.service.persons.crosswalk_export import export_crosswalk

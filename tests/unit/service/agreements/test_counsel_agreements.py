@@ -18,7 +18,7 @@ from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.break_glass import review_use
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.agreements.duties import begin_clock, list_duties
 from mpi.service.agreements.papers import list_papers

@@ -19,7 +19,8 @@ from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.ledger import LedgerFilter, read_ledger
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.agreements.register import suspend_agreement
 from mpi.service.core.index import GuessLimits, SearchLimits, SignInLimits
