@@ -16,11 +16,12 @@ from mpi.service.indexing.reindex import (
     ignore_progress,
     reindex,
 )
+from mpi.service.resolution.assertion_updates import update_assertions
 from mpi.service.resolution.closure import NO_NEW_RECORDS, NewRecords, load_closure
 from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
 from mpi.service.resolution.publication import publish
 from mpi.service.resolution.settlement import Settlement, settle
-from mpi.service.resolution.source_assertions import AssertionEffect, update_assertions
+from mpi.service.resolution.source_assertions import AssertionEffect
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import WriteUnit
 

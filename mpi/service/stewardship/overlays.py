@@ -18,10 +18,10 @@ from mpi.service.core.visibility import find_record_numbers, visible_labels
 from mpi.service.indexing.reindex import reindex
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
+from mpi.service.resolution.assertion_updates import update_assertions
 from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
 from mpi.service.resolution.resolve import LoadedRecords, preview_assignments, resettle
 from mpi.service.resolution.settlement import Settlement
-from mpi.service.resolution.source_assertions import update_assertions
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_pending_overlays
 from mpi.service.stewardship.decisions import effect_from_answer
