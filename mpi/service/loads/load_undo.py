@@ -22,6 +22,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
 from mpi.service.loads.chunk_writer import LOADED
+from mpi.service.loads.window_sizes import make_undo_sizer
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
 from mpi.service.processes.pacing import AdaptiveBatchSize, disable_garbage_collection
@@ -109,7 +110,7 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    code, sizer = check_reason(reason), _new_transaction_sizer(index)
+    code, sizer = check_reason(reason), make_undo_sizer(index)
     with (
         disable_garbage_collection(),
         sizer.timed_turn(),
@@ -136,13 +137,6 @@ def undo_load(
     if undo.receipts.latest:
         disclose(index, viewer, Action.LOAD, undo.receipts.record_ids, DISCLOSED_FIELDS)
     return replace(result, disclosures=undo.receipts.latest)
-
-
-def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Create the adaptive limit on records undone in one transaction."""
-    load = index.tuning.load
-    records = load.postgresql_undo_records if index.database.is_postgresql else load.sqlite_undo_records
-    return AdaptiveBatchSize(records, tuning=index.tuning.pacing)
 
 
 def _undo_remaining_chunks(
