@@ -16,7 +16,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
-from mpi.service.indexing.pair_scorer import limits_for_machine
+from mpi.service.indexing.pairing_limits import limits_for_machine
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.file_impact import FileImpact, assess_file
 from mpi.service.loads.missing_records import (

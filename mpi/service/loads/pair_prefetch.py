@@ -17,25 +17,13 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pair_scorer import (
-    DUCKDB_MEMORY,
-    BlockSizeLimit,
-    PreviousBatch,
-    ScoredPairs,
-    edges_from_columns,
-    score_candidate_pairs,
-)
-from mpi.service.indexing.reindex import (
-    NO_KNOWN_PAIRS,
-    ChangedRecord,
-    KnownPairs,
-    Progress,
-    candidates_by_record,
-    pack_record,
-    purge_large_blocks,
-    read_blocks,
-)
+from mpi.service.indexing.changed_record import ChangedRecord, pack_record
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs
+from mpi.service.indexing.pair_scorer import PreviousBatch, score_candidate_pairs
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
+from mpi.service.indexing.reindex import Progress, candidates_by_record, purge_large_blocks, read_blocks
 from mpi.service.indexing.scalar_scoring import score_pairs
+from mpi.service.indexing.scored_pairs import BlockSizeLimit, ScoredPairs, edges_from_columns
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_features import make_comparable

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mpi.domain.tuning import LoadTuning
 from mpi.service.core.index import Index
-from mpi.service.indexing.pair_scorer import MAX_CACHED_RECORDS, PairingLimits
+from mpi.service.indexing.pairing_limits import MAX_CACHED_RECORDS, PairingLimits
 from mpi.service.processes.pacing import AdaptiveBatchSize
 
 INDEX_PART = 40

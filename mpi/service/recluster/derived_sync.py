@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.service.core.configuration import activate_config
-from mpi.service.indexing.reindex import ChangedRecord, write_derived_data
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.reindex import write_derived_data
 from mpi.service.recluster.derivation import DerivedData
 from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mpi.domain.errors import ModelMovedError, MpiError
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.resolution.resolve import resolve
 from mpi.standardize.serialization import record_from_bytes

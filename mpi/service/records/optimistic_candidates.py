@@ -16,7 +16,8 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import (
     CandidateQuery,
     build_query,

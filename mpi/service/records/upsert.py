@@ -17,7 +17,9 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import may_learn_block_sizes
 from mpi.service.holdings.screening import screen_statements, select_screened
 from mpi.service.holdings.tokens import keep_tokens
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, note_changed_records
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS
+from mpi.service.indexing.reindex import note_changed_records
 from mpi.service.records.candidates import keys_from_bytes
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search

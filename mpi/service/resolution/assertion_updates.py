@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mpi.service.core.index import Index
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.decisions.decision_log import find_retained_records
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.resolution.source_assertions import (
     MERGED_INTO,
     NOT,

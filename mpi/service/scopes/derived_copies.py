@@ -12,7 +12,7 @@ import numpy as np
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import pack_record
+from mpi.service.indexing.changed_record import pack_record
 from mpi.service.scopes.copies import CopyPage
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.features_and_edges import Edges

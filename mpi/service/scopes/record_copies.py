@@ -10,7 +10,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.record import Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.scopes.buried_copies import claim_buried_rows
 from mpi.service.scopes.copies import RecordCopy
 from mpi.service.statements.boundary_orders import record_orders

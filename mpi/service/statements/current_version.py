@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.overlay_detection import recheck_overlays
 from mpi.service.statements.sources import require_own_source

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.current_version import read_changed_records, recompute_current_versions
 from mpi.service.statements.statement import Statement, names_carried_restriction

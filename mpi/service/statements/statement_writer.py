@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.statements.boundary_orders import record_orders
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED

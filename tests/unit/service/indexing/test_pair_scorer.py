@@ -10,13 +10,8 @@ from mpi.domain.errors import MpiError
 from mpi.domain.tuning import ScoringTuning
 from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.indexing.pair_scorer import (
-    PairingLimits,
-    PairScorer,
-    PreviousBatch,
-    limits_for_machine,
-    score_candidate_pairs,
-)
+from mpi.service.indexing.pair_scorer import PairScorer, PreviousBatch, score_candidate_pairs
+from mpi.service.indexing.pairing_limits import PairingLimits, limits_for_machine
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
