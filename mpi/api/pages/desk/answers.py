@@ -12,7 +12,7 @@ from mpi.api.pages.desk.question import (
     redirect_to_question,
     render_question,
 )
-from mpi.api.pages.desk.question_view import parse_pair_key, parse_record_key
+from mpi.api.pages.desk.shown_values import parse_pair_key, parse_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
