@@ -22,7 +22,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.expunge_requests import approve_expunges
 from mpi.storage import migrate
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.tables import DecisionRow, RecordRow, table_of
 from mpi.storage.unit_of_work.database import Database

@@ -107,7 +107,7 @@ def test_a_record_with_keys_in_a_segment_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.forward.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -119,7 +119,7 @@ def test_a_record_is_not_found_by_removed_keys(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
+        [group] = {own.group_id for own in unit.keys.forward.packed_keys(config, [1]).values()}
         unit.keys.write(config, {1: pack_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, late_searches) == ("created", 0)

@@ -97,7 +97,7 @@ def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
     unit.keys.write(1, {1: pack_keys(1, LEAST, -1, GREATEST), 2: pack_keys(2, GREATEST)}, 1)
     assert sorted(unit.keys.find_records(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
     assert unit.keys.find_records(1, [2], [LEAST, -1]) == []
-    assert unit.keys.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
+    assert unit.keys.forward.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
     assert all_keys(unit, 1) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
     assert all_keys(unit, 2) == []
 
@@ -118,7 +118,7 @@ def test_deleted_keys_are_not_found(unit, drop):
         unit.keys.write(config, {n: pack_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
-    assert unit.keys.packed_keys(1, [1, 2, 3]).keys() == {1}
+    assert unit.keys.forward.packed_keys(1, [1, 2, 3]).keys() == {1}
     assert len(all_keys(unit, 2)) == 9
     unit.derived_data.delete_all(2)
     assert all_keys(unit, 2) == []
@@ -128,10 +128,14 @@ def test_keys_are_found_by_the_commit_that_wrote_them(unit):
     unit.keys.write(1, {1: pack_keys(1, 5), 2: pack_keys(1, 5)}, 7)
     unit.keys.write(1, {3: pack_keys(1, 5), 4: pack_keys(1)}, 8)
     unit.keys.write(2, {5: pack_keys(1, 5)}, 9)
-    assert [sorted(unit.keys.records_written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
+    assert [sorted(unit.keys.forward.records_written_since(1, since)) for since in (6, 7, 8)] == [
+        [1, 2, 3],
+        [3],
+        [],
+    ]
     unit.keys.delete(1, [1])
-    assert sorted(unit.keys.records_written_since(1, 0)) == [2, 3]
-    assert unit.keys.records_with_keys(1, range(6)) == {2, 3}
+    assert sorted(unit.keys.forward.records_written_since(1, 0)) == [2, 3]
+    assert unit.keys.forward.records_with_keys(1, range(6)) == {2, 3}
 
 
 def test_keys_are_read_in_pages_by_record_and_by_key(index):
@@ -145,7 +149,7 @@ def test_keys_are_read_in_pages_by_record_and_by_key(index):
         rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
         by_record, by_key = (
             list(read_pages(1))
-            for read_pages in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
+            for read_pages in (unit.keys.forward.iterate_rows, unit.keys.iterate_searched_rows)
         )
         assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
         assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows

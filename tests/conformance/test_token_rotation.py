@@ -81,7 +81,7 @@ def blocking_keys(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         records = list(unit.records.active_canonical_keys())
-        packed = unit.keys.packed_keys(config_id, records)
+        packed = unit.keys.forward.packed_keys(config_id, records)
     return {bytes(own.keys) for own in packed.values()}
 
 
@@ -191,7 +191,7 @@ def test_shared_values_and_stopped_keys_stay_so(tmp_path, database_url):
         with first.database.read(OPERATOR) as unit:
             config_id = first.config_id(unit)
             records = list(unit.records.active_canonical_keys())
-            own = unit.keys.packed_keys(config_id, records)
+            own = unit.keys.forward.packed_keys(config_id, records)
         keys = sorted({key for each in own.values() for key in memoryview(each.keys).cast("q")})
         [phone] = {phone for own in features(first).values() for phone in own.phones}
         lists = replace(

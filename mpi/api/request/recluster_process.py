@@ -53,7 +53,7 @@ def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *argument
     # Checked here first, so that no process is started for a caller without permission.
     require_whole_index(viewer)
     with index.database.read(make_operator()) as unit:
-        record_count = unit.keys.max_record_id(index.config_id(unit))
+        record_count = unit.keys.forward.max_record_id(index.config_id(unit))
     if record_count < index.tuning.request.process_records:
         return job(index, viewer, *arguments)
     return run_with_index_in_child_process(index, job, viewer, *arguments)

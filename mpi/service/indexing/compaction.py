@@ -69,7 +69,7 @@ class LoadCompaction:
         """
         if self._statement_count < self._tuning.file_statements:
             return False
-        self._indexed_records = unit.keys.max_record_id(self._index.config_id(unit))
+        self._indexed_records = unit.keys.forward.max_record_id(self._index.config_id(unit))
         return self._indexed_records + self._statement_count >= self._tuning.index_records
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:

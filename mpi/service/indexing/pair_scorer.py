@@ -169,7 +169,7 @@ class PairScorer:
         else:
             scoring = self._scoring
             scoring.remove_features(
-                np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64)
+                np.array(unit.keys.forward.records_written_since(config_id, self._last_commit), np.int64)
             )
         self._config_id, self._last_commit = config_id, commit_no
         return scoring

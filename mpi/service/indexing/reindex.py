@@ -21,7 +21,7 @@ from mpi.service.indexing.pair_scorer import score_candidate_pairs
 from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.scalar_scoring import score_in_batches
 from mpi.service.indexing.scored_pairs import NO_LARGE_BLOCKS, BlockSizeLimit, BlockSizes, edges_from_columns
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 

@@ -251,7 +251,7 @@ class ChunkWriter:
 
     def _count_indexed(self) -> int:
         with self.index.database.read(self.viewer) as unit:
-            return unit.keys.max_record_id(self.index.config_id(unit))
+            return unit.keys.forward.max_record_id(self.index.config_id(unit))
 
     def _each_unwritten(self) -> Iterator[Statement]:
         """Yield the file's statements that an interrupted load did not write."""

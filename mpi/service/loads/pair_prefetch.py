@@ -112,7 +112,9 @@ class PrefetchedPairs:
         # Never reset: their changes may affect the pairs of later chunks too.
         self.is_outdated = True
         if self.config_id is not None:
-            self.changed_elsewhere.update(unit.keys.records_written_since(self.config_id, self.last_commit))
+            self.changed_elsewhere.update(
+                unit.keys.forward.records_written_since(self.config_id, self.last_commit)
+            )
         return True
 
     def update_pairs(
@@ -195,7 +197,7 @@ class PrefetchedPairs:
         config_id = index.config_id(unit)
         changed_elsewhere = self.changed_elsewhere - changed - self.inactive
         ends = {end for edge in edges for end in edge} - changed - changed_elsewhere
-        indexed = as_compared.keys() | unit.keys.records_with_keys(config_id, ends)
+        indexed = as_compared.keys() | unit.keys.forward.records_with_keys(config_id, ends)
         current = {edge: bits for edge, bits in edges.items() if edge[0] in indexed and edge[1] in indexed}
         if changed_elsewhere:
             current |= _score_against_changed(unit, index, config_id, as_compared, changed_elsewhere)

@@ -17,7 +17,7 @@ from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext
 from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.shared_values import SharedValues
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -131,7 +131,7 @@ def _sync_purged_blocks(context: RunContext, config_id: int, purged_keys: Collec
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
     """Read the stored features, blocking keys and pairs of records."""
     features = unit.derived_data.features(config_id, records)
-    keys = unit.keys.packed_keys(config_id, records)
+    keys = unit.keys.forward.packed_keys(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
     for edge, weight in unit.derived_data.edges_by_lower_record(config_id, records).items():
         edges.setdefault(edge[0], {})[edge] = weight

@@ -61,10 +61,10 @@ class OptimisticPairs:
         Args:
             unit: the record's transaction.
         """
-        unit.keys.prefetch_keys_written_since(
+        unit.keys.forward.prefetch_keys_written_since(
             self.query.config_id, self.last_commit, self.max_changed_records + 1
         )
-        unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
+        unit.keys.forward.prefetch_records_with_keys(self.query.config_id, self.bits)
         unit.keys.purged_blocks.prefetch_purged(self.query.config_id, self.query.keys)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
@@ -80,12 +80,12 @@ class OptimisticPairs:
         query = self.query
         if not query.is_current(unit, index):
             return None
-        written_since = unit.keys.keys_written_since(
+        written_since = unit.keys.forward.keys_written_since(
             query.config_id, self.last_commit, self.max_changed_records + 1
         )
         if len(written_since) > self.max_changed_records:
             return None
-        indexed = unit.keys.records_with_keys(query.config_id, self.bits)
+        indexed = unit.keys.forward.records_with_keys(query.config_id, self.bits)
         unchanged_bits = {
             candidate: bits
             for candidate, bits in self.bits.items()

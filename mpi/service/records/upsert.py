@@ -210,7 +210,7 @@ class _PreparedUpsert:
         elif self.statement.comparable is not None:
             keys = keys_from_bytes(self.statement.comparable.keys)
         else:
-            keys = unit.keys.keys_of(config_id, [record_id]).get(record_id, [])
+            keys = unit.keys.forward.keys_of(config_id, [record_id]).get(record_id, [])
         unit.large_blocks.add_if_check_is_due(config_id, keys, record_id, unit.commit_no)
 
     def _is_dropped(self, unit: WriteUnit, source: Source, existing: Mapping[str, StoredRecord]) -> bool:

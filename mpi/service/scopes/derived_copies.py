@@ -67,7 +67,7 @@ def read_derived(
     config_id = index.config_id(unit)
     numbers = [copy.number for copy in page.records if copy.state is RecordState.ACTIVE]
     features = unit.derived_data.features(config_id, numbers)
-    keys = unit.keys.packed_keys(config_id, numbers)
+    keys = unit.keys.forward.packed_keys(config_id, numbers)
     deferred = unit.large_blocks.pending_among(numbers)
     packed = {
         number: PackedRecord(payload, keys[number].keys if number in keys else b"", config_digest)

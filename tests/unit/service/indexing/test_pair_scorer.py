@@ -50,7 +50,10 @@ def feature_reads(monkeypatch):
 
 def packed_records(unit, config_id, *records):
     """Return stored records in the form in which they are compared."""
-    bodies, own = unit.derived_data.features(config_id, records), unit.keys.packed_keys(config_id, records)
+    bodies, own = (
+        unit.derived_data.features(config_id, records),
+        unit.keys.forward.packed_keys(config_id, records),
+    )
     return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 
