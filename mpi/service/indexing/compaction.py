@@ -13,7 +13,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.processes.pacing import AdaptiveBatchSize, Pace
-from mpi.storage.key_index.key_segments import UncompactedKeys
+from mpi.storage.key_index.segment_reader import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import WriteUnit
 

@@ -1,8 +1,8 @@
 """The forward index: all blocking keys of each record, packed in one row.
 
 It is authoritative, with some 200 bytes for each record. Searches read copies of the keys, by key, in the
-base table and in segments. A secondary index by record took a sixth of the database and a third of the time for
-writing keys (ADR 0058).
+base table and in segments. A secondary index by record took a sixth of the database and a third of the time
+for writing keys (ADR 0058).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
