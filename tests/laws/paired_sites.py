@@ -24,7 +24,7 @@ import httpx
 
 from mpi.api.app import create_app
 from mpi.bootstrap import open_index, open_scope
-from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.client_key import KEY_VARIABLE
 from mpi.cli.main import run as run_command
 from mpi.config import Settings
 from mpi.domain.errors import MpiError
