@@ -1,14 +1,13 @@
 """Routes for subpoena cases, and for consents to disclose records."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
-from mpi.api.request.json_body import JsonBody
+from mpi.api.request.authentication import CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.routes.post_route import make_post_route
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.policy.disclosure_consents import (
     ConsentCodeDep,
@@ -27,7 +26,6 @@ from mpi.api.schemas.policy.subpoenas import (
     SubpoenaReleaseOut,
 )
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.consent import Consent
 from mpi.policy.cases.subpoena import CounselDecision, Subpoena
@@ -44,21 +42,7 @@ from mpi.service.legal.subpoena_cases import (
 from mpi.service.legal.subpoena_release import SubpoenaRelease, release_case
 
 router = APIRouter(tags=["legal"], route_class=ModelReloadRoute)
-_PROBLEMS = (404, 409, 413, 422)
-_Route = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _post(path: str, action: Action, summary: str, body: type[JsonBody], answer: type[BaseModel]) -> _Route:
-    """Return the decorator of a route that changes a case or consent."""
-    is_step = ":" in path
-    return router.post(
-        path,
-        response_model=answer,
-        summary=summary,
-        responses=describe_problems(*_PROBLEMS),
-        dependencies=[*([ActionPath] if is_step else []), permit(action)],
-        openapi_extra=describe_body(body),
-    )
+_post = partial(make_post_route, router)
 
 
 def _describe_case(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
