@@ -210,20 +210,30 @@ def describe_changes_of_commits(
         )
         for person_id in sorted(persons)
     ]
-    moved_records = tuple(
+    moved_labels = {record: labels[record] for record in moved_ids}
+    return (
+        tuple(person_effects),
+        _list_moved_records(moved_labels, before, after, eids),
+        _notified_clients(unit, {label.source for label in moved_labels.values()}),
+        shown_ids,
+    )
+
+
+def _list_moved_records(
+    labels: Mapping[int, RecordRef],
+    before: Mapping[int, int],
+    after: Mapping[int, int],
+    eids: Mapping[int, str | None],
+) -> tuple[MovedRecord, ...]:
+    """Return moved records with the IDs that they had and have, by label."""
+    return tuple(
         MovedRecord(
-            labels[record].source,
-            labels[record].local_id,
+            label.source,
+            label.local_id,
             None if record not in before else eids[before[record]],
             None if record not in after else eids[after[record]],
         )
-        for record in sorted(moved_ids, key=lambda record: (labels[record].source, labels[record].local_id))
-    )
-    return (
-        tuple(person_effects),
-        moved_records,
-        _notified_clients(unit, {labels[record].source for record in moved_ids}),
-        shown_ids,
+        for record, label in sorted(labels.items(), key=lambda item: (item[1].source, item[1].local_id))
     )
 
 
