@@ -140,21 +140,13 @@ def write_derived_data(
             for record_id, change in changed.items()
         }
         replaced = own_keys_by_record.keys() & stale
+        in_segment = known_pairs.in_segment
         unit.keys.write(
-            config_id,
-            own_keys_by_record,
-            unit.commit_no,
-            as_segment=known_pairs.in_segment,
-            rewritten=replaced,
+            config_id, own_keys_by_record, unit.commit_no, as_segment=in_segment, rewritten=replaced
         )
     if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
         _purge_doubtful_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
-    # Records whose pairs are known were compared by their own keys alone.
-    searched_keys = {
-        record_id: array("q", packed[record_id]).tolist() + finer_keys.get(record_id, [])
-        for record_id in changed
-        if record_id not in known_pairs.records
-    } | {record_id: keys for record_id, keys in finer_keys.items() if record_id in known_pairs.records}
+    searched_keys = _list_searched_keys(changed, packed, finer_keys, known_pairs.records)
     searched = {record_id: changed[record_id] for record_id in searched_keys}
     if len(searched) < index.tuning.scoring.duckdb_records:
         scored = _score_few(unit, index, config_id, searched, searched_keys, known_pairs.block_limit)
@@ -164,6 +156,23 @@ def write_derived_data(
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
     return ScoredEdges(edges, {**known_pairs.features, **scored.features})
+
+
+def _list_searched_keys(
+    changed: Mapping[int, ChangedRecord],
+    packed: Mapping[int, bytes],
+    finer_keys: Mapping[int, list[int]],
+    known_records: frozenset[int],
+) -> dict[int, list[int]]:
+    """Return the keys by which changed records are searched for pairs.
+
+    Records whose pairs are known were compared by their own keys alone.
+    """
+    return {
+        record_id: array("q", packed[record_id]).tolist() + finer_keys.get(record_id, [])
+        for record_id in changed
+        if record_id not in known_records
+    } | {record_id: keys for record_id, keys in finer_keys.items() if record_id in known_records}
 
 
 def _find_finer_keys(
