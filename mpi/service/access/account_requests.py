@@ -317,7 +317,7 @@ def _require_second_person(unit: ReadUnit, request: StoredAccountRequest) -> str
 
 
 def _find_obstacle(unit: ReadUnit, request: StoredAccountRequest) -> str | None:
-    """Return why the viewer is no second person for a request, or None."""
+    """Return why the viewer is no second person, or None."""
     if unit.viewer.client == request.name:
         return "about your own account"
     return find_obstacle(unit, request.asked_commit)

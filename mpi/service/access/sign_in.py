@@ -161,7 +161,7 @@ def change_password(index: Index, token: str, old: str, new: str, address: str =
 def _replace_sessions(
     index: Index, unit: WriteUnit, signed_in: SignedInAccount, account: Account, token: str
 ) -> str:
-    """End all sessions of a person, and return the token of a new one."""
+    """End a person's sessions, and return the token of a new one."""
     session = unit.sign_ins.find_by_token(hash_token(token))
     unit.sign_ins.end_all_of_account(account.id)
     place, method = (None, None) if session is None else (session.address, session.method)
@@ -171,7 +171,7 @@ def _replace_sessions(
 def add_second_factor(
     index: Index, token: str, password: str, code: str, address: str = ""
 ) -> tuple[str, ...]:
-    """Set up one-time codes for one's own account, and end its other sessions.
+    """Set up one's own one-time codes, and end the other sessions.
 
     Args:
         index: the open index.
@@ -220,7 +220,7 @@ def remove_second_factor(index: Index, token: str, password: str, code: str, add
 def _confirm_password(
     index: Index, token: str, password: str, address: str
 ) -> tuple[SignedInAccount, Account]:
-    """Return the account of a session whose person types the present password again.
+    """Return a session's account if the typed password is right.
 
     Raises:
         NotAuthenticated: the token has no session, or the password is wrong, which counts as a failure.
@@ -268,7 +268,7 @@ def begin_session(
     address: str | None = None,
     method: str | None = None,
 ) -> str:
-    """Begin a session of an account whose person was authenticated; return its token.
+    """Begin the session of an authenticated person; return its token.
 
     Args:
         index: the open index.

@@ -1,4 +1,4 @@
-"""Scored candidate pairs, and the blocks that are too large to bring any."""
+"""Scored candidate pairs, and blocks too large to bring any."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

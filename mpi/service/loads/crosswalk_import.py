@@ -148,7 +148,7 @@ def _group_by_old_id(lines: Iterable[OldCrosswalkLine]) -> dict[str, list[OldCro
 def _store_old_ids(
     unit: WriteUnit, index: Index, source: Source, local_ids: Collection[str]
 ) -> dict[str, int]:
-    """Return the record that stands for each old ID; new ones are added."""
+    """Return the record of each old ID, added where it is new."""
     present = unit.records.find_by_local_ids(source.id, local_ids)
     known = merge_buried_records(unit, index, (source.id, source.code), local_ids, present)
     new_local_ids = [local_id for local_id in local_ids if local_id not in known]

@@ -1,4 +1,4 @@
-"""Sizes of the windows and of the transactions of a load, and of its undo.
+"""Sizes of windows and transactions of a load and its undo.
 
 The pairs of one window are scored while the window before is written.
 """

@@ -1,4 +1,4 @@
-"""Lists of shared values and stopped keys, made anew under another token key.
+"""Lists of shared values and stopped keys under another token key.
 
 The lists hold keyed hashes. A listed value is found among the active records, and hashed again. A stopped key
 is found as the key that the same records have under the other token key.
@@ -50,7 +50,7 @@ def translate_lists(unit: ReadUnit, index: Index, keyed_hash: KeyedHash, progres
 
 @dataclass(slots=True)
 class _Members:
-    """Records that have each key, as a sum by which equal sets are found."""
+    """Sum of each key's records, by which equal sets are found."""
 
     sums: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 

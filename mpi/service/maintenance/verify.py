@@ -213,7 +213,7 @@ def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_content(unit: ReadUnit) -> Iterator[Finding]:
-    """Check that encrypted content is what the index stored, and where it stored it."""
+    """Check that encrypted content is what the index stored there."""
     if not unit.payload_keys.all():
         return
     after: int | None = 0

@@ -159,7 +159,7 @@ def _send_one(index: Index, sender: DigestSender, digest: Digest, day: str) -> s
 
 
 def _find_viewer(index: Index, person: str) -> Viewer | None:
-    """Return a person with the person's rights; None if the account has ended."""
+    """Return a person with rights; None if the account has ended."""
     with index.database.read(_OPERATOR) as unit:
         account = unit.accounts.find_by_name(person)
         if account is None or account.ended_commit is not None:

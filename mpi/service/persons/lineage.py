@@ -1,4 +1,4 @@
-"""Lineage of enterprise IDs: each change of which person a record belongs to."""
+"""Lineage of enterprise IDs: each change of a record's person."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
 def _keep_visible_events(
     unit: ReadUnit, events: Iterable[IdentityEvent], labels: Mapping[int, RecordRef]
 ) -> list[IdentityEvent]:
-    """Return the changes of visible records outside of the time of a seal.
+    """Return the changes of visible records outside a seal's time.
 
     A sealed record has no label, so its changes are hidden; so are those under a seal that was lifted.
     """

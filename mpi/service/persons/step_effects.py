@@ -225,7 +225,7 @@ def _list_moved_records(
     after: Mapping[int, int],
     eids: Mapping[int, str | None],
 ) -> tuple[MovedRecord, ...]:
-    """Return moved records with the IDs that they had and have, by label."""
+    """Return moved records with their former and present IDs, by label."""
     return tuple(
         MovedRecord(
             label.source,

@@ -1,4 +1,4 @@
-"""History of a review question, as far as the viewer may see it."""
+"""History of a review question, as the viewer may see it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

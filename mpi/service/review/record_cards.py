@@ -1,4 +1,4 @@
-"""Records of a review question, as far as the viewer may see them."""
+"""Records of a review question, as the viewer may see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
 
 def execute_many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Run a statement once for each row of its parameters, if there is any."""
+    """Run a statement once for each row of its parameters."""
     if rows:
         connection.execute(statement, rows)
 

@@ -1,4 +1,4 @@
-"""The forward index: all blocking keys of each record, packed in one row.
+"""The forward index: each record's blocking keys, packed in one row.
 
 It is authoritative, with some 200 bytes for each record. Searches read copies of the keys, by key, in the
 base table and in segments. A secondary index by record took a sixth of the database and a third of the time
@@ -71,7 +71,7 @@ class ForwardIndex:
         self._tuning: StorageTuning = getattr(connection, "tuning", DEFAULT_TUNING.storage)
 
     def insert(self, config_id: int, keys_by_record: Mapping[int, PackedKeys], commit_no: int) -> None:
-        """Insert the keys of records that have no row, each with one key at least."""
+        """Insert the keys of records that have no row yet."""
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(keys_by_record),
             "record_id": list(keys_by_record),

@@ -217,7 +217,7 @@ class StoredContent:
         return (rows[-1].id if rows else None), altered
 
     def read_current_payloads(self, after: int, most: int) -> tuple[int | None, list[tuple[int, bytes]]]:
-        """Read what the next records that are or may again be compared hold.
+        """Read the content of the next records that may be compared.
 
         These are active, held and sealed records; not withdrawn ones, which come back when they are sent.
 

@@ -1,4 +1,4 @@
-"""Page on which a person sets up one-time codes of an authenticator app."""
+"""Page on which a person sets up one-time codes."""
 
 from functools import partial
 from http import HTTPStatus
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get(SECOND_FACTOR)
 def show_second_factor(request: Request, index: IndexDep, signed: SignedDep) -> Response:
-    """Show whether one-time codes are in use, or how to set them up."""
+    """Show whether one-time codes are used, or how to start."""
     return _render(request, index, signed)
 
 

@@ -1,4 +1,4 @@
-"""Form keys of records and pairs, and the values that a question showed.
+"""Form keys of a question, and the values that its page showed.
 
 The form carries the values that its reader saw, so that the page can tell what has changed since.
 """

@@ -1,4 +1,4 @@
-"""API schemas of quality: figures, forecasts, and the pairs sampled to measure it.
+"""API schemas of quality: figures, forecasts and sampled pairs.
 
 Figures, forecasts and pairs of the service enter; JSON with its OpenAPI descriptions leaves.
 """

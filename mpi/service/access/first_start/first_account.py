@@ -29,7 +29,7 @@ _NO_LINK = (
 
 
 def make_first_link(index: Index) -> str | None:
-    """Return the token of a new link; None where the index needs none.
+    """Return the token of a new link, or None if needless.
 
     The links of earlier starts end. An index needs none that has, or had, an account, or whose people sign in
     with an identity provider alone.
@@ -59,7 +59,7 @@ def require_first_link(index: Index, token: str) -> None:
 
 
 def use_first_link(index: Index, token: str, name: str, full_name: str, password: str) -> None:
-    """Make the account of the first administrator, an operator who may see all sources.
+    """Make the account of the first administrator, who sees all sources.
 
     Args:
         index: the open index.

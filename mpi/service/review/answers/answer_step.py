@@ -1,4 +1,4 @@
-"""What the answers of all kinds have in common: question, step and result."""
+"""Question, step and result that all kinds of answers share."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -90,7 +90,7 @@ class DisclosureSearch:
             yield [lines[number] for number in chunk if number in lines]
 
     def _line_numbers(self, record_ids: Collection[int]) -> list[int]:
-        """Return the numbers of the lines that name one of some records, ascending."""
+        """Return the numbers of the lines that name some records, ascending."""
         numbers: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(

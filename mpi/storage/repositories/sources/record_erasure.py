@@ -111,7 +111,7 @@ class RecordErasure:
         }
 
     def erase(self, record_id: int) -> None:
-        """Destroy the content of every version of a record, and its data key.
+        """Destroy the content of a record's versions, and its data key.
 
         The record itself stays as an empty row, whose local ID ``forget_local_ids`` destroys.
         """

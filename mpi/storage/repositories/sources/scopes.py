@@ -239,7 +239,7 @@ class Scopes:
     def _map_numbers(
         self, query: Select[Any], code: str, item: ChangedItem, numbers: Collection[int]
     ) -> dict[int, int]:
-        """Return the pairs of numbers that a query reads of a scope's items."""
+        """Return the number pairs that a query reads of a scope."""
         pairs: dict[int, int] = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(query, {"code": code, "item": int(item), "ids": chunk})
