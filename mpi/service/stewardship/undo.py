@@ -243,15 +243,7 @@ def undo_decisions(
     Raises:
         ConflictError: a decision was undone before, is another client's, or is protected by a freeze window.
     """
-    for decision in decisions:
-        if decision.status is DecisionStatus.REVOKED:
-            raise ConflictError(f"decision {decision.id} was undone before")
-        if not may_undo(unit, decision):
-            raise ConflictError(
-                f"decision {decision.id} was made by another client: only its maker may undo it"
-            )
-    require_not_frozen(unit, decisions)
-    _require_no_pending_undo(unit, decisions)
+    _require_undoable(unit, decisions)
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
     # An undo needs the approval that its step needed, and the consent of the records' owners.
@@ -288,6 +280,19 @@ def undo_decisions(
         consent_of=list_visible_codes(unit, owners_to_ask),
     )
     return waiting_effect, shown_records
+
+
+def _require_undoable(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> None:
+    """Refuse to undo decisions that are undone, another's, frozen or being undone."""
+    for decision in decisions:
+        if decision.status is DecisionStatus.REVOKED:
+            raise ConflictError(f"decision {decision.id} was undone before")
+        if not may_undo(unit, decision):
+            raise ConflictError(
+                f"decision {decision.id} was made by another client: only its maker may undo it"
+            )
+    require_not_frozen(unit, decisions)
+    _require_no_pending_undo(unit, decisions)
 
 
 def _hold_undo(

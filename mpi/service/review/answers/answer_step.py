@@ -17,9 +17,6 @@ from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-ANSWER_ACTION = "answer"
-"""Name of an answer in a question's history."""
-
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:

@@ -12,13 +12,8 @@ from mpi.service.core.undoable_steps import check_reason, step_transaction
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.step_effects import FIELDS, effect_fields
 from mpi.service.resolution.resolve import resettle
-from mpi.service.review.answers.answer_outcome import mark_closed
-from mpi.service.review.answers.answer_step import (
-    ANSWER_ACTION,
-    AnswerResult,
-    repeat_result,
-    require_unclaimed,
-)
+from mpi.service.review.answers.answer_outcome import ANSWER_ACTION, mark_closed
+from mpi.service.review.answers.answer_step import AnswerResult, repeat_result, require_unclaimed
 from mpi.service.review.open_questions import load_questions
 from mpi.service.review.owner_questions import withdraw_owner_questions
 from mpi.service.review.work_state import claim_work, record_action

@@ -16,14 +16,8 @@ from mpi.service.decisions.decision_log import DecisionDraft, require_decision
 from mpi.service.gates.own_reports import require_not_own_report
 from mpi.service.persons.step_effects import FIELDS, effect_fields
 from mpi.service.resolution.review_tasks import CLAIM
-from mpi.service.review.answers.answer_outcome import (
-    close_question,
-    find_remaining_questions,
-    save_outcome,
-    tell_escalator,
-)
+from mpi.service.review.answers.answer_outcome import close_question, find_remaining_questions, record_answer
 from mpi.service.review.answers.answer_step import (
-    ANSWER_ACTION,
     AnswerResult,
     apply_drafts,
     find_next_question,
@@ -40,7 +34,7 @@ from mpi.service.review.answers.verdicts import (
 from mpi.service.review.due_dates import parse_future_day
 from mpi.service.review.open_questions import OpenQuestion
 from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question
-from mpi.service.review.work_state import permit_live_work, record_action
+from mpi.service.review.work_state import permit_live_work
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.decisions import effect_from_answer, require_well_formed
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -121,25 +115,18 @@ def answer_question(  # noqa: PLR0913 - one parameter for each field of the answ
         effect, record_ids = apply_drafts(unit, index, question, drafts, claims, code, preview=preview)
         remaining = find_remaining_questions(unit, question)
         owner_question_ids = _ask_owners(unit, question, remaining, grouped.ask)
-        detail = {
-            "verdicts": [[lo, hi, kind.value] for lo, hi, kind in numbered_verdicts],
-            "reason": code,
-            "claims": claims,
-            "asked": owner_question_ids,
-            "rest": sorted(set(remaining.values()) - {question.key}),
-        }
-        record_action(
+        record_answer(
             unit,
-            question.key,
-            ANSWER_ACTION,
-            question.records,
-            question.to_snapshot(),
-            effect.step,
+            question,
+            effect,
+            remaining.values(),
             clean_note,
-            **detail,
+            verdicts=[[lo, hi, kind.value] for lo, hi, kind in numbered_verdicts],
+            reason=code,
+            claims=claims,
+            asked=owner_question_ids,
+            rest=sorted(set(remaining.values()) - {question.key}),
         )
-        tell_escalator(unit, question, effect.step)
-        save_outcome(unit, question, effect, remaining.values())
     disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, find_next_question(index, viewer, question.key))
 

@@ -14,14 +14,8 @@ from mpi.service.gates.own_reports import require_not_own_report
 from mpi.service.gates.sent_back import return_to_maker
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.review_tasks import APPROVAL, OVERLAY_TASK
-from mpi.service.review.answers.answer_outcome import (
-    close_question,
-    find_remaining_questions,
-    save_outcome,
-    tell_escalator,
-)
+from mpi.service.review.answers.answer_outcome import close_question, find_remaining_questions, record_answer
 from mpi.service.review.answers.answer_step import (
-    ANSWER_ACTION,
     AnswerResult,
     apply_drafts,
     find_next_question,
@@ -30,7 +24,7 @@ from mpi.service.review.answers.answer_step import (
 )
 from mpi.service.review.open_questions import OpenQuestion
 from mpi.service.review.question_view import APPROVE, RESPONSES_BY_KIND, REVOKE
-from mpi.service.review.work_state import permit_live_work, record_action
+from mpi.service.review.work_state import permit_live_work
 from mpi.service.stewardship.approvals import approve_step, load_step_decisions
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.overlays import answer_overlay
@@ -116,18 +110,8 @@ def respond_to_question(
                 "decision": target_decision.id,
                 "claims": claims,
             }
-        record_action(
-            unit,
-            question.key,
-            ANSWER_ACTION,
-            question.records,
-            question.to_snapshot(),
-            effect.step,
-            options.note,
-            **detail,
-        )
-        tell_escalator(unit, question, effect.step)
-        save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
+        remaining = find_remaining_questions(unit, question)
+        record_answer(unit, question, effect, remaining.values(), options.note, **detail)
     disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, find_next_question(index, viewer, question.key))
 
