@@ -1,4 +1,4 @@
-"""API key of a client, as whom a command is given in place of the operator."""
+"""API key of the client in whose name a command runs."""
 
 from __future__ import annotations
 

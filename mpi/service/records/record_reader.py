@@ -1,4 +1,4 @@
-"""Read source records as last stated."""
+"""Reading of source records as last stated."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

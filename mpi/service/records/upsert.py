@@ -1,4 +1,4 @@
-"""Store one source record online, and return its enterprise ID."""
+"""Online upsert of one source record, which returns its enterprise ID."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

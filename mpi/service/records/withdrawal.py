@@ -1,4 +1,4 @@
-"""Withdraw one source record from its person."""
+"""Withdrawal of one source record from its person."""
 
 from dataclasses import replace
 
