@@ -41,8 +41,7 @@ from mpi.service.statements.statement_features import prepare_comparable
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.service.statements.tombstones import find_buried_records, prefetch_buried_records
-from mpi.standardize.record_validation import ValidatedRecord as Came
-from mpi.standardize.record_validation import validate_record
+from mpi.standardize.record_validation import ValidatedRecord, validate_record
 from mpi.storage.key_index.large_blocks import PendingWork
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.repositories.sources.sources import Source
@@ -125,7 +124,7 @@ class _PreparedUpsert:
 
     index: Index
     source_code: str
-    received: Came
+    received: ValidatedRecord
     has_as_of: bool
     statement: Statement
     assertions: PersonAssertions
