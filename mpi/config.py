@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where settings come from: the caller, then environment variables, and no file."""
+        """Return where settings come from: the caller, then environment variables."""
         return init_settings, env_settings
 
     home: Path = Field(default_factory=_default_home)

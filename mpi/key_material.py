@@ -1,4 +1,4 @@
-"""The keys of an index, and the secrets of its exchanges, from its settings."""
+"""The keys of an index and secrets of its exchanges, from settings."""
 
 import secrets
 from collections.abc import Sequence

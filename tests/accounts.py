@@ -9,7 +9,7 @@ from argon2.profiles import CHEAPEST
 from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.service.access import passwords
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from tests.index import OPERATOR
 

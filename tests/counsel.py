@@ -11,8 +11,9 @@ from typing import TypeVar
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in, sign_out
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from mpi.service.agreements.counsel_questions import QUESTIONS
 from tests.accounts import PASSWORD
 from tests.index import OPERATOR

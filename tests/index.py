@@ -22,7 +22,7 @@ from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.expunge_requests import approve_expunges
 from mpi.storage import migrate
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.tables import DecisionRow, RecordRow, table_of
 from mpi.storage.unit_of_work.database import Database
@@ -209,7 +209,7 @@ def all_stored_bytes(index) -> bytes:
     with index.database.read(OPERATOR) as unit:
         records = list(unit.connection.execute(select(table_of(RecordRow).c.id)).scalars())
         decisions = list(unit.connection.execute(select(table_of(DecisionRow).c.id)).scalars())
-        versions = unit.records.versions_of_records(records).values()
+        versions = unit.record_versions.versions_of_records(records).values()
         texts = [note for notes in unit.steps.notes(decisions).values() for note in notes]
         texts += [stored.text for stored in unit.rights_cases.texts(records)]
     contents = [version.payload for group in versions for version in group]

@@ -16,13 +16,7 @@ from mpi.service.scopes.split_plan import SplitPlan, SplitRequest, approve_split
 from mpi.service.scopes.transfer import TransferResult, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.serialization import features_from_bytes, record_from_bytes
-from tests.index import (
-    OPERATOR,
-    SECOND_PERSON,
-    all_keys,
-    open_test_index,
-    write_empty_database,
-)
+from tests.index import OPERATOR, SECOND_PERSON, all_keys, open_test_index, write_empty_database
 
 
 @dataclass
@@ -154,7 +148,7 @@ def check_derived_data(index) -> None:
         shared, blocking = index.shared_values(unit), index.blocking_of(unit, config_id)
         features = {
             record: index.features_of(record_from_bytes(payload), codes[source_id], shared)
-            for record, (source_id, payload) in unit.records.payloads(
+            for record, (source_id, payload) in unit.record_versions.payloads(
                 sorted(unit.records.active_canonical_keys())
             ).items()
         }

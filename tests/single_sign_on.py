@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 
 from mpi.api.app import create_app
-from mpi.service.access.accounts import list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.identity.group_roles import read_group_roles
 from mpi.service.identity.issuer_settings import PagesClient, make_oidc_provider
 from tests.identity_provider import CLIENT_ID, CLIENT_SECRET

@@ -93,7 +93,7 @@ def parse_second_factor_roles(text: str) -> frozenset[str]:
 
 
 def open_breached_passwords(settings: Settings) -> "BreachedPasswordFile | None":
-    """Return the file of breached passwords, after a look into it, or None.
+    """Return the file of breached passwords, once checked, or None.
 
     Raises:
         InputError: the file cannot be used.

@@ -35,7 +35,7 @@ def read_digest_sender(settings: Settings) -> "DigestSender":
 
 
 def read_root_mailer(settings: Settings) -> "RootMailer | None":
-    """Return how signed roots of the ledger are mailed; None where they are not.
+    """Return how signed roots of the ledger are mailed, or None.
 
     Raises:
         InputError: an address is set but no mail server, or a setting of it is missing or cannot be read.

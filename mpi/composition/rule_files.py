@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mpi.config import Settings
 from mpi.domain.errors import InputError, SurvivorshipError
-from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.survivorship.rule_file import parse_rules
+from mpi.domain.survivorship.rules import SurvivorshipRules
 from mpi.policy.legal_bases import LegalBasis, parse_legal_bases
 
 _PROGRAM = Path(__file__).parent.parent
@@ -53,4 +54,4 @@ def _parse_legal_bases(text: str, name: str) -> dict[str, LegalBasis]:
 
 @lru_cache(maxsize=8)
 def _parse_survivorship(text: str, name: str) -> SurvivorshipRules:
-    return SurvivorshipRules.parse(text, name)
+    return parse_rules(text, name)

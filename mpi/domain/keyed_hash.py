@@ -99,7 +99,7 @@ class KeyedHash:
 
     @property
     def exchange_tag(self) -> str:
-        """Tag of the exchanges and their secrets, for the configuration; empty without any."""
+        """Tag of the exchanges and their secrets; empty without any."""
         texts = [f"{exchange.code}:{exchange.secret.hex()}" for exchange in self.exchanges]
         return self.to_token("token exchange", "|".join(texts))[:EXCHANGE_TAG_LENGTH] if texts else ""
 

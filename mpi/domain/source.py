@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 
 from mpi.domain.errors import InputError
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 
 SHARED_SCOPE = "shared"
 """The scope that holds the records of all sources."""

@@ -1,4 +1,4 @@
-"""Student unique IDs that a state lets the index assign, by a pattern.
+"""Student unique IDs that the index assigns for a state.
 
 A pattern is text of 8 to 32 characters. ``#`` stands for a digit and ``*``, as the last character, for a
 check digit; letters and digits stand for themselves: ``OH########*``. The check digit is that of ISO/IEC

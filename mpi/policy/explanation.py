@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import PURPOSES
+from mpi.policy.access_request import BREAK_GLASS, AccessDecision
 from mpi.policy.action_classes import ACTION_CLASSES, CLASSES_BY_PURPOSE
-from mpi.policy.decision_table import BREAK_GLASS, AccessDecision
 from mpi.policy.role_rules import rule_of
 from mpi.policy.tiers import POPULATION_TIERS, PURPOSE_RULES, Tier
 

@@ -1,4 +1,4 @@
-"""Routes whose answers need no line on the disclosure ledger, each with the reason.
+"""Routes whose answers need no line on the ledger, with reasons.
 
 An answer of every other route tells of a person, and has its line before it leaves.
 ``tests/unit/policy/test_ledger_lines.py`` compares this list with what the program does.

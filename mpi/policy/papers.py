@@ -10,10 +10,11 @@ from datetime import date
 
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Action, ConsentScope
-from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement, AgreementState, Grant
-from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind, decide
+from mpi.policy.access_request import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
+from mpi.policy.agreement import OUTPUT_FIELDS, Agreement, AgreementState, Grant
+from mpi.policy.decision_table import decide
 from mpi.policy.legal_bases import LegalBasis
-from mpi.policy.parties import Party
+from mpi.policy.parties import ALL, Party
 from mpi.policy.role_rules import Condition, rule_of
 
 _ANY_SOURCE = "any source"

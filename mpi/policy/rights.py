@@ -5,14 +5,10 @@ from datetime import date
 
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Carried, ConsentScope, RecordAccess, Refusal, StatedFacts
-from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement
+from mpi.policy.access_request import BREAK_GLASS, AccessDecision, AccessRequest, BreakGlassState, ScopeKind
+from mpi.policy.agreement import OUTPUT_FIELDS, Agreement
 from mpi.policy.decision_table import (
-    BREAK_GLASS,
     DEFAULT_PURPOSES,
-    AccessDecision,
-    AccessRequest,
-    BreakGlassState,
-    ScopeKind,
     covers_child,
     covers_source,
     decide,
@@ -22,6 +18,7 @@ from mpi.policy.decision_table import (
     trusts_statement,
 )
 from mpi.policy.duties import receives_from_others
+from mpi.policy.parties import ALL
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition, rule_of
 from mpi.policy.tiers import POPULATIONS

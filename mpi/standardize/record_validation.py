@@ -144,7 +144,7 @@ def _read_local_id(raw_record: Mapping[str, object]) -> str:
 
 
 def _refuse_misplaced_ssns(record: CanonicalRecord) -> None:
-    """Refuse a record that has an SSN where the index would store it readable."""
+    """Refuse an SSN that the index would store readable."""
     refuse_ssn("subject", record.subject)
     refuse_ssn("middle_name", record.middle_name)
     refuse_ssn("merged_into", record.merged_into)
@@ -174,7 +174,7 @@ def _find_invisible_characters(raw_record: Mapping[str, object]) -> Iterator[Qua
 
 
 def _iterate_texts(value: object) -> Iterator[str]:
-    """Yield the texts of a value, and of the entries of a list."""
+    """Yield the texts of a value and of a list's entries."""
     for entry in value if isinstance(value, list | tuple) else (value,):
         texts = entry.values() if isinstance(entry, dict) else (entry,)
         yield from (text for text in texts if isinstance(text, str))

@@ -45,7 +45,7 @@ _INVALID_AREAS = frozenset(("000", "666"))
 
 
 def has_ssn_form(text: str) -> bool:
-    """Return whether a text is written as an SSN is: ``123-45-6789``, or with spaces.
+    """Return whether a text is written as ``123-45-6789``, or with spaces.
 
     Nine digits alone are no such form: many systems number students so.
     """
@@ -107,7 +107,7 @@ def tokenize_ssn(
 
 
 def find_valid_ssn(text: str | None) -> str | None:
-    """Return the nine digits of an SSN that can have been issued, or None.
+    """Return the nine digits of an issuable SSN, or None.
 
     Only a maker of linkage tokens calls this: no index keeps the digits.
     """

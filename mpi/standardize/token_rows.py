@@ -1,4 +1,4 @@
-"""Rows of a token file, made from an agency's own rows in clear text.
+"""Rows of a token file, made from an agency's readable rows.
 
 An agency runs this on its own machine. What it does not name as kept is not written.
 """

@@ -8,7 +8,7 @@ import httpx
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.policy.route_table import ROUTES
-from mpi.service.access.sign_in import csrf_token
+from mpi.service.access.session_authentication import csrf_token
 from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk, load_rows, make_child

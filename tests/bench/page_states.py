@@ -11,9 +11,10 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.cases.subject_rights import CaseKind, Identification, Inspection, Relation
 from mpi.policy.cases.subpoena import Subpoena
-from mpi.service.access.accounts import grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.clients import list_clients
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, list_jobs

@@ -27,7 +27,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
 from mpi.policy.route_table import ROUTES
-from mpi.service.access.accounts import grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.review.queue import Filters, load_queue_page

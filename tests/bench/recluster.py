@@ -36,7 +36,7 @@ def _splink(bench_index: BenchIndex) -> float:
         model, columns = index.matcher.model, index.matcher.scorer.columns
         table = feature_table_of(index, columns)
         with index.database.read(make_operator()) as unit:
-            pages = list(unit.keys.iterate_forward_index(index.config_id(unit)))
+            pages = list(unit.keys.forward.iterate_rows(index.config_id(unit)))
     keys = pa.table(
         {
             "key": np.concatenate([own for _, own, _ in pages]),

@@ -24,7 +24,9 @@ from mpi.service.access.account_requests import (
     request_change,
     request_password,
 )
-from mpi.service.access.accounts import NewAccount, change_account, find_account, grant_actions, list_accounts
+from mpi.service.access.accounts.account_list import find_account, list_accounts
+from mpi.service.access.accounts.account_rights import change_account, grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import (
     add_client,
@@ -34,7 +36,8 @@ from mpi.service.access.clients import (
     rotate_key,
     set_expiry,
 )
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.loads.load_log import find_load, list_loads, read_rejects
 from mpi.service.persons.fast_look_up import look_up_crosswalk_fast
 from mpi.service.persons.look_up import LookUpQuery, look_up

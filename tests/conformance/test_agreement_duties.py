@@ -9,7 +9,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.duties import DutyKind
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.duties import (

@@ -11,7 +11,9 @@ from mpi.domain.errors import AccessDenied, AgreementLapsed, ConflictError, Inpu
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import AgreementState
 from mpi.policy.purposes import Purpose
-from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import bind_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client, bind_client, list_clients
 from mpi.service.agreements.documents import from_content, to_content
@@ -28,7 +30,8 @@ from mpi.service.agreements.register import (
 from mpi.service.agreements.terms import find_terms
 from mpi.service.agreements.views import list_agreements, list_due_notices, list_history, show_agreement
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.repositories.access.refusals import MAX_ROWS_PER_MINUTE
 from tests.agreements import DSA, make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, load_rows, make_child

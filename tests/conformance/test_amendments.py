@@ -9,7 +9,8 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.subject_rights import CaseKind, Inspection, RefusalReason, RightsState
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.rights.amendments import ask_hearing, attach_statement, decide_hearing, grant_amendment
 from mpi.service.rights.cases import show_case, to_plain_values
 from mpi.service.rights.requests import open_case, refuse_case

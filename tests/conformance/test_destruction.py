@@ -16,7 +16,9 @@ from mpi.service.audit.signing_key import load_signing_key
 from mpi.service.audit.verification import RootEvidence, verify_ledger
 from mpi.service.core.disclosure import disclose
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.rights.destruction import (
     CERTIFICATE,
     approve_run,

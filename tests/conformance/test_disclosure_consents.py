@@ -12,8 +12,9 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, IdempotentCall, Viewer
-from mpi.policy.agreement import ALL, Grant
+from mpi.policy.agreement import Grant
 from mpi.policy.cases.consent import Consent, Signer
+from mpi.policy.parties import ALL
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
@@ -31,7 +32,8 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.persons.search import search_persons
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.agreements import AGENCY, SCHOOL, make_dsa

@@ -16,7 +16,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.fast_look_up import look_up_crosswalk_fast, look_up_person_fast
 from mpi.service.persons.look_up import LookUpQuery, look_up
 from mpi.service.persons.persons import read_crosswalk, read_person
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, make_child

@@ -6,7 +6,8 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, load_rows, make_child, open_test_index, with_tuning
 from tests.laws.dense_blocks import (
     LIMIT,

@@ -24,7 +24,8 @@ from mpi.service.records.identity_batches import (
     load_batch,
     save_progress,
 )
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from tests.index import OPERATOR, all_stored_bytes, expunge, make_child, with_settings
 

@@ -197,8 +197,8 @@ def test_two_connections_find_each_row_once(index):
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, range(1, 61))
-        keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
+        own = unit.keys.forward.packed_keys(config, range(1, 61))
+        keys = sorted({key for each in unit.keys.forward.keys_of(config, own).values() for key in each})
         remaining_keys = {
             n: packed_keys._replace(keys=packed_keys.keys[STORED_DTYPE.itemsize :])
             for n, packed_keys in own.items()
@@ -364,7 +364,7 @@ def test_the_keys_of_an_expunged_record_are_destroyed_everywhere(index):
     load_rows(index, "ccwis", *many_children(20))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, range(1, 11))
+        own = unit.keys.forward.packed_keys(config, range(1, 11))
         unit.keys.delete(config, own)
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
         source = unit.sources.get_by_code("ccwis")
@@ -538,7 +538,7 @@ def test_damaged_segments_are_reported_and_rebuilt(index, damage):
     load_rows(index, "ccwis", *many_children(20), make_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, range(1, 11))
+        own = unit.keys.forward.packed_keys(config, range(1, 11))
         unit.keys.delete(config, own)
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
         assert 0 < unit.keys.segments.compact(6) < count_segment_rows(unit, config)

@@ -6,7 +6,8 @@ import re
 import pytest
 from sqlalchemy import event, insert
 
-from mpi.storage.repositories.access.disclosures import Disclosure, DisclosureFilter, Disclosures
+from mpi.storage.repositories.access.disclosure_search import DisclosureFilter, DisclosureSearch
+from mpi.storage.repositories.access.disclosures import Disclosure, Disclosures
 from mpi.storage.repositories.access.refusals import RefusalFilter, Refusals
 from mpi.storage.tables import RefusalRow, table_of
 from mpi.storage.unit_of_work.database import Lock
@@ -90,36 +91,41 @@ def is_scan(plan):
 
 
 def filtered(**wanted):
-    return lambda lines: list(lines.iterate_filtered(DisclosureFilter(SINCE, UNTIL, **wanted)))
+    return lambda ledger: list(
+        DisclosureSearch(ledger).iterate_filtered(DisclosureFilter(SINCE, UNTIL, **wanted))
+    )
 
 
 READINGS = {
     "by client": ("ix_disclosure_client", filtered(client=CLIENT)),
     "by purpose": ("ix_disclosure_purpose", filtered(purpose=PURPOSE)),
-    "by action": ("ix_disclosure_action", lambda lines: lines.of_actions([ACTION])),
+    "by action": ("ix_disclosure_action", lambda ledger: Disclosures(ledger).of_actions([ACTION])),
     "by client and action": (
         "ix_disclosure_(action|client)",
-        lambda lines: lines.lines_of_client("client-03", ["action-21"], SINCE),
+        lambda ledger: Disclosures(ledger).lines_of_client("client-03", ["action-21"], SINCE),
     ),
     "times of answers": (
         "ix_disclosure_(action|client)",
-        lambda lines: lines.times_of_answers("client-03", "action-21", ""),
+        lambda ledger: Disclosures(ledger).times_of_answers("client-03", "action-21", ""),
     ),
-    "recipients under an agreement": ("ix_disclosure_agreement", lambda lines: lines.recipients(AGREEMENT)),
+    "recipients under an agreement": (
+        "ix_disclosure_agreement",
+        lambda ledger: Disclosures(ledger).recipients(AGREEMENT),
+    ),
     "first answer under an agreement": (
         "ix_disclosure_agreement",
-        lambda lines: lines.first_answer(AGREEMENT, CLIENT, SINCE),
+        lambda ledger: Disclosures(ledger).first_answer(AGREEMENT, CLIENT, SINCE),
     ),
     "records of a purpose": (
         "ix_disclosure_(client|purpose)",
-        lambda lines: lines.records_answered("client-03", PURPOSE, SINCE),
+        lambda ledger: Disclosures(ledger).records_answered("client-03", PURPOSE, SINCE),
     ),
 }
 
 
 def test_a_reading_of_the_ledger_finds_its_lines_by_an_index(ledger):
     for name, (index, read) in READINGS.items():
-        plans = read_plans(ledger, lambda read=read: read(Disclosures(ledger)))
+        plans = read_plans(ledger, lambda read=read: read(ledger))
         # Where few lines of the days are left, PostgreSQL may well find them by their time.
         assert re.search(index, plans[0]), (name, plans[0])
         assert not any(map(is_scan, plans)), (name, plans)
@@ -127,15 +133,17 @@ def test_a_reading_of_the_ledger_finds_its_lines_by_an_index(ledger):
 
 ABOUT_RECORDS = {
     "who saw a child": filtered(record_ids=frozenset({7, 8})),
-    "all because of a link": lambda lines: lines.about_records(SINCE, [7, 8]),
-    "each record of a student's file": lambda lines: list(lines.iterate_by_record([7, 8], SINCE, UNTIL)),
+    "all because of a link": lambda ledger: DisclosureSearch(ledger).about_records(SINCE, [7, 8]),
+    "each record of a student's file": lambda ledger: list(
+        DisclosureSearch(ledger).iterate_by_record([7, 8], SINCE, UNTIL)
+    ),
 }
 BY_RECORD = re.compile(r"PRIMARY KEY|disclosed_record_pkey|disclosure_pkey|INTEGER PRIMARY KEY")
 
 
 def test_lines_about_records_are_found_by_the_index_by_record(ledger):
     for name, read in ABOUT_RECORDS.items():
-        plans = read_plans(ledger, lambda read=read: read(Disclosures(ledger)))
+        plans = read_plans(ledger, lambda read=read: read(ledger))
         assert all(map(BY_RECORD.search, plans)), (name, plans)
         assert not any(map(is_scan, plans)), (name, plans)
         assert not any("ix_disclosure_at" in plan for plan in plans), (name, plans)
@@ -143,21 +151,21 @@ def test_lines_about_records_are_found_by_the_index_by_record(ledger):
 
 def test_lines_about_records_are_those_that_name_them_the_latest_first(ledger):
     wanted = DisclosureFilter(SINCE, UNTIL, record_ids=frozenset({7, 8}))
-    found = [line for chunk in Disclosures(ledger).iterate_filtered(wanted) for line in chunk]
+    found = [line for chunk in DisclosureSearch(ledger).iterate_filtered(wanted) for line in chunk]
     # Record 0 stands for sets of records, which may concern each.
     assert [line.record_ids for line in found] == [(8, 9), (7, 8), (6, 7), (0, 1)]
 
 
 def test_a_page_of_the_ledger_reads_on_from_a_line_and_skips_none(ledger):
     wanted = DisclosureFilter(SINCE, UNTIL, client=CLIENT)
-    chunks = list(Disclosures(ledger).iterate_filtered(wanted))
+    chunks = list(DisclosureSearch(ledger).iterate_filtered(wanted))
     times = [line.at for chunk in chunks for line in chunk]
     assert len(times) == LINES // CLIENTS
     assert times == sorted(times, reverse=True)
     half = times[len(times) // 2]
-    rest = Disclosures(ledger).iterate_filtered(DisclosureFilter(SINCE, half, client=CLIENT))
+    rest = DisclosureSearch(ledger).iterate_filtered(DisclosureFilter(SINCE, half, client=CLIENT))
     assert [line.at for chunk in rest for line in chunk] == [at for at in times if at < half]
-    plans = read_plans(ledger, lambda: list(Disclosures(ledger).iterate_filtered(wanted)))
+    plans = read_plans(ledger, lambda: list(DisclosureSearch(ledger).iterate_filtered(wanted)))
     assert not any("OFFSET" in plan or "TEMP B-TREE" in plan for plan in plans)
 
 

@@ -4,9 +4,11 @@ import pytest
 
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
-from mpi.service.access.accounts import grant_actions, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.agreements import permit_emergencies
 from tests.index import OPERATOR, open_test_index

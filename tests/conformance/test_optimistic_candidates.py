@@ -16,7 +16,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records import optimistic_candidates
 from mpi.service.records import upsert as upsert_module
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.serialization import features_from_bytes
 from mpi.storage.key_index.key_segments import KeySegments
@@ -246,7 +247,7 @@ def index_with_segment(index):
     """An index in which the keys of the first record are in a segment."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.forward.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     return index
@@ -286,7 +287,7 @@ def records_with_wrong_keys(index):
             unit.derived_data.features(config_id, record_ids),
             index.blocking_of(unit, config_id),
         )
-        own = unit.keys.packed_keys(config_id, record_ids)
+        own = unit.keys.forward.packed_keys(config_id, record_ids)
     return {
         record
         for record, features in stored.items()

@@ -10,7 +10,8 @@ from mpi.config import Settings
 from mpi.domain.errors import InputError, StoreError
 from mpi.service.maintenance.payload_encryption import describe_keys, encrypt_index, rotate_payload_key
 from mpi.service.maintenance.verify import Finding, verify
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.storage.encryption import envelope
 from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, open_test_index, reopen_database
 
@@ -30,7 +31,7 @@ def payloads(index):
 def contents(index):
     """Return the content of every record, as the index reads it."""
     with index.database.read(OPERATOR) as unit:
-        return unit.records.payloads(list(unit.records.active_canonical_keys()))
+        return unit.record_versions.payloads(list(unit.records.active_canonical_keys()))
 
 
 def key_numbers(index):

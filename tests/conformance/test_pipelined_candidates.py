@@ -9,7 +9,8 @@ from mpi.service.indexing import reindex
 from mpi.service.maintenance.verify import verify
 from mpi.service.records import upsert as upsert_module
 from mpi.service.records.pipelined_candidates import start_pipelined_search
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.statements.statement import build_statement
 from mpi.standardize.record_validation import validate_record
@@ -106,7 +107,7 @@ def test_a_record_with_keys_in_a_segment_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.forward.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -118,7 +119,7 @@ def test_a_record_is_not_found_by_removed_keys(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
+        [group] = {own.group_id for own in unit.keys.forward.packed_keys(config, [1]).values()}
         unit.keys.write(config, {1: pack_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
     answer, late_searches = count_late_searches(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, late_searches) == ("created", 0)

@@ -7,7 +7,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import Outcome, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, crosswalk, load_rows
 from tests.laws.dense_blocks import LIMIT, make_dense_child, with_small_blocks
 

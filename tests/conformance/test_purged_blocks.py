@@ -11,9 +11,10 @@ from mpi.service.persons.search import search_persons
 from mpi.service.records.candidates import build_query
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.optimistic_candidates import find_optimistic_pairs
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.statement import build_statement
-from mpi.service.statements.statement_intake import prepare_comparable
+from mpi.service.statements.statement_features import prepare_comparable
 from mpi.standardize.record_validation import validate_record
 from tests.index import OPERATOR, load_rows, partition_of, with_tuning
 from tests.laws.dense_blocks import (

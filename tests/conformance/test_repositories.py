@@ -64,7 +64,7 @@ def add_records(unit, *local_ids):
             for n, local_id in enumerate(local_ids, 1)
         ]
     )  # fmt: skip
-    unit.records.insert_versions(
+    unit.record_versions.insert_versions(
         [
             {"id": n, "record_id": n, "as_of": "2026-01-01T00:00:00.000000Z", "received_commit": 1,
              "ended_commit": None, "batch_id": None, "state": "active", "content_hash": f"h{n}",
@@ -90,14 +90,14 @@ def test_local_ids_are_compared_and_sorted_by_byte(unit):
 
 def test_bytes_and_64_bit_numbers_are_stored_unchanged(unit):
     add_records(unit, "1")
-    [(source_id, payload)] = unit.records.payloads([1]).values()
+    [(source_id, payload)] = unit.record_versions.payloads([1]).values()
     assert (source_id, payload) == (unit.sources.get_by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
     assert unit.records.canonical_keys([1]) == {1: LEAST + 1}
     unit.keys.write(1, {1: pack_keys(1, LEAST, -1, GREATEST), 2: pack_keys(2, GREATEST)}, 1)
     assert sorted(unit.keys.find_records(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
     assert unit.keys.find_records(1, [2], [LEAST, -1]) == []
-    assert unit.keys.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
+    assert unit.keys.forward.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
     assert all_keys(unit, 1) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
     assert all_keys(unit, 2) == []
 
@@ -118,7 +118,7 @@ def test_deleted_keys_are_not_found(unit, drop):
         unit.keys.write(config, {n: pack_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
-    assert unit.keys.packed_keys(1, [1, 2, 3]).keys() == {1}
+    assert unit.keys.forward.packed_keys(1, [1, 2, 3]).keys() == {1}
     assert len(all_keys(unit, 2)) == 9
     unit.derived_data.delete_all(2)
     assert all_keys(unit, 2) == []
@@ -128,10 +128,14 @@ def test_keys_are_found_by_the_commit_that_wrote_them(unit):
     unit.keys.write(1, {1: pack_keys(1, 5), 2: pack_keys(1, 5)}, 7)
     unit.keys.write(1, {3: pack_keys(1, 5), 4: pack_keys(1)}, 8)
     unit.keys.write(2, {5: pack_keys(1, 5)}, 9)
-    assert [sorted(unit.keys.records_written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
+    assert [sorted(unit.keys.forward.records_written_since(1, since)) for since in (6, 7, 8)] == [
+        [1, 2, 3],
+        [3],
+        [],
+    ]
     unit.keys.delete(1, [1])
-    assert sorted(unit.keys.records_written_since(1, 0)) == [2, 3]
-    assert unit.keys.records_with_keys(1, range(6)) == {2, 3}
+    assert sorted(unit.keys.forward.records_written_since(1, 0)) == [2, 3]
+    assert unit.keys.forward.records_with_keys(1, range(6)) == {2, 3}
 
 
 def test_keys_are_read_in_pages_by_record_and_by_key(index):
@@ -145,7 +149,7 @@ def test_keys_are_read_in_pages_by_record_and_by_key(index):
         rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
         by_record, by_key = (
             list(read_pages(1))
-            for read_pages in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
+            for read_pages in (unit.keys.forward.iterate_rows, unit.keys.iterate_searched_rows)
         )
         assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
         assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
@@ -231,12 +235,12 @@ def test_moving_a_record_ends_one_membership_begins_another_and_writes_one_event
     assert unit.persons.members([1, 2]) == {1: [1], 2: [2]}
     assert (unit.persons.members_at(1, 10), unit.persons.person_at(2, 10)) == ([1, 2], 1)
     assert unit.persons.persons_ever_holding([2]) == {1, 2}
-    events = unit.persons.events_after(9, 1)
+    events = unit.identity_events.events_after(9, 1)
     assert [(e.commit_no, e.record_id, e.before, e.after) for e in events] == [
         (10, 1, None, 1),
         (10, 2, None, 1),
     ]
-    assert [e.commit_no for e in unit.persons.events_of([2])] == [11]
+    assert [e.commit_no for e in unit.identity_events.events_of([2])] == [11]
     assert unit.persons.counts() == {"active": 1, "retired": 1}
     assert unit.persons.find_by_eid("A").retired_commit == 11
     assert unit.persons.find_by_eid("a") is None
@@ -268,10 +272,10 @@ def test_clients_sources_and_flags_are_returned_as_stored(unit):
     with pytest.raises(NotFoundError, match="ccwis, sis"):
         unit.sources.get_by_code("SIS")
     add_records(unit, "1")
-    unit.records.insert_flags(
+    unit.record_versions.insert_flags(
         [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
     )
-    assert [(flag.record_id, flag.value) for flag in unit.records.flags([1])] == [(1, "Y")]
+    assert [(flag.record_id, flag.value) for flag in unit.record_versions.flags([1])] == [(1, "Y")]
 
 
 def test_disclosures_are_read_through_the_index(index):
@@ -285,8 +289,8 @@ def test_disclosures_are_read_through_the_index(index):
 def test_an_erased_record_keeps_no_version_content(unit):
     add_records(unit, "1")
     unit.records.set_state([1], RecordState.SEALED)
-    unit.records.erase(1)
-    assert [(v.payload, v.issues) for v in unit.records.versions(1)] == [(b"{}", "[]")]
+    unit.record_erasure.erase(1)
+    assert [(v.payload, v.issues) for v in unit.record_versions.versions(1)] == [(b"{}", "[]")]
     assert unit.records.labels([1]) == {}
 
 
@@ -315,7 +319,7 @@ def test_both_stores_make_the_same_persons_and_events(tmp_path, postgres_url):
             with index.database.read(OPERATOR) as unit:
                 events = [
                     (e.commit_no, e.seq, e.record_id, e.before, e.after, e.cause)
-                    for e in unit.persons.events_after(0, 10_000)
+                    for e in unit.identity_events.events_after(0, 10_000)
                 ]
                 keys = unit.records.active_canonical_keys()
                 tasks = [(task.key, task.bits) for task in unit.tasks.all()]

@@ -13,8 +13,9 @@ from mpi.service.access.account_requests import (
     request_account,
     request_password,
 )
-from mpi.service.access.accounts import NewAccount
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.accounts.new_accounts import NewAccount
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.stewardship.approvals import approve, send_back
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.pending_steps import list_pending_steps

@@ -11,7 +11,7 @@ from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict, Subpoena
 from mpi.service.access.account_requests import confirm_request, list_account_requests, request_account
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.break_glass import begin_use, review_use
 from mpi.service.access.clients import add_client, rotate_key
 from mpi.service.agreements.register import approve_version, propose_version

@@ -5,7 +5,8 @@ import pytest
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import end_account, find_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import find_account
 from mpi.service.access.single_sign_on import link_account
 from tests.accounts import add_person, cheap_password_hashing
 from tests.identity_provider import serving_provider

@@ -23,7 +23,8 @@ from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.rights.cases import list_cases, show_case, to_plain_values
 from mpi.service.rights.requests import RightsRequest, open_case, refuse_case
 from mpi.service.rights.source_rules import list_rules, make_rule_version, set_rule

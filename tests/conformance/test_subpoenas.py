@@ -16,7 +16,8 @@ from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case,
 from mpi.service.legal.subpoena_release import release_case
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.agreements import make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, expunge, make_child
 

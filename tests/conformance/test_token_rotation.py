@@ -27,7 +27,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import Outcome, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.split import run_split
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.serialization import features_from_bytes, record_from_bytes
@@ -65,7 +67,7 @@ def features(index):
 def kept_tokens(index):
     """Return the numbers of the keys of each record's kept tokens."""
     with index.database.read(OPERATOR) as unit:
-        payloads = unit.records.payloads(list(unit.records.active_canonical_keys())).values()
+        payloads = unit.record_versions.payloads(list(unit.records.active_canonical_keys())).values()
     records = [record_from_bytes(payload) for _, payload in payloads]
     return [set(parse_kept_tokens(record.ssn_token)) for record in records if record.ssn_token]
 
@@ -79,7 +81,7 @@ def blocking_keys(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         records = list(unit.records.active_canonical_keys())
-        packed = unit.keys.packed_keys(config_id, records)
+        packed = unit.keys.forward.packed_keys(config_id, records)
     return {bytes(own.keys) for own in packed.values()}
 
 
@@ -189,7 +191,7 @@ def test_shared_values_and_stopped_keys_stay_so(tmp_path, database_url):
         with first.database.read(OPERATOR) as unit:
             config_id = first.config_id(unit)
             records = list(unit.records.active_canonical_keys())
-            own = unit.keys.packed_keys(config_id, records)
+            own = unit.keys.forward.packed_keys(config_id, records)
         keys = sorted({key for each in own.values() for key in memoryview(each.keys).cast("q")})
         [phone] = {phone for own in features(first).values() for phone in own.phones}
         lists = replace(

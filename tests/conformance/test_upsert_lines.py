@@ -9,7 +9,9 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError, StoreError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import IdempotentCall
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from tests.concurrent_calls import at_once
 from tests.index import OPERATOR, expunge, make_child, many_children

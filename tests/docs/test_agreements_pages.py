@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mpi.composition.rule_files import _LEGAL_BASES
-from mpi.policy.agreement import AgreementState, check_agreement
+from mpi.policy.agreement import AgreementState
+from mpi.policy.agreement_checks import check_agreement
 from mpi.policy.legal_bases import parse_legal_bases
 from mpi.policy.parties import PartyKind
 from mpi.policy.purposes import PURPOSES

@@ -10,13 +10,10 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import SourceKind
-from mpi.domain.survivorship import (
-    MULTI_VALUE_ATTRIBUTES,
-    SINGLE_VALUE_ATTRIBUTES,
-    Criterion,
-    SelectionReason,
-    SurvivorshipRules,
-)
+from mpi.domain.survivorship.attributes import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.survivorship.rule_file import parse_rules
+from mpi.domain.survivorship.rules import Criterion
+from mpi.domain.survivorship.values import SelectionReason
 from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.explanations.person_history import describe_history
 from mpi.service.persons.golden_record import look_up_golden_record
@@ -72,7 +69,7 @@ def test_the_page_names_every_attribute_criterion_and_rule():
 
 def test_the_survivorship_rules_of_the_page_can_be_parsed():
     [example] = re.findall(r"```toml\n(.*?)```", GOLDEN, re.DOTALL)
-    assert SurvivorshipRules.parse(example).rules["phone"].criteria[0] is Criterion.RECENCY
+    assert parse_rules(example).rules["phone"].criteria[0] is Criterion.RECENCY
 
 
 def test_the_example_explanation_matches_the_page(index):

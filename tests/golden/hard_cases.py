@@ -26,7 +26,8 @@ from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from tests.golden.scenes import OTHERS, RECLUSTERED, OtherRecord

@@ -21,7 +21,8 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.storage.repositories.sources.batches import Batch
 from tests.index import (
     OPERATOR,

@@ -5,8 +5,9 @@ from sqlalchemy import insert, update
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.core.stored_features import load_features
 from mpi.service.resolution.closure import load_closure
+from mpi.service.resolution.publication import publish
 from mpi.service.resolution.resolve import get_plan_date
-from mpi.service.resolution.settlement import publish, settle
+from mpi.service.resolution.settlement import settle
 from mpi.storage.tables import DecisionMemberRow, DecisionRow
 from tests.index import OPERATOR
 
@@ -46,7 +47,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
 def revoke(index, number: int) -> None:
     """Revoke a decision, and settle again."""
     with index.database.write(OPERATOR, "undo") as unit:
-        [decision] = [d for d in unit.decisions.all_in_force() if d.decision.id == number]
+        [decision] = [d for d in unit.decisions_in_force.all_in_force() if d.decision.id == number]
         unit.connection.execute(
             update(_decision)
             .where(_decision.c.id == number)

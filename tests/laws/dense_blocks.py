@@ -11,7 +11,8 @@ from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.stored_features import load_features
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, all_keys, load_rows, make_child, partition_of, with_settings
 
 LIMIT = 4

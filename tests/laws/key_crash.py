@@ -29,11 +29,7 @@ from mpi.service.holdings.settings import set_holdings
 from mpi.service.holdings.tokens import count_rows_to_ask
 from mpi.service.maintenance.payload_encryption import describe_keys, encrypt_index, rotate_payload_key
 from mpi.service.maintenance.token_key_drop import drop_token_keys
-from mpi.service.maintenance.token_rotation import (
-    DROPPED_ROWS_STEP,
-    refresh_token_keys,
-    rotate_token_key,
-)
+from mpi.service.maintenance.token_rotation import DROPPED_ROWS_STEP, refresh_token_keys, rotate_token_key
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.run_executor import ACTIVATING
@@ -316,7 +312,7 @@ def _answer(number: int) -> StoredAnswer:
 def _contents(index: Index) -> dict[int, bytes]:
     with index.database.read(OPERATOR) as unit:
         records = unit.records.active_canonical_keys()
-        payloads = unit.records.payloads(records).items()
+        payloads = unit.record_versions.payloads(records).items()
         # The tokens of an SSN are others once the record was sent again.
         return {
             record: record_to_bytes(

@@ -24,7 +24,7 @@ import httpx
 
 from mpi.api.app import create_app
 from mpi.bootstrap import open_index, open_scope
-from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.client_key import KEY_VARIABLE
 from mpi.cli.main import run as run_command
 from mpi.config import Settings
 from mpi.domain.errors import MpiError
@@ -33,7 +33,7 @@ from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.parties import Party, PartyKind
-from mpi.service.access.accounts import bind_account, grant_actions
+from mpi.service.access.accounts.account_rights import bind_account, grant_actions
 from mpi.service.access.clients import bind_client
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.scopes.transfer import transfer_changes

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.policy.cases.subject_rights import default_rule
+from mpi.service.review.answers.verdicts import ANSWER_REASONS, VerdictKind
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import STATES
-from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 from mpi.service.rights.source_rules import make_rule_version
 
 LOCAL_IDS = ("r0", "r1", "r2", "r3", "c0", "c1", "c2", "c3")

@@ -17,7 +17,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.quality.dashboard import measure_quality
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.expunge_requests import MAX_RECORDS, approve_expunges

@@ -16,7 +16,8 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons.persons import look_up_person
-from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
+from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
+from mpi.service.recluster.proposals import get_proposal, propose
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split

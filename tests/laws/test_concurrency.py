@@ -11,7 +11,9 @@ from mpi.config import Settings
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index
 from tests.laws.concurrent_processes import upsert_concurrently
 
@@ -94,7 +96,7 @@ def test_concurrent_writers_of_one_record_leave_one_complete_version(tmp_path, d
         assert set(outcomes) == {"created", "updated"}
         with index.database.read(OPERATOR) as unit:
             [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
-            versions = unit.records.versions(record.id)
+            versions = unit.record_versions.versions(record.id)
         assert len(versions) == 40
         assert [version.state for version in versions].count("active") == 1
         assert verify(index, OPERATOR) == []
@@ -111,7 +113,7 @@ def following(index):
             is_last_read = is_finished.is_set()
             last_commit = read_so_far[-1].commit_no if read_so_far else 0
             with index.database.read(OPERATOR) as unit:
-                read_so_far.extend(unit.persons.events_after(last_commit, 100))
+                read_so_far.extend(unit.identity_events.events_after(last_commit, 100))
             is_finished.wait(0.005)
 
     follower = threading.Thread(target=read_events)
@@ -153,8 +155,11 @@ def test_concurrent_processes_give_each_person_one_id_and_lose_no_update(tmp_pat
         outcomes = [answer.record for answer in answers if answer.local_id.startswith("u")]
         assert (outcomes.count("created"), outcomes.count("updated")) == (5, 20)
         with index.database.read(OPERATOR) as unit:
-            assert sum(len(unit.records.versions(r)) for r in unit.records.active_canonical_keys()) == 125
-            events = unit.persons.events_after(0, 10_000)
+            assert (
+                sum(len(unit.record_versions.versions(r)) for r in unit.records.active_canonical_keys())
+                == 125
+            )
+            events = unit.identity_events.events_after(0, 10_000)
             last = unit.last_commit()
             moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]
         # One number per transaction, none left out, each no earlier than the previous one.

@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, load_rows, open_test_index, with_tuning
 from tests.laws.dense_blocks import (
     REFINEMENTS,

@@ -11,7 +11,7 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import withdraw
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, load_rows, make_child

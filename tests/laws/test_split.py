@@ -28,7 +28,8 @@ from mpi.service.core.index import Index
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide

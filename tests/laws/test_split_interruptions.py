@@ -13,7 +13,8 @@ from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.core.index import open_store
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.transfer import transfer_changes

@@ -16,7 +16,8 @@ from mpi.domain.viewer import make_operator
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.transfer import transfer_changes
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -160,7 +161,9 @@ def describe_scope(site, scope: str) -> dict[str, object]:
         decisions = unit.decisions.of_records(numbers).values()
         return {
             "partition": partition_of(opened),
-            "contents": {labels[n]: payload for n, (_, payload) in unit.records.payloads(numbers).items()},
+            "contents": {
+                labels[n]: payload for n, (_, payload) in unit.record_versions.payloads(numbers).items()
+            },
             "keys": {labels[n]: key for n, key in unit.records.canonical_keys(numbers).items()},
             "decisions": sorted(
                 (str(each.kind), str(each.status), sorted(map(str, labels.values()))) for each in decisions

@@ -41,7 +41,9 @@ from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.record_validation import validate_record

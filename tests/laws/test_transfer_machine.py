@@ -19,7 +19,9 @@ from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.decision import Authority
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.registry import register_scope
 from mpi.service.scopes.transfer import transfer_changes
@@ -146,7 +148,7 @@ class TransferMachine(LawsMachine):
         if self.index.matcher.model.ref != self.shared.matcher.model.ref:
             return True
         with self.index.database.read(OPERATOR) as unit:
-            authorities = {named.decision.authority for named in unit.decisions.all_in_force()}
+            authorities = {named.decision.authority for named in unit.decisions_in_force.all_in_force()}
         return bool(authorities - {Authority.MIGRATION, Authority.SOURCE, Authority.STEWARD})
 
 

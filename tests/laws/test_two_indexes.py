@@ -34,7 +34,8 @@ from mpi.domain.viewer import SecondApprover
 from mpi.service.quality.publication import publish_figures
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.accounts import PASSWORD, cheap_password_hashing
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index

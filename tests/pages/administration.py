@@ -7,7 +7,8 @@ from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.service.access.account_requests import request_account
-from mpi.service.access.accounts import NewAccount, add_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, revoke_client, rotate_key, set_expiry
 from mpi.service.records.source_pause import pause
 from mpi.service.statements.sources import NewSource, add_source

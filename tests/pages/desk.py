@@ -13,9 +13,11 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.audit.incidents import list_incidents
@@ -28,8 +30,9 @@ from mpi.service.notices.digest import turn_on
 from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import propose
-from mpi.service.records.upsert import read, upsert
-from mpi.service.review.answers import assign, defer
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.review.assignments import assign, defer
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page

@@ -13,7 +13,7 @@ from mpi.policy.cases.subject_rights import (
     Relation,
     RightsState,
 )
-from mpi.service.access.sign_in import authenticate_session
+from mpi.service.access.session_authentication import authenticate_session
 from mpi.service.rights.amendments import ask_hearing, attach_statement, decide_hearing, grant_amendment
 from mpi.service.rights.cases import list_cases
 from mpi.service.rights.destruction import approve_run, execute_run, list_runs, plan_run

@@ -20,7 +20,7 @@ from mpi.cli.demo.story import choose_story
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.policy.agreement import HOUSE
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question_view import load_question_view

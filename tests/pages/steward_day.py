@@ -28,7 +28,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.policy.agreement import HOUSE
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.core.index import Index
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.search import search_persons

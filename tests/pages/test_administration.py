@@ -4,7 +4,8 @@ import pytest
 
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
-from mpi.service.access.accounts import NewAccount, add_account, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from tests.pages.desk import PASSWORD
 from tests.pages.person import Person
 

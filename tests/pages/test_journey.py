@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.service.review.assignments import LEASE_DURATION
+from mpi.service.review.work_state import LEASE_DURATION
 from tests.pages.person import Person
 
 SLOW = pytest.mark.slow

@@ -12,8 +12,9 @@ import cedarpy
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, PURPOSES, Action, ConsentScope
-from mpi.policy.agreement import Agreement, Grant, Party, PartyKind
-from mpi.policy.decision_table import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
+from mpi.policy.access_request import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.parties import Party, PartyKind
 from mpi.policy.role_rules import Condition
 from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS
 

@@ -18,12 +18,13 @@ from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import PURPOSES, Action, make_operator
+from mpi.policy.access_request import AccessDecision, AccessRequest
 from mpi.policy.agreement import Agreement, AgreementState
-from mpi.policy.decision_table import AccessDecision, AccessRequest, decide, find_party
+from mpi.policy.decision_table import decide, find_party
 from mpi.policy.role_rules import Condition
 from mpi.policy.route_table import ROUTES, RouteRule
+from mpi.service.access.session_authentication import csrf_token
 from mpi.service.access.setup import hash_token
-from mpi.service.access.sign_in import csrf_token
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
 from mpi.service.core.index import GuessLimits, IdentitySettings

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.api.request.redisclosure import state_terms
 from mpi.domain.viewer import Viewer
-from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.service.access.credentials import is_signed_token
 from mpi.service.core.index import Index
 from mpi.service.persons.look_up import FastPathMissError, LookUpQuery, look_up, look_up_fast, look_up_in_full

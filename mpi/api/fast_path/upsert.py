@@ -19,7 +19,7 @@ from mpi.domain.viewer import Action, require_permission
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.core.index import Index
 from mpi.service.records import upsert
-from mpi.service.records.upsert import UpsertResult
+from mpi.service.records.upsert_result import UpsertResult
 
 
 class UpsertRoute(FastPathRoute):

@@ -122,7 +122,7 @@ def permit(action: Action) -> Dependency:
 
 
 def permit_any(actions: Sequence[Action]) -> Dependency:
-    """Return a dependency that lets a route's caller perform one of several actions."""
+    """Return a dependency that permits one of several actions."""
 
     async def require_one_action(viewer: CallerDep) -> None:
         require_any_permission(viewer, actions)

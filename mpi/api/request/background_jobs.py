@@ -74,7 +74,7 @@ def start_job(
 def is_small(index: Index) -> bool:
     """Return whether whole-index work is quicker than a process start."""
     with index.database.read(make_operator()) as unit:
-        record_count = unit.keys.max_record_id(index.config_id(unit))
+        record_count = unit.keys.forward.max_record_id(index.config_id(unit))
     return record_count < index.tuning.request.process_records
 
 

@@ -22,7 +22,8 @@ from mpi.api.request.record_body import BodyLine, iterate_lines, parse_json_obje
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
-from mpi.service.records.upsert import UpsertResult, upsert
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import UpsertResult
 
 MEDIA_TYPE = "application/x-ndjson"
 """Media type of NDJSON bodies and answers."""

@@ -106,7 +106,7 @@ def hash_client(headers: Headers, address: str, client: str | None = None) -> by
 
 
 def hash_callers(headers: Headers, address: str, client: str | None = None) -> dict[bytes, bool]:
-    """Return a hash of each credential of a request, or of its address.
+    """Return hashes of a request's credentials, or of its address.
 
     A credential is read as the authentication reads it, whatever the header around it: the key of a program,
     then the session of a person. So a header that opens nothing, added to one that does, makes no new caller.

@@ -48,7 +48,7 @@ class Form:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Return a form value without surrounding spaces and characters that cannot be seen.
+        """Return a form value without surrounding spaces and invisible characters.
 
         None if it is empty.
         """
@@ -164,5 +164,5 @@ def parse_number(text: str, field: str) -> int:
 
 
 def make_button_error() -> InputError:
-    """Return the error of a form that no button of its page sent."""
+    """Return the error of a form that no button sent."""
     return InputError("nothing was done: press one of the buttons on this page")

@@ -1,4 +1,4 @@
-"""Reload of the matching model or token keys after others were put in force.
+"""Reload of the matching model or token keys that are in force.
 
 A running server process goes on answering with the new ones.
 """
@@ -43,7 +43,7 @@ class ModelReloadRoute(APIRoute):
 
 
 def reload_model(app: FastAPI) -> Index:
-    """Load the model and token keys in force, and serve with them henceforth.
+    """Load the model and token keys in force, to serve with them.
 
     Raises:
         ModelError: the model cannot be found or compiled here.

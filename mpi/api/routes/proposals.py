@@ -33,8 +33,8 @@ from mpi.service.core.index import Index, Matcher
 from mpi.service.gates import holds
 from mpi.service.gates.holds import HoldView
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.recluster import proposals
-from mpi.service.recluster.proposals import ProposalResult, ProposalView
+from mpi.service.recluster import proposal_application, proposals
+from mpi.service.recluster.proposal_view import ProposalResult, ProposalView
 from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
 
 router = APIRouter(tags=["recluster"], route_class=ModelReloadRoute)
@@ -129,7 +129,7 @@ def post_apply(
     """
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model)
     if answers_with_job(request, index):
-        proposals.require_applicable(index, viewer, matcher, number, body.items)
+        proposal_application.require_applicable(index, viewer, matcher, number, body.items)
         approved = None if body.items is None else list(body.items)
         return answer_with_job(
             request, index, viewer, JobKind.APPLY, number, lambda: matcher, approved=approved

@@ -8,17 +8,16 @@ from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, Whol
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
-from mpi.api.schemas.quality import (
+from mpi.api.schemas.quality.figures import QualityOut
+from mpi.api.schemas.quality.forecast import ForecastOut, ForecastQuery
+from mpi.api.schemas.quality.sampled_pairs import (
     BlindToldOut,
     DrawBody,
     DrawnOut,
-    ForecastOut,
-    ForecastQuery,
     NextBlindOut,
     PairAnswerBody,
     PracticeOut,
     PracticeToldOut,
-    QualityOut,
 )
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.statistics.sampling import MONTHLY_PAIRS

@@ -34,8 +34,11 @@ from mpi.api.schemas.questions import (
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
-from mpi.service.review import answers
-from mpi.service.review.answers import AnswerResult, PairVerdict, ResponseOptions
+from mpi.service.review import assignments, bulk_actions
+from mpi.service.review.answers import answer_undo, pair_answers, responses
+from mpi.service.review.answers.answer_step import AnswerResult
+from mpi.service.review.answers.pair_answers import PairVerdict
+from mpi.service.review.answers.responses import ResponseOptions
 from mpi.service.review.owner_questions import (
     OwnerQuestion,
     answer_owner_question,
@@ -104,7 +107,7 @@ def post_bulk(
 
     No answer is ever given in bulk.
     """
-    errors_by_key = answers.apply_in_bulk(body.keys, _make_bulk_action(index, viewer, body))
+    errors_by_key = bulk_actions.apply_in_bulk(body.keys, _make_bulk_action(index, viewer, body))
     return [
         {"key": key, "done": error is None, "why": None if error is None else str(error)}
         for key, error in errors_by_key.items()
@@ -116,14 +119,14 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: BulkBody) -> Callable[
     match body.action:
         case "defer":
             until = require_member("until", body.until)
-            return lambda key: answers.defer(index, viewer, key, until, body.note)
+            return lambda key: assignments.defer(index, viewer, key, until, body.note)
         case "assign":
             to = require_member("to", body.to)
-            return lambda key: answers.assign(index, viewer, key, to, body.due_on, body.note)
+            return lambda key: assignments.assign(index, viewer, key, to, body.due_on, body.note)
         case "escalate":
-            return lambda key: answers.escalate(index, viewer, key, body.note)
+            return lambda key: assignments.escalate(index, viewer, key, body.note)
         case "release":
-            return lambda key: answers.release(index, viewer, key, body.note)
+            return lambda key: assignments.release(index, viewer, key, body.note)
 
 
 @router.post(
@@ -146,7 +149,7 @@ def post_claim(
 
     Each act of the holder on the question renews the claim. 409 names who else has claimed it.
     """
-    return answers.claim(index, viewer, question_key, body.note)
+    return assignments.claim(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -166,7 +169,7 @@ def post_release(
     body: Annotated[NoteBody, Depends(NoteBody.read)],
 ) -> QuestionSummary:
     """Return a claimed question to the queue."""
-    return answers.release(index, viewer, question_key, body.note)
+    return assignments.release(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -186,7 +189,7 @@ def post_defer(
     body: Annotated[DeferBody, Depends(DeferBody.read)],
 ) -> QuestionSummary:
     """Defer a question to a day, or until its evidence changes."""
-    return answers.defer(index, viewer, question_key, body.until, body.note)
+    return assignments.defer(index, viewer, question_key, body.until, body.note)
 
 
 @router.post(
@@ -209,7 +212,7 @@ def post_assign(
 
     A due date is optional. The assignee must be permitted to see every record of the question.
     """
-    return answers.assign(index, viewer, question_key, body.to, body.due_on, body.note)
+    return assignments.assign(index, viewer, question_key, body.to, body.due_on, body.note)
 
 
 @router.post(
@@ -229,7 +232,7 @@ def post_escalate(
     body: Annotated[NoteBody, Depends(NoteBody.read)],
 ) -> QuestionSummary:
     """Assign a question to the approvers."""
-    return answers.escalate(index, viewer, question_key, body.note)
+    return assignments.escalate(index, viewer, question_key, body.note)
 
 
 @router.post(
@@ -282,9 +285,11 @@ def post_decide(
     """
     if body.response is not None:
         options = ResponseOptions(body.reason, body.note, etags, body.preview)
-        return answers.respond_to_question(index, viewer, question_key, body.response, options, body.decision)
+        return responses.respond_to_question(
+            index, viewer, question_key, body.response, options, body.decision
+        )
     verdicts = require_member("verdicts", body.verdicts)
-    return answers.answer_question(
+    return pair_answers.answer_question(
         index,
         viewer,
         question_key,
@@ -319,7 +324,9 @@ def post_undo_answer(
     The question reopens with its history.
     """
     reason = body.reason or _DEFAULT_UNDO_REASON
-    return answers.undo_answer(index, viewer, question_key, body.step, reason=reason, preview=body.preview)
+    return answer_undo.undo_answer(
+        index, viewer, question_key, body.step, reason=reason, preview=body.preview
+    )
 
 
 @router.get(

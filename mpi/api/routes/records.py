@@ -26,8 +26,8 @@ from mpi.api.schemas.records import (
 )
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.records import upsert
-from mpi.service.records.upsert import UpsertResult, WithdrawalResult
+from mpi.service.records import record_reader, upsert, withdrawal
+from mpi.service.records.upsert_result import UpsertResult, WithdrawalResult
 from mpi.service.stewardship.rekey import RekeyResult, rekey
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
@@ -72,7 +72,7 @@ def get_record(
 
     The SSN is not stored, so it is never shown.
     """
-    return upsert.read(index, viewer, address.source, address.local_id)
+    return record_reader.read(index, viewer, address.source, address.local_id)
 
 
 @router.delete(
@@ -89,7 +89,7 @@ def delete_record(
 
     Its history stays. If it is sent again, it gets the same enterprise ID.
     """
-    return upsert.withdraw(index, viewer, address.source, address.local_id)
+    return withdrawal.withdraw(index, viewer, address.source, address.local_id)
 
 
 async def _permit_rekey(viewer: CallerDep, address: RekeyAddressDep) -> None:

@@ -8,7 +8,8 @@ from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.persons import LabelOut
 from mpi.api.schemas.request_bodies import Preview, Reason
-from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
+from mpi.domain.survivorship.attributes import SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.survivorship.values import SelectionReason
 from mpi.storage.repositories.persons.persons import PersonStatus
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}

@@ -18,9 +18,9 @@ from mpi.api.schemas.request_bodies import (
     Supersedes,
 )
 from mpi.domain.record_ref import RecordRef
+from mpi.service.review.answers.verdicts import ANSWER_REASONS, VerdictKind
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import MAX_QUESTIONS, STATES
-from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}

@@ -11,7 +11,7 @@ from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseI
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.request_bodies import ReasonBody
 from mpi.domain.record import SENT_FIELDS
-from mpi.service.records.upsert import Outcome
+from mpi.service.records.upsert_result import Outcome
 from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH
 from mpi.service.stewardship.expunge_requests import MAX_RECORDS
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.viewer import make_operator
-from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.core.index import Index
 from training.simulate.sources.rosters import SourceSystem

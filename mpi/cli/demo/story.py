@@ -11,7 +11,7 @@ from mpi.domain.viewer import make_operator
 from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.service.core.index import Index
 from mpi.service.persons.search import search_persons
-from mpi.service.records.upsert import read
+from mpi.service.records.record_reader import read
 
 _TIMED_RUNS = 9
 

@@ -118,7 +118,7 @@ def generate_variations(left: Features, right: Features) -> Iterator[PairVariati
 
 
 def _is_compared_by_tokens(left: Features, right: Features) -> bool:
-    """Return whether tokens stand for the names of a record of the pair."""
+    """Return whether tokens stand for names in the pair."""
     return any(not each.surname and (each.token_exchanges or each.tokens_place) for each in (left, right))
 
 

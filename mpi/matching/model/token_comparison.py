@@ -109,7 +109,7 @@ def compare_tokens(model: MatchModel) -> MatchModel:
 
 
 def _find_field_odds(comparisons: Mapping[str, Any], frequencies: Frequencies) -> _FieldOdds | None:
-    """Read what a model learned of the fields; None where it lacks one."""
+    """Read what a model learned of the fields, or None."""
     given = _find_level(comparisons, "given", "given_l = given_r")
     surname = _find_level(comparisons, "surname", "surname_l = surname_r")
     birth_date = _find_level(comparisons, "birth_date", "birth_date_l = birth_date_r")

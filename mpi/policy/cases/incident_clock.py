@@ -33,7 +33,7 @@ class IncidentDays:
 def find_deadline(
     days: IncidentDays, opened: date, sent: date | None, agreement_days: Collection[date] = ()
 ) -> Deadline:
-    """Return the clock that runs: the configured one, or an agreement's that ends before.
+    """Return the clock that runs: the configured or an earlier agreement's.
 
     Args:
         days: the configured days.

@@ -22,17 +22,15 @@ from mpi.service.access.account_rules import (
     require_rights_of,
     require_rights_within,
 )
-from mpi.service.access.accounts import (
+from mpi.service.access.accounts.account_rights import require_sources, write_rights
+from mpi.service.access.accounts.new_accounts import (
     NewAccount,
     check_names,
-    find_account_to_change,
     insert_account,
     require_free_name,
-    require_sources,
-    write_factor_reset,
-    write_password,
-    write_rights,
 )
+from mpi.service.access.accounts.open_accounts import find_account_to_change
+from mpi.service.access.accounts.sign_in_resets import write_factor_reset, write_password
 from mpi.service.access.administration_log import Subject, log_change
 from mpi.service.core.index import Index
 from mpi.service.core.second_person import find_obstacle
@@ -319,7 +317,7 @@ def _require_second_person(unit: ReadUnit, request: StoredAccountRequest) -> str
 
 
 def _find_obstacle(unit: ReadUnit, request: StoredAccountRequest) -> str | None:
-    """Return why the viewer is no second person for a request, or None."""
+    """Return why the viewer is no second person, or None."""
     if unit.viewer.client == request.name:
         return "about your own account"
     return find_obstacle(unit, request.asked_commit)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.decision_table import BREAK_GLASS, BreakGlassState
+from mpi.policy.access_request import BREAK_GLASS, BreakGlassState
 from mpi.service.core.index import Index
 from mpi.service.core.second_person import find_obstacle_to_person
 from mpi.storage.repositories.access.disclosures import Disclosure

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mpi.domain.viewer import Viewer
-from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.service.access.break_glass import begin_use, find_break_glass_state
 from mpi.service.access.credentials import (
     Credential,

@@ -5,7 +5,7 @@ from typing import Any
 
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.core.index import Index
 from mpi.service.resolution.work_log_visibility import sees_question
 from mpi.storage.repositories.access.accounts import Account

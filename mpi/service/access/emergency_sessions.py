@@ -6,10 +6,10 @@ purpose ``emergency_breakglass``. Then the session has its own purpose again by 
 
 from mpi.domain.errors import AccessDenied, ConflictError, RefusedCall
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.service.access.break_glass import UseState, begin_use, check_reason, end_use, find_open_use
+from mpi.service.access.session_authentication import authenticate_session, make_emergency_viewer
 from mpi.service.access.setup import hash_token
-from mpi.service.access.sign_in import authenticate_session, make_emergency_viewer
 from mpi.service.core.index import Index
 from mpi.storage.unit_of_work.database import Lock
 

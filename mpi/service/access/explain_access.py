@@ -6,7 +6,7 @@ from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.decision_table import AccessDecision, BreakGlassState
+from mpi.policy.access_request import AccessDecision, BreakGlassState
 from mpi.policy.rights import Rights, Subject
 from mpi.service.access.viewers import find_scope_kind
 from mpi.service.agreements.terms import find_terms

@@ -18,7 +18,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
-from mpi.storage.repositories.access.disclosures import Disclosure, DisclosureFilter
+from mpi.storage.repositories.access.disclosure_search import DisclosureFilter
+from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.access.refusals import Refusal, RefusalFilter
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -234,7 +235,7 @@ def _iterate_lines(
         agreement=wanted.agreement,
         record_ids=None if child is None else child.records,
     )
-    for chunk in unit.disclosures.iterate_filtered(selection):
+    for chunk in unit.disclosure_search.iterate_filtered(selection):
         visible = visible_labels(unit, {record for line in chunk for record in line.record_ids})
         shown = visible.keys() if child is None else visible.keys() & child.records
         eid_by_record = _find_eids(unit, shown, child)

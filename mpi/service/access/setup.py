@@ -77,7 +77,7 @@ def create_index(
 
 
 def require_keys(unit: ReadUnit, ring: TokenKeyRing) -> tuple[IndexInfo, KeyedHash]:
-    """Check tie key and token keys; return the index's row and its hash.
+    """Check tie key and token keys; return the index's row and hash.
 
     Raises:
         StoreError: no index exists, or it was made with another key.
@@ -102,7 +102,7 @@ def require_keys(unit: ReadUnit, ring: TokenKeyRing) -> tuple[IndexInfo, KeyedHa
 
 
 def require_token_keys(unit: ReadUnit, ring: TokenKeyRing, numbers: Collection[int]) -> None:
-    """Check that token keys after the first are those that the index knows.
+    """Check that the further token keys are those of the index.
 
     Raises:
         StoreError: one is missing, or another key has its number.
@@ -118,7 +118,7 @@ def require_token_keys(unit: ReadUnit, ring: TokenKeyRing, numbers: Collection[i
 
 
 def require_payload_keys(unit: ReadUnit) -> None:
-    """Check that the payload keys are those that the index is encrypted with.
+    """Check that the payload keys are those of the index.
 
     Raises:
         StoreError: one is missing, or another key has its number.
@@ -144,7 +144,7 @@ def _make_first_check(keyed_hash: KeyedHash) -> str | None:
 
 
 def _make_later_checks(keyed_hash: KeyedHash) -> dict[int, str]:
-    """Return the tokens by which other token keys after the first are noticed."""
+    """Return the tokens that reveal other token keys than the index's."""
     keys = (*keyed_hash.earlier_token_keys, keyed_hash.token_key)
     return {
         number: make_token_check(KeyedHash(keyed_hash.secret, key))

@@ -18,20 +18,15 @@ from mpi.domain.errors import ConflictError, InputError, MpiError, NotAuthentica
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import SINGLE_SIGN_ON, Action, Viewer, make_operator, require_permission
 from mpi.service.access.account_rules import require_rights_of
-from mpi.service.access.accounts import (
-    NewAccount,
-    check_names,
-    find_open_account,
-    insert_account,
-    log_rights,
-    require_sources,
-    write_rights,
-)
+from mpi.service.access.accounts.account_rights import log_rights, require_sources, write_rights
+from mpi.service.access.accounts.new_accounts import NewAccount, check_names, insert_account
+from mpi.service.access.accounts.open_accounts import find_open_account
 from mpi.service.access.administration_log import Subject, log_change
 from mpi.service.access.own_account.sessions import shorten_address
 from mpi.service.access.passwords import NO_PASSWORD
+from mpi.service.access.session_authentication import PROVIDER
 from mpi.service.access.setup import hash_token
-from mpi.service.access.sign_in import PROVIDER, begin_session
+from mpi.service.access.sign_in import begin_session
 from mpi.service.core.index import Index
 from mpi.service.identity.group_roles import GroupRole, GroupRoles
 from mpi.service.identity.oidc_provider import FlowSecrets, OidcProvider

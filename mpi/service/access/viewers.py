@@ -11,8 +11,8 @@ from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Action, Viewer
+from mpi.policy.access_request import BreakGlassState, ScopeKind
 from mpi.policy.agreement import Agreement
-from mpi.policy.decision_table import BreakGlassState, ScopeKind
 from mpi.policy.rights import Rights, Subject
 from mpi.service.agreements.terms import find_terms
 from mpi.service.core.index import Index

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.policy.agreement import Agreement, AgreementState
-from mpi.policy.decision_table import BREAK_GLASS
 from mpi.policy.legal_bases import LegalBasis
 from mpi.policy.never_ingested import list_never_ingested_topics
 from mpi.policy.papers import PaperRow

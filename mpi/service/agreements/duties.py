@@ -262,7 +262,7 @@ def _find_destructions(unit: ReadUnit, today: date) -> list[Duty]:
 
 
 def _find_first_day(unit: ReadUnit, agreement: str, name: str, attested: date | None) -> date | None:
-    """Return the first day of an answer not attested as destroyed, or None."""
+    """Return the first day of an answer not destroyed, or None."""
     since = "" if attested is None else (attested + timedelta(days=1)).isoformat()
     at = unit.disclosures.first_answer(agreement, name, since)
     return None if at is None else date.fromisoformat(at[: len("2026-11-29")])

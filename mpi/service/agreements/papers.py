@@ -9,9 +9,9 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.agreement import ALL, HOUSE, Agreement, AgreementState, Grant, choose_terms
+from mpi.policy.agreement import HOUSE, Agreement, AgreementState, Grant, choose_terms
 from mpi.policy.papers import PaperRow, list_paper_rows
-from mpi.policy.parties import PartyKind
+from mpi.policy.parties import ALL, PartyKind
 from mpi.policy.purposes import EXCLUDED_USES, ExcludedUse, Purpose
 from mpi.service.agreements.purposes import list_purposes, read_purposes
 from mpi.service.agreements.terms import build_versions

@@ -10,7 +10,8 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
-from mpi.policy.agreement import HOUSE, Agreement, check_agreement, choose_terms
+from mpi.policy.agreement import HOUSE, Agreement, choose_terms
+from mpi.policy.agreement_checks import check_agreement
 from mpi.policy.decision_table import find_party
 from mpi.service.agreements.documents import to_content
 from mpi.service.agreements.purposes import read_purposes

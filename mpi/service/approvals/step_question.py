@@ -14,15 +14,9 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
 from mpi.service.review.open_questions import QuestionSummary
-from mpi.service.review.question_view import (
-    STAR,
-    ActionView,
-    PairView,
-    QuestionView,
-    RecordCard,
-    build_cards,
-    load_history,
-)
+from mpi.service.review.question_history import ActionView, load_history
+from mpi.service.review.question_view import STAR, PairView, QuestionView
+from mpi.service.review.record_cards import RecordCard, build_cards
 from mpi.service.stewardship.pending_steps import REDACTED_KIND, PendingDecision, PendingStep
 from mpi.storage.repositories.review.task_work import WAITING
 from mpi.storage.unit_of_work.units import ReadUnit

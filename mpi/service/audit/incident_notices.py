@@ -39,7 +39,7 @@ def describe_notice(incident: Incident, today: date) -> str | None:
 
 
 def log_incident_notices(index: Index) -> None:
-    """Log a warning for each incident that is overdue, or due by tomorrow."""
+    """Log a warning for each incident due by tomorrow, or overdue."""
     try:
         with index.database.read(make_operator()) as unit:
             incidents, _ = build_incidents(unit, index, unit.incidents.all_open())

@@ -132,7 +132,7 @@ def acknowledge_in(unit: WriteUnit, code: str, client: str, by: str) -> None:
 
 
 def close_incident(index: Index, viewer: Viewer, code: str, by: str, note: str) -> None:
-    """Close an incident, of which every correction is acknowledged or holds no longer.
+    """Close an incident whose corrections are all acknowledged or no longer hold.
 
     If records of it are one person again by new content, and not by a step, their corrections are
     reversed: an incident of its own tells each recipient.
@@ -170,7 +170,7 @@ def close_incident(index: Index, viewer: Viewer, code: str, by: str, note: str) 
 
 
 def _require_closable(incident: Incident) -> None:
-    """Refuse to close an incident of which somebody is still to be told.
+    """Refuse to close an incident while somebody is to be told.
 
     Raises:
         ConflictError: it is closed, or recipients have not been corrected or have not acknowledged it.
@@ -184,7 +184,7 @@ def _require_closable(incident: Incident) -> None:
 
 
 def _regroup_now(unit: ReadUnit, records: Sequence[IncidentRecord]) -> list[IncidentRecord]:
-    """Return records of an incident with the parts in which they are now."""
+    """Return an incident's records with their present parts."""
     return regroup(records, unit.persons.current_persons([record.record_id for record in records]))
 
 

@@ -94,7 +94,7 @@ def find_disclosures_of_link(index: Index, viewer: Viewer, one: RecordRef, other
     with index.database.read(viewer) as unit:
         (pair,) = find_record_numbers(unit, [[one, other]])
         intervals = _find_intervals(unit, pair)
-        lines = unit.disclosures.about_records(intervals[0].since, pair) if intervals else []
+        lines = unit.disclosure_search.about_records(intervals[0].since, pair) if intervals else []
     told = [line for line in lines if any(_is_within(line.at, interval) for interval in intervals)]
     disclose(index, viewer, Action.LEDGER_READ, pair, _FIELDS)
     return LinkReport(tuple(intervals), tuple(_to_disclosure(line, pair) for line in told))

@@ -81,7 +81,7 @@ def _iterate(
     """Yield the answers about records, in one transaction."""
     with index.database.read(viewer) as unit:
         labels = visible_labels(unit, records)
-        for record, line in unit.disclosures.iterate_by_record(sorted(labels), since, until):
+        for record, line in unit.disclosure_search.iterate_by_record(sorted(labels), since, until):
             if line.lost_records or not labels.keys() >= set(line.record_ids):
                 continue
             if line.action == Action.RECORD_WRITE:

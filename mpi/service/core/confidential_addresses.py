@@ -115,7 +115,7 @@ def _find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> Res
     person_by_record = unit.persons.current_persons(record_ids)
     members_by_person = unit.persons.members(set(person_by_record.values()))
     member_ids = {record for members in members_by_person.values() for record in members}
-    payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *member_ids}))
+    payloads = unit.record_versions.payloads(visible_labels(unit, {*record_ids, *member_ids}))
     records = {
         record: record_from_bytes(payload, _RESTRICTING_FIELDS) for record, (_, payload) in payloads.items()
     }

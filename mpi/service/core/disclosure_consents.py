@@ -34,14 +34,14 @@ def find_opted_out_records(unit: ReadUnit, record_ids: Collection[int]) -> set[i
     return {
         record
         for chunk in iter_chunks(record_ids)
-        for record, (_, payload) in unit.records.payloads(chunk).items()
+        for record, (_, payload) in unit.record_versions.payloads(chunk).items()
         if _is_opted_out(payload, day)
     }
 
 
 def _find_excluded_records(unit: ReadUnit, consents: Mapping[int, object]) -> set[int]:
     """Return the records of which a consent discloses nothing."""
-    payloads = unit.records.payloads(consents)
+    payloads = unit.record_versions.payloads(consents)
     day = clock.today()
     return {
         record for record in consents if record not in payloads or _is_opted_out(payloads[record][1], day)

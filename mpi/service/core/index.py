@@ -14,7 +14,7 @@ from mpi.domain.keyed_hash import FIRST_TOKEN_KEYS, KeyedHash
 from mpi.domain.quality_rules import PublicationRules, QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import SHARED_SCOPE
-from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.survivorship.rules import SurvivorshipRules
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import SecondApprover, Viewer
@@ -75,7 +75,7 @@ class Matcher:
         return compile_matcher, (self.model,)
 
     def digest(self, shared: SharedValues, token_keys: tuple[int, ...]) -> str:
-        """Return the digest that identifies this model with given lists and token keys.
+        """Return the digest of this model with given lists and keys.
 
         Args:
             shared: the lists of shared values of the configuration.
@@ -350,7 +350,7 @@ class Index:
         return replace(self, keyed_hash=self.token_ring.make_keyed_hash(numbers))
 
     def digest(self, shared: SharedValues) -> str:
-        """Return the digest of this model and these token keys with given lists."""
+        """Return the digest of model and token keys with given lists."""
         return self.matcher.digest(shared, self.keyed_hash.token_keys)
 
     @property

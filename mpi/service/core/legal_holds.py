@@ -54,7 +54,7 @@ def find_kept_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
 
 
 def require_not_kept(unit: ReadUnit, record_ids: Collection[int]) -> None:
-    """Refuse to destroy records that a legal hold or an open request keeps.
+    """Refuse to destroy records that a hold or open request keeps.
 
     Raises:
         ConflictError: one of them is kept. The message names neither hold nor request.

@@ -1,4 +1,4 @@
-"""Readiness check of a serving process: its database, and room on its disks."""
+"""Readiness of a serving process: its database and room on disks."""
 
 import shutil
 

@@ -32,7 +32,7 @@ def find_obstacle(unit: ReadUnit, made_commit: int) -> str | None:
 
 
 def find_first_obstacle(unit: ReadUnit, made_commits: Collection[int]) -> str | None:
-    """Return why the viewer is no second person for one of several commits.
+    """Return why the viewer is no second person for some commits.
 
     The result is None if the viewer is one for each of them.
     """
@@ -48,7 +48,7 @@ def find_first_obstacle(unit: ReadUnit, made_commits: Collection[int]) -> str | 
 
 
 def find_obstacle_to_person(unit: ReadUnit, name: str) -> str | None:
-    """Return why the viewer is no second person for all that a login does.
+    """Return why the viewer is no second person for a login.
 
     The result is None if the viewer is one.
 

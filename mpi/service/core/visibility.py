@@ -12,7 +12,7 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import SHARED_SCOPE
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import RecordAccess, StatedFacts, StatedPopulations, Viewer
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -196,7 +196,7 @@ def read_populations_by_child(
     labels = unit.records.labels({record for records in records_by_child.values() for record in records})
     day = clock.today()
     stated: dict[int, set[tuple[str, str]]] = {}
-    for row in unit.records.flags(labels):
+    for row in unit.record_versions.flags(labels):
         if row.value == "Y" and _is_in_force(row, day):
             fact = (labels[row.record_id].source, row.population)
             stated.setdefault(row.record_id, set()).add(fact)

@@ -85,7 +85,7 @@ def limit_features(unit: ReadUnit, index: Index, features: Mapping[int, Features
     shared_values = index.shared_values_of(unit, index.config_id(unit))
     source_codes = {source.id: source.code for source in unit.sources.all()}
     limited = {}
-    for record, (source_id, payload) in unit.records.payloads(comparable).items():
+    for record, (source_id, payload) in unit.record_versions.payloads(comparable).items():
         whole, source = record_from_bytes(payload), source_codes[source_id]
         kept_features = standardize(keep_fields(whole, comparable[record]), source, index.keyed_hash)
         if TOKEN_FIELD in comparable[record] and index.keyed_hash.exchanges:

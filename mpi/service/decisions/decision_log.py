@@ -320,7 +320,7 @@ def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> lis
     while frontier:
         visited |= frontier
         decision_ids = {
-            named.decision.id for named in unit.decisions.in_force_about(frontier)
+            named.decision.id for named in unit.decisions_in_force.in_force_about(frontier)
         } - connected.keys()
         next_records: set[int] = set()
         decisions = unit.decisions.by_ids(decision_ids)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.partition import ReviewReason
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -27,14 +27,9 @@ from mpi.service.explanations.past_answers import PastAnswer, find_past_answers
 from mpi.service.explanations.rivals import RIVAL_REASONS, find_rivals
 from mpi.service.persons.child_conditions import require_child_conditions
 from mpi.service.review.open_questions import load_questions
-from mpi.service.review.question_view import (
-    BURST,
-    MAX_BURST_CARDS,
-    QuestionView,
-    RecordCard,
-    build_cards,
-)
+from mpi.service.review.question_view import BURST, MAX_BURST_CARDS, QuestionView
 from mpi.service.review.queue_search import Filters, list_single_questions
+from mpi.service.review.record_cards import RecordCard, build_cards
 from mpi.storage.unit_of_work.units import ReadUnit
 
 CAUTION = "caution"

@@ -123,6 +123,30 @@ def add_hold(
         held_until: first day after the freeze window; None for an item that was not approved.
         frozen_sources: sources whose freeze windows cause the hold.
     """
+    step_id = add_step(
+        unit,
+        "hold",
+        "not-approved" if held_until is None else "frozen",
+        {"proposal": proposal_id, "item": item.fingerprint},
+    )
+    decision_ids = _add_hold_decisions(unit, item, step_id)
+    detail = {**item.detail, "proposal": proposal_id, "decisions": decision_ids}
+    if held_until is not None:
+        detail |= {HELD_UNTIL: held_until, FROZEN_SOURCES: sorted(frozen_sources)}
+    new_hold = Hold(
+        id=unit.counters.take("hold"),
+        kind="proposal",
+        fingerprint=item.fingerprint,
+        status="open",
+        commit_no=unit.commit_no,
+        ended_commit=None,
+        detail=detail,
+    )
+    unit.proposals.add_hold(new_hold)
+
+
+def _add_hold_decisions(unit: WriteUnit, item: ProposalItem, step_id: int) -> list[int]:
+    """Add the decisions that keep a change's records as published."""
     groups_before = [tuple(records) for _, records in item.detail["before"]]
     larger_groups = [group for group in groups_before if len(group) > 1]
     kinds_and_groups: list[tuple[DecisionKind, tuple[tuple[int, ...], ...]]] = [
@@ -130,12 +154,6 @@ def add_hold(
     ]
     if len(groups_before) > 1:
         kinds_and_groups.append((DecisionKind.DIFFERENT, tuple(groups_before)))
-    step_id = add_step(
-        unit,
-        "hold",
-        "not-approved" if held_until is None else "frozen",
-        {"proposal": proposal_id, "item": item.fingerprint},
-    )
     configuration = unit.configs.active_config()
     decision_ids = []
     for kind, groups in kinds_and_groups:
@@ -156,19 +174,7 @@ def add_hold(
             ),
             unit.commit_no,
         )
-    detail = {**item.detail, "proposal": proposal_id, "decisions": decision_ids}
-    if held_until is not None:
-        detail |= {HELD_UNTIL: held_until, FROZEN_SOURCES: sorted(frozen_sources)}
-    new_hold = Hold(
-        id=unit.counters.take("hold"),
-        kind="proposal",
-        fingerprint=item.fingerprint,
-        status="open",
-        commit_no=unit.commit_no,
-        ended_commit=None,
-        detail=detail,
-    )
-    unit.proposals.add_hold(new_hold)
+    return decision_ids
 
 
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:

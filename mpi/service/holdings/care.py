@@ -55,7 +55,7 @@ def find_persons_in_care(unit: ReadUnit, persons: Collection[int]) -> set[int]:
         if any(kinds[sources[record]] in CARE_KINDS for record in records)
     }
     others = {record: person for person in members.keys() - in_care for record in members[person]}
-    for record, version in unit.records.active_versions(others).items():
+    for record, version in unit.record_versions.active_versions(others).items():
         if others[record] not in in_care and is_child_in_care(
             kinds[version.source_id], record_from_bytes(version.payload)
         ):

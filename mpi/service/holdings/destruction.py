@@ -36,4 +36,4 @@ def drop_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
     for config_id in unit.derived_data.config_ids():
         unit.derived_data.delete(config_id, record_ids)
     erase_contents(unit, record_ids)
-    unit.records.anonymize(record_ids)
+    unit.record_erasure.anonymize(record_ids)

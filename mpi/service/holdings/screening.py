@@ -9,11 +9,12 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.holdings.care import find_related, is_child_in_care
+from mpi.service.indexing.changed_record import pack_record
 from mpi.service.indexing.finer_keys import find_finer_keys, merge_keys
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, score_pairs_between, score_pairs_with_stored
-from mpi.service.indexing.reindex import pack_record
+from mpi.service.indexing.pair_scorer import score_pairs_between, score_pairs_with_stored
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import make_comparable
+from mpi.service.statements.statement_features import make_comparable
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 

@@ -67,7 +67,9 @@ def _find_unpaired(unit: ReadUnit, index: Index, records: Collection[int]) -> se
         return set()
     due = unit.keys.purged_blocks.list_due(config_id).keys()
     return {
-        record for record, keys in unit.keys.keys_of(config_id, records).items() if not due.isdisjoint(keys)
+        record
+        for record, keys in unit.keys.forward.keys_of(config_id, records).items()
+        if not due.isdisjoint(keys)
     }
 
 

@@ -186,7 +186,7 @@ def count_rows_to_ask(index: Index, viewer: Viewer) -> list[RowsToAsk]:
 
 
 class _CareTokens:
-    """Tokens of all active records of child welfare, under the keys of a label.
+    """Tokens of all active records of child welfare, under labelled keys.
 
     Args:
         unit: the transaction.
@@ -199,7 +199,7 @@ class _CareTokens:
         self._by_label: dict[str, np.ndarray] = {}
 
     def get(self, label: str) -> np.ndarray:
-        """Return the tokens as they are made under the keys of a label."""
+        """Return the tokens as made under the keys of a label."""
         if label not in self._by_label:
             made, again = parse_label(label)
             keyed_hash = self._index.with_token_keys(made).keyed_hash
@@ -232,7 +232,7 @@ def parse_label(label: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def hash_tokens_again(tokens: bytes, keyed_hash: KeyedHash) -> bytes:
-    """Return tokens of dropped rows, hashed once more under the newest token key.
+    """Return tokens of dropped rows, hashed under the newest token key.
 
     Args:
         tokens: packed tokens of one pupil.
@@ -253,7 +253,7 @@ def _each_care_features(unit: ReadUnit, index: Index, keyed_hash: KeyedHash) -> 
             if keyed_hash.token_keys == index.keyed_hash.token_keys:
                 yield from load_features(unit, config_id, records).values()
                 continue
-            for _, payload in unit.records.payloads(records).values():
+            for _, payload in unit.record_versions.payloads(records).values():
                 features = standardize(record_from_bytes(payload), source.code, keyed_hash)
                 yield drop_shared_values(features, shared, index.keyed_hash)
 

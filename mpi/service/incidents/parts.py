@@ -32,7 +32,7 @@ def regroup(records: Sequence[IncidentRecord], persons: Mapping[int, int]) -> li
 
 
 def find_joined(before: Iterable[IncidentRecord], after: Iterable[IncidentRecord]) -> set[int]:
-    """Return the records that share a part with one of another part before.
+    """Return the records that share a part with another part's record.
 
     Args:
         before: records of an incident.

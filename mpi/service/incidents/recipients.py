@@ -71,7 +71,7 @@ class _Window:
 def find_incident_recipients(
     unit: ReadUnit, incident: StoredIncident, records: Sequence[IncidentRecord]
 ) -> list[Recipient]:
-    """Return who was told of the records of an incident while they were linked.
+    """Return who was told of an incident's records while linked.
 
     If the same records were parted before, and that was undone, the time before counts too: nobody was
     corrected for good. Who made the step that parted them is left out.
@@ -93,7 +93,7 @@ def find_incident_recipients(
     told_records = {record for window in windows for record in window.begins}
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
     recipients: dict[str, Recipient] = {}
-    for line in unit.disclosures.about_records(min(begins), told_records):
+    for line in unit.disclosure_search.about_records(min(begins), told_records):
         if line.action in _OVERSIGHT:
             continue
         told = {
@@ -175,7 +175,7 @@ def _find_told(line: Disclosure, labels: Mapping[int, RecordRef], sources: froze
 def _find_begins(
     unit: ReadUnit, incident: StoredIncident, records: Collection[IncidentRecord]
 ) -> dict[int, str]:
-    """Return since when each record was one person with a record of another part."""
+    """Return since when each record was linked to another part."""
     histories = unit.persons.memberships_of([record.record_id for record in records])
     joined = {
         record.record_id: _find_last_join(histories[record.record_id], record, incident.opened_commit)

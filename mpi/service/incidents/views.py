@@ -1,4 +1,4 @@
-"""Incidents as privacy officers read them: state, parts, recipients and the clock that runs."""
+"""Incidents as privacy officers read them: state, parts, recipients and clock."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -129,7 +129,7 @@ class Incident:
 def build_incidents(
     unit: ReadUnit, index: Index, stored: Sequence[StoredIncident]
 ) -> tuple[list[Incident], frozenset[int]]:
-    """Return incidents as a privacy officer reads them, and the records that they show.
+    """Return incidents as a privacy officer reads them, and their records.
 
     Args:
         unit: the transaction of a viewer of all sources.
@@ -143,7 +143,7 @@ def build_incidents(
 def find_agreement_days(
     unit: ReadUnit, incident: StoredIncident, recipients: Collection[Recipient]
 ) -> list[date]:
-    """Return the last days by the clocks for notices of the recipients' agreements.
+    """Return the last days for notices under the recipients' agreements.
 
     They count from the day of the separation.
     """
@@ -240,7 +240,7 @@ class _IncidentBuilder:
     def _find_deadline(
         self, stored: StoredIncident, state: IncidentState, told: Collection[Recipient]
     ) -> Deadline | None:
-        """Return the clock that runs; None where nobody is to be told anything."""
+        """Return the clock that runs; None where nobody is told."""
         opened = _to_day(self._commits[stored.opened_commit][0])
         if state is IncidentState.OPEN and told:
             return find_deadline(self._days, opened, None, find_agreement_days(self._unit, stored, told))

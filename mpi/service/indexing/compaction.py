@@ -13,7 +13,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.processes.pacing import AdaptiveBatchSize, Pace
-from mpi.storage.key_index.key_segments import UncompactedKeys
+from mpi.storage.key_index.segment_reader import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.units import WriteUnit
 
@@ -69,7 +69,7 @@ class LoadCompaction:
         """
         if self._statement_count < self._tuning.file_statements:
             return False
-        self._indexed_records = unit.keys.max_record_id(self._index.config_id(unit))
+        self._indexed_records = unit.keys.forward.max_record_id(self._index.config_id(unit))
         return self._indexed_records + self._statement_count >= self._tuning.index_records
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:

@@ -16,7 +16,7 @@ from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.comparable_record import ComparableRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE, sort_distinct
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -119,7 +119,7 @@ def add_finer_keys(
     """
     lacking: dict[int, set[int]] = {}
     for records, finer_keys in _compute_in_batches(unit, index, config_id, blocks):
-        stored = unit.keys.packed_keys(config_id, records)
+        stored = unit.keys.forward.packed_keys(config_id, records)
         rewritten = {
             record: packed._replace(keys=merge_keys(packed.keys, finer_keys[record]))
             for record, packed in stored.items()
@@ -147,7 +147,7 @@ def remove_finer_keys(
     changed: set[int] = set()
     for records, finer_keys in _compute_in_batches(unit, index, config_id, blocks):
         rewritten = {}
-        for record, packed in unit.keys.packed_keys(config_id, records).items():
+        for record, packed in unit.keys.forward.packed_keys(config_id, records).items():
             keys = np.frombuffer(packed.keys, STORED_DTYPE)
             kept = keys[~np.isin(keys, list(finer_keys[record]))]
             if len(kept) < len(keys):

@@ -5,100 +5,36 @@ records that share a key, not on the size of the index.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.batch_scorer import PAIRS_PER_THREAD, LoadScorer, PairProgress, ScoringResources
-from mpi.matching.scoring.block_purging import NO_NUMBERS, are_among, drop_keys, find_purged_keys
+from mpi.matching.scoring.block_purging import are_among, drop_keys, find_purged_keys
 from mpi.matching.scoring.feature_batches import batch_joined_features, batch_stored_features
 from mpi.matching.scoring.splink_engine import find_all_candidate_pairs
 from mpi.service.core.block_limits import MAX_PAIRED_RECORDS
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
+from mpi.service.indexing.pairing_limits import MAX_CACHED_RECORDS
 from mpi.service.indexing.scalar_scoring import score_in_batches
+from mpi.service.indexing.scored_pairs import (
+    DEFAULT_SIZE_LIMIT,
+    NO_LARGE_BLOCKS,
+    BlockSizeLimit,
+    BlockSizes,
+    ScoredPairs,
+)
 from mpi.storage.key_index.segment_arrays import sort_distinct
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit
-
-DUCKDB_MEMORY = "1500MB"
-"""Memory of DuckDB before it spills; a load of a million stays under 4 GB."""
-MAX_CACHED_RECORDS = 1_200_000
-"""Most records whose features are cached, about 450 bytes each.
-
-That is two fifths of DuckDB's memory. Joins need the rest: beyond it they would spill more and more.
-"""
-_MIN_BYTES = 1_500_000_000
-_MEMORY_SHARE = "20%"
-
-
-class PairingLimits(NamedTuple):
-    """Memory limits of a ``PairScorer``, which finds and scores candidate pairs.
-
-    Args:
-        memory: memory of DuckDB before it spills, such as ``1500MB``.
-        max_cached_records: most records whose features are cached.
-    """
-
-    memory: str = DUCKDB_MEMORY
-    max_cached_records: int = MAX_CACHED_RECORDS
-
-
-@cache
-def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
-    """Return pair-scoring memory limits for a long job, from machine memory.
-
-    With millions of records, a small cache would read most features time and again.
-
-    Args:
-        share: share of the machine's memory, which DuckDB knows in a container too. Where it is less than
-            ``DUCKDB_MEMORY``, the limits are the defaults.
-    """
-    with duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = '{share}'")
-        rows = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
-    memory_bytes = max(rows[0][0], _MIN_BYTES)
-    return PairingLimits(f"{memory_bytes // 1_000_000}MB", MAX_CACHED_RECORDS * memory_bytes // _MIN_BYTES)
-
-
-class BlockSizeLimit(NamedTuple):
-    """Size of a block above which its records are not paired.
-
-    Args:
-        records: most records of a block that brings pairs.
-        replaced: stored records that the given ones will replace, which do not count.
-    """
-
-    records: int = MAX_PAIRED_RECORDS
-    replaced: Collection[int] = ()
-
-
-DEFAULT_SIZE_LIMIT = BlockSizeLimit()
-
-
-class BlockSizes(NamedTuple):
-    """Blocking keys whose blocks are too large, or may become so.
-
-    Args:
-        purged_keys: keys that bring no pairs, since too many records hold them; ascending.
-        doubtful_keys: keys that bring pairs, but too many records may hold them once the records are written:
-            a statement may be held for review, and then replaces nothing. Ascending.
-    """
-
-    purged_keys: np.ndarray = NO_NUMBERS
-    doubtful_keys: np.ndarray = NO_NUMBERS
-
-
-NO_LARGE_BLOCKS = BlockSizes()
 
 
 class PreviousBatch(NamedTuple):
@@ -116,32 +52,6 @@ ComparedRecords = Mapping[int, PackedRecord] | PreviousBatch
 NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
 RecordSelector = Callable[[np.ndarray], np.ndarray]
 """Function that returns those of some record numbers that count; both are ascending."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredPairs:
-    """Scored record pairs at or above the stored minimum weight, in columns.
-
-    Args:
-        lo: the record with the lower number of each pair.
-        hi: the record with the higher number.
-        bits: match weights in bits, rounded to 1e-6.
-        block_sizes: blocking keys of the given records whose blocks are too large, or may become so.
-    """
-
-    lo: np.ndarray
-    hi: np.ndarray
-    bits: np.ndarray
-    block_sizes: BlockSizes = NO_LARGE_BLOCKS
-
-    def to_edges(self) -> Edges:
-        """Return the scored record pairs as a mapping of pairs to weights."""
-        return edges_from_columns(self.lo, self.hi, self.bits)
-
-
-def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
-    """Convert columns of pairs and weights to a mapping of pairs."""
-    return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
 
 
 class PairScorer:
@@ -259,7 +169,7 @@ class PairScorer:
         else:
             scoring = self._scoring
             scoring.remove_features(
-                np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64)
+                np.array(unit.keys.forward.records_written_since(config_id, self._last_commit), np.int64)
             )
         self._config_id, self._last_commit = config_id, commit_no
         return scoring

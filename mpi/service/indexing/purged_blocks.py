@@ -102,7 +102,7 @@ def _find_unsupported_pairs(
 def select_unsupported_pairs(unit: ReadUnit, config_id: int, pairs: Collection[Pair]) -> list[Pair]:
     """Return those of some pairs that share purged keys only."""
     ends = {end for pair in pairs for end in pair}
-    keys_of = {record: set(keys) for record, keys in unit.keys.keys_of(config_id, ends).items()}
+    keys_of = {record: set(keys) for record, keys in unit.keys.forward.keys_of(config_id, ends).items()}
     purged = unit.keys.purged_blocks.select_purged(config_id, set().union(*keys_of.values()))
     pairing_keys = {record: keys - purged for record, keys in keys_of.items()}
     nothing: set[int] = set()

@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Callable, Collection, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -10,25 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import Features
-from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.matching.scoring.block_purging import are_among
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
-from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.indexing.finer_keys import find_finer_keys, find_finer_keys_of_holders, merge_keys
-from mpi.service.indexing.pair_scorer import (
-    DUCKDB_MEMORY,
-    NO_LARGE_BLOCKS,
-    BlockSizeLimit,
-    BlockSizes,
-    edges_from_columns,
-    score_candidate_pairs,
-)
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs
+from mpi.service.indexing.pair_scorer import score_candidate_pairs
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.scalar_scoring import score_in_batches
-from mpi.standardize.serialization import features_to_bytes
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.service.indexing.scored_pairs import NO_LARGE_BLOCKS, BlockSizeLimit, BlockSizes, edges_from_columns
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -38,122 +31,6 @@ Progress = Callable[[str, int, int], None]
 
 def ignore_progress(_step: str, _done: int, _total: int) -> None:
     """Do nothing with a progress report, where nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedRecord:
-    """A record whose standardized comparison features are new or have changed.
-
-    Args:
-        group_id: number of the visibility group of its source.
-        comparable: the standardized record.
-        merged_into: local ID of the record that its source merged it into.
-        canonical_key: canonical key of a record that is new in this transaction. Nothing can refer to such a
-            record yet, and nothing was derived from it. None for a record that existed.
-    """
-
-    group_id: int
-    comparable: ComparableRecord
-    merged_into: str | None = None
-    canonical_key: int | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the record was added in this transaction."""
-        return self.canonical_key is not None
-
-    @property
-    def features(self) -> Features:
-        """The standardized comparison features of the record."""
-        return unpack_features(self.comparable)
-
-    @property
-    def payload(self) -> bytes:
-        """The record's comparison features as bytes, in the form that is stored."""
-        return (
-            self.comparable.features
-            if isinstance(self.comparable, PackedRecord)
-            else features_to_bytes(self.comparable)
-        )
-
-    def pack_blocking_keys(self, blocking: BlockingSpec, keyed_hash: KeyedHash) -> bytes:
-        """Return the record's blocking keys as native 64-bit integers in bytes."""
-        if isinstance(self.comparable, PackedRecord):
-            return self.comparable.keys
-        return array("q", compute_keys(self.comparable, blocking, keyed_hash)).tobytes()
-
-    def blocking_keys(self, blocking: BlockingSpec, keyed_hash: KeyedHash) -> list[int]:
-        """Return the record's blocking keys under the configuration in force."""
-        return array("q", self.pack_blocking_keys(blocking, keyed_hash)).tolist()
-
-
-def pack_record(
-    record: ComparableRecord, blocking: BlockingSpec, keyed_hash: KeyedHash, config_digest: str
-) -> PackedRecord:
-    """Return a standardized record's features and blocking keys as bytes.
-
-    Args:
-        record: the record.
-        blocking: blocking rules of the configuration in force.
-        keyed_hash: keyed hash of the index.
-        config_digest: digest of the configuration in force.
-    """
-    if isinstance(record, PackedRecord):
-        return record
-    own = array("q", compute_keys(record, blocking, keyed_hash))
-    return PackedRecord(features_to_bytes(record), own.tobytes(), config_digest)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPairs:
-    """Changed records whose candidate pairs were scored before the transaction.
-
-    Args:
-        records: the record numbers.
-        edges: their pairs at or above the storage floor, with each other and with stored records.
-        features: features of records in these pairs, as far as they are in memory.
-        block_limit: most records of one block that are searched for the other changed records; None for no
-            limit.
-        in_segment: whether the blocking keys of all changed records go into a segment, not into the main
-            table.
-        block_sizes: blocking keys that brought none of these pairs, since too many records hold them, or that
-            may turn out to be so.
-        purged_keys: those blocking keys of these records that brought no pairs; None where they are not
-            known.
-    """
-
-    records: frozenset[int]
-    edges: Edges
-    features: Mapping[int, Features] = field(default_factory=dict)
-    block_limit: int | None = None
-    in_segment: bool = False
-    block_sizes: BlockSizes = NO_LARGE_BLOCKS
-    purged_keys: AbstractSet[int] | None = None
-
-
-NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
-
-
-def known_pairs_of_record(
-    record: int,
-    bits: Mapping[int, float],
-    features: Mapping[int, Features],
-    purged_keys: AbstractSet[int],
-) -> KnownPairs:
-    """Return one changed record with its already scored candidate pairs.
-
-    Args:
-        record: its number.
-        bits: match weight in bits of each paired record; its own is ignored.
-        features: features of the paired records.
-        purged_keys: those of its blocking keys that bring no pairs.
-    """
-    edges = {
-        (min(record, neighbor), max(record, neighbor)): weight
-        for neighbor, weight in bits.items()
-        if neighbor != record
-    }
-    return KnownPairs(frozenset((record,)), edges, features, purged_keys=purged_keys)
 
 
 NO_OWN_KEYS: Mapping[int, Collection[int]] = MappingProxyType({})
@@ -263,21 +140,13 @@ def write_derived_data(
             for record_id, change in changed.items()
         }
         replaced = own_keys_by_record.keys() & stale
+        in_segment = known_pairs.in_segment
         unit.keys.write(
-            config_id,
-            own_keys_by_record,
-            unit.commit_no,
-            as_segment=known_pairs.in_segment,
-            rewritten=replaced,
+            config_id, own_keys_by_record, unit.commit_no, as_segment=in_segment, rewritten=replaced
         )
     if known_pairs.block_sizes is not NO_LARGE_BLOCKS:
         _purge_doubtful_blocks(unit, index, config_id, packed, known_pairs.block_sizes)
-    # Records whose pairs are known were compared by their own keys alone.
-    searched_keys = {
-        record_id: array("q", packed[record_id]).tolist() + finer_keys.get(record_id, [])
-        for record_id in changed
-        if record_id not in known_pairs.records
-    } | {record_id: keys for record_id, keys in finer_keys.items() if record_id in known_pairs.records}
+    searched_keys = _list_searched_keys(changed, packed, finer_keys, known_pairs.records)
     searched = {record_id: changed[record_id] for record_id in searched_keys}
     if len(searched) < index.tuning.scoring.duckdb_records:
         scored = _score_few(unit, index, config_id, searched, searched_keys, known_pairs.block_limit)
@@ -287,6 +156,23 @@ def write_derived_data(
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
     return ScoredEdges(edges, {**known_pairs.features, **scored.features})
+
+
+def _list_searched_keys(
+    changed: Mapping[int, ChangedRecord],
+    packed: Mapping[int, bytes],
+    finer_keys: Mapping[int, list[int]],
+    known_records: frozenset[int],
+) -> dict[int, list[int]]:
+    """Return the keys by which changed records are searched for pairs.
+
+    Records whose pairs are known were compared by their own keys alone.
+    """
+    return {
+        record_id: array("q", packed[record_id]).tolist() + finer_keys.get(record_id, [])
+        for record_id in changed
+        if record_id not in known_records
+    } | {record_id: keys for record_id, keys in finer_keys.items() if record_id in known_records}
 
 
 def _find_finer_keys(

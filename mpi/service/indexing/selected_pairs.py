@@ -10,13 +10,12 @@ from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pair_scorer import (
-    DUCKDB_MEMORY,
-    BlockSizeLimit,
     PairScorer,
     RecordSelector,
     SelectedPairOptions,
     score_pairs_with_selected,
 )
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.reindex import (
     candidates_by_record,
     check_block_sizes,
@@ -24,6 +23,7 @@ from mpi.service.indexing.reindex import (
     read_blocks,
 )
 from mpi.service.indexing.scalar_scoring import score_pairs
+from mpi.service.indexing.scored_pairs import BlockSizeLimit
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import WriteUnit
 

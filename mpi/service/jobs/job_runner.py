@@ -9,7 +9,8 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.jobs.job_recorder import JobRecorder
 from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
+from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
+from mpi.service.recluster.proposals import propose
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.steps.jobs import StoredJob
 

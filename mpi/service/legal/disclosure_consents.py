@@ -12,8 +12,9 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
-from mpi.policy.agreement import ALL, OUTPUT_FIELDS, Agreement, AgreementState, Grant, choose_terms
+from mpi.policy.agreement import OUTPUT_FIELDS, Agreement, AgreementState, Grant, choose_terms
 from mpi.policy.cases.consent import Consent, Signer, check_consent
+from mpi.policy.parties import ALL
 from mpi.policy.tiers import OWN_FIELDS
 from mpi.service.agreements.terms import build_versions, find_terms
 from mpi.service.core.disclosure import disclose

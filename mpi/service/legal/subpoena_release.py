@@ -98,7 +98,7 @@ def release_case(index: Index, viewer: Viewer, code: str, reference: str | None 
 def _read_records(unit: ReadUnit, scope: CaseScope) -> dict[int, ReleasedRecord]:
     """Return what may be released, by record number."""
     labels = visible_labels(unit, scope.record_ids)
-    payloads = unit.records.payloads(labels)
+    payloads = unit.record_versions.payloads(labels)
     return {
         record_id: _build_record(unit, record_id, labels[record_id], payload, scope)
         for record_id, (_, payload) in payloads.items()

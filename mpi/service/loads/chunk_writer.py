@@ -16,15 +16,22 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
-from mpi.service.indexing.pair_scorer import limits_for_machine
+from mpi.service.indexing.pairing_limits import limits_for_machine
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.file_impact import FileImpact, assess_file
+from mpi.service.loads.missing_records import (
+    NO_MISSING_RECORDS,
+    MissingRecords,
+    note_absence,
+    withdraw_missing,
+    withdraw_records,
+)
 from mpi.service.loads.pair_prefetch import PairPrefetcher, PrefetchedPairs, prefetch_pairs
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.loads.receipt import Receipt, count_verdicts
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.standardize_pool import StandardizePool
-from mpi.service.loads.window_sizes import compute_largest_window, plan_window_sizes
+from mpi.service.loads.window_sizes import compute_largest_window, make_load_sizer, plan_window_sizes
 from mpi.service.processes.core_reservation import CoreReservation
 from mpi.service.processes.low_priority_thread import run_at_low_priority
 from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_objects
@@ -34,20 +41,12 @@ from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import write_statements
 from mpi.storage.repositories.sources.batches import LOADING, Batch
-from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
-from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 LOADED, HELD = "loaded", "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
-
-
-def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Create the adaptive limit on statements written in one load transaction."""
-    load = index.tuning.load
-    chunk = load.postgresql_chunk_statements if index.database.is_postgresql else load.sqlite_chunk_statements
-    return AdaptiveBatchSize(chunk, tuning=index.tuning.pacing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +68,6 @@ class LoadFile:
     digest: str
     snapshot: str
     full: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _MissingRecords:
-    """Records that a full snapshot file lacks, whose persons must be recomputed.
-
-    Args:
-        withdrawn: records that the snapshot withdrew.
-        overlaid: other records with a version held for review.
-    """
-
-    withdrawn: set[int]
-    overlaid: set[int]
-
-
-_NO_MISSING_RECORDS = _MissingRecords(set(), set())
 
 
 @dataclass(slots=True)
@@ -117,7 +100,7 @@ class ChunkWriter:
 
     def __post_init__(self) -> None:
         statements = len(self.file.rows.headings)
-        self._sizer = _new_transaction_sizer(self.index)
+        self._sizer = make_load_sizer(self.index)
         self._compaction = LoadCompaction(self.index, self.viewer, statements, self.progress)
 
     def resume(self, batch: Batch) -> None:
@@ -162,7 +145,7 @@ class ChunkWriter:
             impact = self._withdraw_surplus()
             with self.index.database.write(self.viewer, "load") as unit:
                 self._require_ownership(unit)
-                self._resolve_missing(unit, self._withdraw_missing(unit, impact))
+                self._resolve_missing(unit, withdraw_missing(unit, impact, self.file.as_of, self.receipt))
                 self._finish_load(unit, impact)
         self._compaction.compact_at_end()
         check_purged_blocks(self.index, self.viewer)
@@ -233,7 +216,11 @@ class ChunkWriter:
                 if positions.stop < len(statements):
                     impact = None
                 self._require_ownership(unit)
-                missing = _NO_MISSING_RECORDS if impact is None else self._withdraw_missing(unit, impact)
+                missing = (
+                    NO_MISSING_RECORDS
+                    if impact is None
+                    else withdraw_missing(unit, impact, self.file.as_of, self.receipt)
+                )
                 self._write_chunk(unit, pairs, statements[start : positions.stop], positions, missing)
                 self._save_receipt(unit, LOADING) if impact is None else self._finish_load(unit, impact)
                 pairs.last_commit = unit.commit_no
@@ -264,7 +251,7 @@ class ChunkWriter:
 
     def _count_indexed(self) -> int:
         with self.index.database.read(self.viewer) as unit:
-            return unit.keys.max_record_id(self.index.config_id(unit))
+            return unit.keys.forward.max_record_id(self.index.config_id(unit))
 
     def _each_unwritten(self) -> Iterator[Statement]:
         """Yield the file's statements that an interrupted load did not write."""
@@ -299,7 +286,7 @@ class ChunkWriter:
         pairs: PrefetchedPairs,
         statements: list[Statement],
         positions: range,
-        missing: _MissingRecords,
+        missing: MissingRecords,
     ) -> None:
         statements = [
             statement._replace(comparable=pairs.packed.get(position, statement.comparable))
@@ -343,9 +330,9 @@ class ChunkWriter:
             with self._sizer.timed_turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.note_begin(unit)
                 self._require_ownership(unit)
-                withdrawn = self._withdraw_records(unit, batch_records)
-                self._note_absence(unit, batch_records)
-                self._resolve_missing(unit, _MissingRecords(withdrawn, set()))
+                withdrawn = withdraw_records(unit, batch_records, file.as_of, self.receipt)
+                note_absence(unit, batch_records, file.as_of, self.receipt)
+                self._resolve_missing(unit, MissingRecords(withdrawn, set()))
                 unit.records.update_last_seen(dict.fromkeys(withdrawn, file.as_of))
                 self._save_receipt(unit, LOADING)
                 self._withdrawal_commit = unit.commit_no
@@ -362,56 +349,9 @@ class ChunkWriter:
         states = unit.records.count_by_state(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
-    def _resolve_missing(self, unit: WriteUnit, missing: _MissingRecords) -> None:
+    def _resolve_missing(self, unit: WriteUnit, missing: MissingRecords) -> None:
         inputs = ResolveInputs(further_records=missing.overlaid) if missing.overlaid else NO_FURTHER_INPUTS
         resolve(unit, self.index, {}, missing.withdrawn, "load", self.progress, inputs)
-
-    def _withdraw_missing(self, unit: WriteUnit, impact: FileImpact) -> _MissingRecords:
-        """Withdraw the source's records that the file lacks, and store their absence.
-
-        The absence is stored before the records' persons are recomputed, because it ends the wait of older
-        versions that are held for review.
-
-        Returns:
-            The records to be resolved.
-        """
-        withdrawn = self._withdraw_records(unit, impact.select_missing_active(self.file.as_of))
-        self._note_absence(unit, impact.missing)
-        # A record that its source has stated since stays active; only its held version may end.
-        return _MissingRecords(
-            withdrawn, {record.id for record in impact.missing if record.overlaid} - withdrawn
-        )
-
-    def _withdraw_records(self, unit: WriteUnit, records: list[StoredRecord]) -> set[int]:
-        """Withdraw those of the given records that are unchanged since their read.
-
-        Returns:
-            The withdrawn records, to be resolved.
-        """
-        file, current = self.file, unit.records.get([record.id for record in records])
-        unchanged = [
-            stored_record.id
-            for stored_record in current.values()
-            if stored_record.state == RecordState.ACTIVE and stored_record.last_seen <= file.as_of
-        ]
-        unit.records.set_state(unchanged, RecordState.WITHDRAWN)
-        self.receipt.withdrawn += len(unchanged)
-        self.receipt.received += len(unchanged)
-        return set(unchanged)
-
-    def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
-        """Store for each record that the load's file states it as gone."""
-        assertions = (
-            Sighting(
-                record_id=record.id,
-                kind=SightingKind.GONE,
-                as_of=self.file.as_of,
-                version_id=None,
-                batch_id=self.receipt.batch,
-            )
-            for record in records
-        )
-        unit.record_assertions.add(assertions, unit.commit_no)
 
     def _finish_load(self, unit: WriteUnit, impact: FileImpact) -> None:
         """Record which withdrawn records the file lacks too, and mark it loaded."""

@@ -19,8 +19,9 @@ from mpi.service.core.visibility import find_nameable_records
 from mpi.service.gates.holds import add_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.id_adoption import adopt_old_ids
+from mpi.service.resolution.publication import publish
 from mpi.service.resolution.resolve import plan_settlement
-from mpi.service.resolution.settlement import Settlement, publish
+from mpi.service.resolution.settlement import Settlement
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.sources import require_data_source
 from mpi.service.statements.tombstones import merge_buried_records
@@ -147,7 +148,7 @@ def _group_by_old_id(lines: Iterable[OldCrosswalkLine]) -> dict[str, list[OldCro
 def _store_old_ids(
     unit: WriteUnit, index: Index, source: Source, local_ids: Collection[str]
 ) -> dict[str, int]:
-    """Return the record that stands for each old ID; new ones are added."""
+    """Return the record of each old ID, added where it is new."""
     present = unit.records.find_by_local_ids(source.id, local_ids)
     known = merge_buried_records(unit, index, (source.id, source.code), local_ids, present)
     new_local_ids = [local_id for local_id in local_ids if local_id not in known]

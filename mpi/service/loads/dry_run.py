@@ -20,8 +20,10 @@ from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, u
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.model_comparison import SAMPLED_RECORDS, compare_features
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, BlockSizeLimit, score_candidate_pairs
+from mpi.service.indexing.pair_scorer import score_candidate_pairs
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.reindex import Progress, ignore_progress, read_blocks
+from mpi.service.indexing.scored_pairs import BlockSizeLimit
 from mpi.service.loads.file_impact import assess_file
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.load_guards import find_hold_reason
@@ -30,7 +32,7 @@ from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.row_screening import preview_screening
 from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statements
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statements
 from mpi.standardize.serialization import features_to_bytes
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.records import StoredRecord

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.loads.load_guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
@@ -121,7 +121,7 @@ def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator
 def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
     """Count the records whose name or birth date the file changes."""
     identity_of = {record.id: file.headings[record.local_id].identity_key for record in updated}
-    payloads = unit.records.payloads(identity_of)
+    payloads = unit.record_versions.payloads(identity_of)
     return sum(
         identity is not None and identity_key(record_from_bytes(payloads[record_id][1])) != identity
         for record_id, identity in identity_of.items()

@@ -172,7 +172,7 @@ def _describe_file(
 
 
 def _assess_load(index: Index, viewer: Viewer, file: LoadFile) -> str | None:
-    """Return why a load waits for a confirmation; None if it need not."""
+    """Return why a load waits for a confirmation, or None."""
     with index.database.read(viewer) as unit:
         impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full)
         return find_hold_reason(impact.to_effect(file.as_of))

@@ -22,15 +22,13 @@ from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
 from mpi.service.loads.chunk_writer import LOADED
+from mpi.service.loads.window_sizes import make_undo_sizer
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
-from mpi.service.processes.pacing import (
-    AdaptiveBatchSize,
-    disable_garbage_collection,
-)
+from mpi.service.processes.pacing import AdaptiveBatchSize, disable_garbage_collection
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
-from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -112,7 +110,7 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    code, sizer = check_reason(reason), _new_transaction_sizer(index)
+    code, sizer = check_reason(reason), make_undo_sizer(index)
     with (
         disable_garbage_collection(),
         sizer.timed_turn(),
@@ -139,13 +137,6 @@ def undo_load(
     if undo.receipts.latest:
         disclose(index, viewer, Action.LOAD, undo.receipts.record_ids, DISCLOSED_FIELDS)
     return replace(result, disclosures=undo.receipts.latest)
-
-
-def _new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
-    """Create the adaptive limit on records undone in one transaction."""
-    load = index.tuning.load
-    records = load.postgresql_undo_records if index.database.is_postgresql else load.sqlite_undo_records
-    return AdaptiveBatchSize(records, tuning=index.tuning.pacing)
 
 
 def _undo_remaining_chunks(
@@ -241,7 +232,7 @@ class _LoadUndo:
         while chunk_records:
             unit.batches.mark_records_undone(self.batch.id, chunk_records, unit.commit_no, worker_name())
             changes = recompute_current_versions(unit, self.index, chunk_records)
-            unit.records.mark_undone(self.batch.id, chunk_records)
+            unit.record_versions.mark_undone(self.batch.id, chunk_records)
             affected_records |= (
                 reindex(unit, self.index, changes.changed, changes.removed, progress).affected
                 | changes.overlay_suspects

@@ -17,28 +17,17 @@ from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pair_scorer import (
-    DUCKDB_MEMORY,
-    BlockSizeLimit,
-    PreviousBatch,
-    ScoredPairs,
-    edges_from_columns,
-    score_candidate_pairs,
-)
-from mpi.service.indexing.reindex import (
-    NO_KNOWN_PAIRS,
-    ChangedRecord,
-    KnownPairs,
-    Progress,
-    candidates_by_record,
-    pack_record,
-    purge_large_blocks,
-    read_blocks,
-)
+from mpi.service.indexing.changed_record import ChangedRecord, pack_record
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs
+from mpi.service.indexing.pair_scorer import PreviousBatch, score_candidate_pairs
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
+from mpi.service.indexing.reindex import Progress, candidates_by_record, purge_large_blocks, read_blocks
 from mpi.service.indexing.scalar_scoring import score_pairs
+from mpi.service.indexing.scored_pairs import BlockSizeLimit, ScoredPairs, edges_from_columns
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement, make_comparable
+from mpi.service.statements.statement_features import make_comparable
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -123,7 +112,9 @@ class PrefetchedPairs:
         # Never reset: their changes may affect the pairs of later chunks too.
         self.is_outdated = True
         if self.config_id is not None:
-            self.changed_elsewhere.update(unit.keys.records_written_since(self.config_id, self.last_commit))
+            self.changed_elsewhere.update(
+                unit.keys.forward.records_written_since(self.config_id, self.last_commit)
+            )
         return True
 
     def update_pairs(
@@ -206,7 +197,7 @@ class PrefetchedPairs:
         config_id = index.config_id(unit)
         changed_elsewhere = self.changed_elsewhere - changed - self.inactive
         ends = {end for edge in edges for end in edge} - changed - changed_elsewhere
-        indexed = as_compared.keys() | unit.keys.records_with_keys(config_id, ends)
+        indexed = as_compared.keys() | unit.keys.forward.records_with_keys(config_id, ends)
         current = {edge: bits for edge, bits in edges.items() if edge[0] in indexed and edge[1] in indexed}
         if changed_elsewhere:
             current |= _score_against_changed(unit, index, config_id, as_compared, changed_elsewhere)

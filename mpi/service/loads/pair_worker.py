@@ -23,7 +23,9 @@ from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
-from mpi.service.indexing.pair_scorer import ComparedRecords, PairScorer, ScoredPairs, limits_for_machine
+from mpi.service.indexing.pair_scorer import ComparedRecords, PairScorer
+from mpi.service.indexing.pairing_limits import limits_for_machine
+from mpi.service.indexing.scored_pairs import ScoredPairs
 from mpi.service.processes.child_process import register_mapping_pickling
 from mpi.standardize.process_pool import lower_priority
 from mpi.storage.unit_of_work.database import Database

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mpi.service.loads.row_intake import Reject, ValidatedFile
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome
+from mpi.service.statements.statement_judgement import StatementOutcome
 from mpi.storage.repositories.sources.records import StoredRecord
 
 

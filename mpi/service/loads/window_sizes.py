@@ -1,4 +1,4 @@
-"""Sizes of the windows in which a load searches for pairs.
+"""Sizes of windows and transactions of a load and its undo.
 
 The pairs of one window are scored while the window before is written.
 """
@@ -6,7 +6,9 @@ The pairs of one window are scored while the window before is written.
 from collections.abc import Iterator
 
 from mpi.domain.tuning import LoadTuning
-from mpi.service.indexing.pair_scorer import MAX_CACHED_RECORDS, PairingLimits
+from mpi.service.core.index import Index
+from mpi.service.indexing.pairing_limits import MAX_CACHED_RECORDS, PairingLimits
+from mpi.service.processes.pacing import AdaptiveBatchSize
 
 INDEX_PART = 40
 """Records of a large index for each statement of the largest window.
@@ -48,3 +50,17 @@ def compute_largest_window(records: int, tuning: LoadTuning, limits: PairingLimi
     largest = tuning.largest_window_statements
     proportional = records // INDEX_PART
     return max(largest, min(proportional, largest * limits.max_cached_records // MAX_CACHED_RECORDS))
+
+
+def make_load_sizer(index: Index) -> AdaptiveBatchSize:
+    """Create the adaptive limit on statements written in one load transaction."""
+    load = index.tuning.load
+    chunk = load.postgresql_chunk_statements if index.database.is_postgresql else load.sqlite_chunk_statements
+    return AdaptiveBatchSize(chunk, tuning=index.tuning.pacing)
+
+
+def make_undo_sizer(index: Index) -> AdaptiveBatchSize:
+    """Create the adaptive limit on records undone in one transaction."""
+    load = index.tuning.load
+    records = load.postgresql_undo_records if index.database.is_postgresql else load.sqlite_undo_records
+    return AdaptiveBatchSize(records, tuning=index.tuning.pacing)

@@ -17,7 +17,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.account_rules import AccountState
-from mpi.service.access.accounts import list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.clients import list_clients
 from mpi.service.core.index import Index
 from mpi.service.processes.worker_liveness import is_worker_alive

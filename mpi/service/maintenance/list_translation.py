@@ -1,4 +1,4 @@
-"""Lists of shared values and stopped keys, made anew under another token key.
+"""Lists of shared values and stopped keys under another token key.
 
 The lists hold keyed hashes. A listed value is found among the active records, and hashed again. A stopped key
 is found as the key that the same records have under the other token key.
@@ -14,12 +14,7 @@ from mpi.matching.model.blocking_keys import BlockingSpec, compute_named_keys
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.standardize.serialization import record_from_bytes
-from mpi.standardize.shared_values import (
-    SharedValues,
-    drop_shared_values,
-    hash_value,
-    list_shareable_values,
-)
+from mpi.standardize.shared_values import SharedValues, drop_shared_values, hash_value, list_shareable_values
 from mpi.standardize.standardizer import standardize
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -55,7 +50,7 @@ def translate_lists(unit: ReadUnit, index: Index, keyed_hash: KeyedHash, progres
 
 @dataclass(slots=True)
 class _Members:
-    """Records that have each key, as a sum by which equal sets are found."""
+    """Sum of each key's records, by which equal sets are found."""
 
     sums: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
@@ -106,7 +101,7 @@ def _each_record(unit: ReadUnit, keyed_hash: KeyedHash, progress: Progress) -> I
     records = sorted(unit.records.active_canonical_keys())
     done = 0
     for chunk in iter_chunks(records):
-        payloads = unit.records.payloads(chunk)
+        payloads = unit.record_versions.payloads(chunk)
         for record in chunk:
             source_id, payload = payloads[record]
             yield standardize(record_from_bytes(payload), codes[source_id], keyed_hash)

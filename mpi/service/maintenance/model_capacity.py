@@ -44,6 +44,6 @@ def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
         The excess, or None if it is less than ``REPORTED_FROM_BITS``.
     """
     with index.database.read(viewer) as unit:
-        records = unit.keys.max_record_id(index.config_id(unit))
+        records = unit.keys.forward.max_record_id(index.config_id(unit))
     excess = CapacityExcess(records, index.matcher.model.index_size)
     return excess if records and excess.bits >= REPORTED_FROM_BITS else None

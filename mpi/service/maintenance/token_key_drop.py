@@ -29,7 +29,7 @@ def drop_token_keys(
     progress: Progress = ignore_progress,
     others: Mapping[str, OtherTokenKeys] = _NO_OTHERS,
 ) -> TokenKeyResult:
-    """Put the newest token key in force alone, and delete the earlier ones.
+    """Put only the newest token key in force; delete the earlier ones.
 
     Called again, it finishes an interrupted call.
 

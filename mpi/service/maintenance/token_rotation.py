@@ -67,7 +67,7 @@ class TokenKeyStatus:
 
 @dataclass(frozen=True, slots=True)
 class TokenKeyResult:
-    """What a rotation of the token key, or a drop of earlier keys, did.
+    """Result of a rotation of the token key, or of a drop.
 
     Args:
         in_force: numbers of the keys that make tokens now, oldest first.
@@ -87,7 +87,9 @@ class TokenKeyResult:
 
 
 def describe_token_keys(index: Index, viewer: Viewer) -> TokenKeyStatus:
-    """Return the state of the token keys; after a rotation, all records are read.
+    """Return the state of the token keys.
+
+    After a rotation, all records are read.
 
     Raises:
         AccessDenied: the viewer may not administer clients and keys.
@@ -232,7 +234,7 @@ def put_in_force(
 
 
 def _hash_rows_again(index: Index, viewer: Viewer, progress: Progress) -> int:
-    """Hash the tokens of dropped rows under the newest key; return how many rows."""
+    """Hash tokens of dropped rows under the newest key; count the rows."""
     newest = index.keyed_hash.token_keys[-1]
     keyed_hash = index.with_token_keys((newest,)).keyed_hash
     pace = Pace(index.database, viewer, "keys", tuning=index.tuning.pacing)
@@ -281,7 +283,7 @@ def read_keys_in_force(unit: ReadUnit) -> tuple[int, ...]:
 
 
 def _count_waiting(unit: ReadUnit, newest: int) -> dict[int, int]:
-    """Count records by source whose kept tokens lack one of the newest key."""
+    """Count, by source, records whose tokens lack the newest key."""
     waiting: Counter[int] = Counter()
     last: int | None = 0
     while last is not None:

@@ -164,7 +164,7 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
         yield Finding(6, f"active record {record} has no person")
     for record in sorted(set(current) - set(active)):
         yield Finding(2, f"record {record} takes no part and still has a person")
-    for record in sorted(set(active) - unit.records.with_version(active)):
+    for record in sorted(set(active) - unit.record_versions.with_version(active)):
         yield Finding(6, f"active record {record} has no active version")
     for record, label in labels.items():
         if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
@@ -213,7 +213,7 @@ def _check_orders(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_content(unit: ReadUnit) -> Iterator[Finding]:
-    """Check that encrypted content is what the index stored, and where it stored it."""
+    """Check that encrypted content is what the index stored there."""
     if not unit.payload_keys.all():
         return
     after: int | None = 0

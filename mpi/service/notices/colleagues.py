@@ -11,7 +11,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, is_allowed, require_permission
 from mpi.service.access.colleague_rights import may_see, view_as
 from mpi.service.core.index import Index
-from mpi.service.review.assignments import load_target
+from mpi.service.review.work_state import load_target
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit
 

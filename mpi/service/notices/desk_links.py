@@ -17,8 +17,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_record_numbers, visible_labels
 from mpi.service.persons.child_conditions import make_not_found, require_child_conditions
-from mpi.service.review.open_questions import load_questions
-from mpi.service.review.question_view import require_question
+from mpi.service.review.open_questions import load_questions, require_question
 from mpi.storage.repositories.notices.desk_links import StoredLink
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.units import ReadUnit

@@ -18,7 +18,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.core.index import Index
 from mpi.service.notices.due_incidents import count_overdue_incidents
 from mpi.service.notices.mail import MailError, MailServer, MailUncertainError, send_mail
@@ -159,7 +159,7 @@ def _send_one(index: Index, sender: DigestSender, digest: Digest, day: str) -> s
 
 
 def _find_viewer(index: Index, person: str) -> Viewer | None:
-    """Return a person with the person's rights; None if the account has ended."""
+    """Return a person with rights; None if the account has ended."""
     with index.database.read(_OPERATOR) as unit:
         account = unit.accounts.find_by_name(person)
         if account is None or account.ended_commit is not None:

@@ -13,7 +13,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
 from mpi.service.notices.colleagues import Colleague, find_colleagues
-from mpi.service.review.assignments import load_target, record_action
+from mpi.service.review.work_state import load_target, record_action
 from mpi.storage.unit_of_work.database import Lock
 
 NOTE_ACTION = "note"

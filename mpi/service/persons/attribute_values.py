@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from mpi.domain.record import Address, CanonicalRecord, Identifier
-from mpi.domain.survivorship import NAME_PARTS, StatedValue
+from mpi.domain.survivorship.attributes import NAME_PARTS
+from mpi.domain.survivorship.values import StatedValue
 from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import is_future, parse_birth_date, to_birth_day, to_iso_day

@@ -11,12 +11,12 @@ from itertools import groupby
 from mpi.domain.errors import AccessDenied, ConflictError, RefusedCall
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.policy.decision_table import BREAK_GLASS
+from mpi.policy.access_request import BREAK_GLASS
 from mpi.policy.reasons import ReasonCode
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import may_learn_block_sizes, visible_source_ids
-from mpi.storage.repositories.persons.persons import SETTLED, IdentityEvent
+from mpi.storage.repositories.persons.identity_events import SETTLED, IdentityEvent
 
 MAX_EVENTS = 1000
 """Largest page size; a page still ends with a complete commit."""
@@ -91,7 +91,9 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         cursor = ("" if info is None else info.generation, sources, after)
         begin = index.caches.quiet_until.get(cursor, after)
         hidden_cause = None if may_learn_block_sizes(unit) else SETTLED
-        visible_events = unit.persons.events_after(begin, min(limit, MAX_EVENTS), sources, hidden_cause)
+        visible_events = unit.identity_events.events_after(
+            begin, min(limit, MAX_EVENTS), sources, hidden_cause
+        )
         quiet_until = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in visible_events})
         times = unit.commit_info({event.commit_no for event in visible_events})

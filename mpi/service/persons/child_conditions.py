@@ -72,7 +72,7 @@ def _read_named_records(unit: ReadUnit, record_ids: Collection[int]) -> list[_Ki
     if unit.viewer.sources is None:
         return []
     kinds = {source.id: source.kind for source in unit.sources.all()}
-    payloads = unit.records.payloads(visible_labels(unit, record_ids))
+    payloads = unit.record_versions.payloads(visible_labels(unit, record_ids))
     return [(kinds[source_id], record_from_bytes(payload)) for source_id, payload in payloads.values()]
 
 

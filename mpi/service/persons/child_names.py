@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import NAME_PARTS, NAME_RULE, StatedValue, choose_name, choose_value
+from mpi.domain.survivorship.attributes import NAME_PARTS, NAME_RULE
+from mpi.domain.survivorship.name_choice import choose_name
+from mpi.domain.survivorship.value_choice import choose_value
+from mpi.domain.survivorship.values import StatedValue
 from mpi.domain.viewer import (
     Action,
     ConsentScope,
@@ -236,7 +239,7 @@ class _NameReader:
         }
         listed = {person: records[:MAX_RECORDS_OF_CHILD] for person, records in listed.items() if records}
         listed_records = {record for records in listed.values() for record in records}
-        payloads = self._unit.records.payloads(listed_records)
+        payloads = self._unit.record_versions.payloads(listed_records)
         # A correction of a record that is left out would still give its name.
         listed_records -= self._find_left_out(payloads)
         payloads = {record: payload for record, payload in payloads.items() if record in listed_records}
@@ -268,7 +271,7 @@ class _NameReader:
             return {}
         records = self._unit.records.get([correction.record for correction in corrections])
         keys |= {number: record.canonical_key for number, record in records.items()}
-        contents = self._unit.records.payloads_of_versions(
+        contents = self._unit.record_versions.payloads_of_versions(
             [record.version_id for record in records.values() if record.version_id is not None]
         )
         return {

@@ -156,7 +156,7 @@ def _past_disclosures(
     """Return the past answers that depended on parted links, newest first."""
     if not separated:
         return []
-    entries = unit.disclosures.about_records(
+    entries = unit.disclosure_search.about_records(
         min(at for separations in separated.values() for at in separations.values()), separated
     )
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}

@@ -13,17 +13,15 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import (
+from mpi.domain.survivorship.attributes import (
     MULTI_VALUE_ATTRIBUTES,
     NAME_PARTS,
     NAME_RULE,
     SINGLE_VALUE_ATTRIBUTES,
-    StatedValue,
-    SurvivingValue,
-    choose_all_values,
-    choose_name,
-    choose_value,
 )
+from mpi.domain.survivorship.name_choice import choose_name
+from mpi.domain.survivorship.value_choice import choose_all_values, choose_value
+from mpi.domain.survivorship.values import StatedValue, SurvivingValue
 from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
 from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld, has_confidential_address
 from mpi.service.core.disclosure import disclose
@@ -88,7 +86,7 @@ class GoldenValue:
         value: text, yes or no, or an object of canonical fields.
         record: the record that states it.
         as_of: when that record was true at its source.
-        rule: why it was chosen: a code of ``mpi.domain.survivorship.SelectionReason``.
+        rule: why it was chosen: a code of ``mpi.domain.survivorship.values.SelectionReason``.
         agreeing: other records that state the same value.
         others: other values, in order of preference.
         correction: what a steward stated with it, if it is a correction.
@@ -231,14 +229,14 @@ def _read_payloads(
     unit: ReadUnit, members: Iterable[int], visible_corrections: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
     """Return source and stored content of a person's active records and corrections."""
-    payloads = unit.records.payloads(list(members))
+    payloads = unit.record_versions.payloads(list(members))
     correction_records = unit.records.get([correction.record for correction in visible_corrections])
     versions = {
         correction.version_id: correction
         for correction in correction_records.values()
         if correction.version_id is not None
     }
-    for version, payload in unit.records.payloads_of_versions(list(versions)).items():
+    for version, payload in unit.record_versions.payloads_of_versions(list(versions)).items():
         payloads[versions[version].id] = (versions[version].source_id, payload)
     return payloads
 

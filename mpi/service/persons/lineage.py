@@ -1,4 +1,4 @@
-"""Lineage of enterprise IDs: each change of which person a record belongs to."""
+"""Lineage of enterprise IDs: each change of a record's person."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mpi.service.core.visibility import is_within, visible_labels
 from mpi.service.decisions.decision_log import find_visible_groups
 from mpi.service.persons.former_ids import require_former_id
 from mpi.service.persons.person_status import require_visible_status
-from mpi.storage.repositories.persons.persons import IdentityEvent
+from mpi.storage.repositories.persons.identity_events import IdentityEvent
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -60,7 +60,7 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
             require_former_id(unit, text)
             return ()
         require_visible_status(unit, person)
-        events = unit.persons.events_of([person.id])
+        events = unit.identity_events.events_of([person.id])
         labels = visible_labels(unit, {event.record_id for event in events})
         events = _keep_visible_events(unit, events, labels)
         steps = _build_steps(unit, events, labels)
@@ -71,7 +71,7 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
 def _keep_visible_events(
     unit: ReadUnit, events: Iterable[IdentityEvent], labels: Mapping[int, RecordRef]
 ) -> list[IdentityEvent]:
-    """Return the changes of visible records outside of the time of a seal.
+    """Return the changes of visible records outside a seal's time.
 
     A sealed record has no label, so its changes are hidden; so are those under a seal that was lifted.
     """

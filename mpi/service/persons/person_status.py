@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found, require_child_conditions
-from mpi.storage.repositories.persons.persons import IdentityEvent, Person, PersonStatus
+from mpi.storage.repositories.persons.identity_events import IdentityEvent
+from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -39,7 +40,7 @@ def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
         return VisibleStatus(
             PersonStatus(person.status), _current_holders(unit, person), person.minted_commit
         )
-    events = unit.persons.events_of([person.id])
+    events = unit.identity_events.events_of([person.id])
     labels = visible_labels(unit, {event.record_id for event in events})
     visible_events = [event for event in events if event.record_id in labels]
     if not visible_events:

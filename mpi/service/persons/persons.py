@@ -277,7 +277,7 @@ def _members_at(unit: ReadUnit, person: Person, commit_no: int | None) -> list[i
 
 def _was_sealed_at(unit: ReadUnit, person: Person, commit_no: int) -> bool:
     """Return whether a record of the person was sealed after a commit."""
-    records = {event.record_id for event in unit.persons.events_of([person.id])}
+    records = {event.record_id for event in unit.identity_events.events_of([person.id])}
     return bool(find_sealed_at(unit, records, commit_no))
 
 
@@ -285,7 +285,7 @@ def _carried_flags(
     unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]
 ) -> tuple[FlagView, ...]:
     """Return the flags of visible records that the answer may hold."""
-    rows = [row for row in unit.records.flags(members) if row.record_id in labels]
+    rows = [row for row in unit.record_versions.flags(members) if row.record_id in labels]
     populations = find_populations(unit, members)
     consents = read_consents(unit, {row.record_id for row in rows})
     return tuple(

@@ -210,20 +210,30 @@ def describe_changes_of_commits(
         )
         for person_id in sorted(persons)
     ]
-    moved_records = tuple(
+    moved_labels = {record: labels[record] for record in moved_ids}
+    return (
+        tuple(person_effects),
+        _list_moved_records(moved_labels, before, after, eids),
+        _notified_clients(unit, {label.source for label in moved_labels.values()}),
+        shown_ids,
+    )
+
+
+def _list_moved_records(
+    labels: Mapping[int, RecordRef],
+    before: Mapping[int, int],
+    after: Mapping[int, int],
+    eids: Mapping[int, str | None],
+) -> tuple[MovedRecord, ...]:
+    """Return moved records with their former and present IDs, by label."""
+    return tuple(
         MovedRecord(
-            labels[record].source,
-            labels[record].local_id,
+            label.source,
+            label.local_id,
             None if record not in before else eids[before[record]],
             None if record not in after else eids[after[record]],
         )
-        for record in sorted(moved_ids, key=lambda record: (labels[record].source, labels[record].local_id))
-    )
-    return (
-        tuple(person_effects),
-        moved_records,
-        _notified_clients(unit, {labels[record].source for record in moved_ids}),
-        shown_ids,
+        for record, label in sorted(labels.items(), key=lambda item: (item[1].source, item[1].local_id))
     )
 
 
@@ -258,7 +268,9 @@ def _visible_changes(
                 "retired" if any(record_id in after for record_id in held_before[person]) else "emptied"
             )
     new_persons = [person for person in persons if changes[person] == "new"]
-    earlier = [event for event in unit.persons.events_of(new_persons) if event.commit_no not in commits]
+    earlier = [
+        event for event in unit.identity_events.events_of(new_persons) if event.commit_no not in commits
+    ]
     known_records = visible_labels(unit, {event.record_id for event in earlier})
     for event in earlier:
         for other_person in (event.before, event.after):
@@ -288,7 +300,7 @@ def _sort_labels(labels: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
 def _read_flags(unit: ReadUnit, sources: Mapping[int, str]) -> dict[int, set[str]]:
     """Return the populations that the answer may name, by record number."""
     populations_by_record: dict[int, set[str]] = {}
-    for row in unit.records.flags(sources):
+    for row in unit.record_versions.flags(sources):
         populations_by_record.setdefault(row.record_id, set()).add(row.population)
     return {
         record_id: keep_carried_populations(unit.viewer, Action.DECIDE, sources[record_id], populations)

@@ -24,7 +24,7 @@ from mpi.service.quality.throughput import (
     compute_minutes_per_answer,
     measure_throughput,
 )
-from mpi.service.recluster.proposals import MINUTES_A_TASK
+from mpi.service.recluster.proposal_view import MINUTES_A_TASK
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.storage.unit_of_work.units import ReadUnit

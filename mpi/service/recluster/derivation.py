@@ -291,7 +291,7 @@ def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[lis
     codes = {source.id: source.code for source in unit.sources.all()}
     for start in range(0, len(records), BLOCK_RECORDS):
         block = records[start : start + BLOCK_RECORDS]
-        payloads = unit.records.payloads(block)
+        payloads = unit.record_versions.payloads(block)
         yield [RecordPayload(record, codes[payloads[record][0]], payloads[record][1]) for record in block]
 
 

@@ -10,13 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.service.core.configuration import activate_config
-from mpi.service.indexing.reindex import ChangedRecord, write_derived_data
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.reindex import write_derived_data
 from mpi.service.recluster.derivation import DerivedData
 from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext
 from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.shared_values import SharedValues
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -130,7 +131,7 @@ def _sync_purged_blocks(context: RunContext, config_id: int, purged_keys: Collec
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
     """Read the stored features, blocking keys and pairs of records."""
     features = unit.derived_data.features(config_id, records)
-    keys = unit.keys.packed_keys(config_id, records)
+    keys = unit.keys.forward.packed_keys(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
     for edge, weight in unit.derived_data.edges_by_lower_record(config_id, records).items():
         edges.setdefault(edge[0], {})[edge] = weight
@@ -257,7 +258,7 @@ def _derive_again(
         record: ChangedRecord(
             groups[record], index.features_of(record_from_bytes(payload), codes[source], shared_values)
         )
-        for record, (source, payload) in unit.records.payloads(records).items()
+        for record, (source, payload) in unit.record_versions.payloads(records).items()
     }
     write_derived_data(unit, index, config_id, changed, records)
     unit.runs.delete_changed_records(context.run.id, records)

@@ -140,7 +140,7 @@ class _StoredData:
 
     def read_all_keys(self) -> pa.Table:
         """Return a table of every blocking key and its record."""
-        pages = self._unit.keys.iterate_forward_index(self._config_id)
+        pages = self._unit.keys.forward.iterate_rows(self._config_id)
         tables = [pa.table([page_keys, records], schema=_KEYS) for _, page_keys, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 

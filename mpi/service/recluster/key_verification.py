@@ -35,7 +35,7 @@ def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
         unit: the transaction.
         config_id: the configuration of the keys.
     """
-    return _compute_digest(unit.keys.iterate_forward_index(config_id)) == _compute_digest(
+    return _compute_digest(unit.keys.forward.iterate_rows(config_id)) == _compute_digest(
         unit.keys.iterate_searched_rows(config_id)
     )
 
@@ -78,7 +78,7 @@ def repair_keys(context: RunContext, config_id: int) -> None:
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
     """Yield rows in which blocking-key index and records' own keys differ."""
     own_keys, searched = (
-        _read_tables(unit.keys.iterate_forward_index(config_id)),
+        _read_tables(unit.keys.forward.iterate_rows(config_id)),
         _read_tables(unit.keys.iterate_searched_rows(config_id)),
     )
     for row, _is_own in diff_tables(own_keys, searched, folder):

@@ -18,7 +18,7 @@ from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
 from mpi.service.recluster.index_scoring import score_index
 from mpi.service.resolution.closure import load_whole_index
-from mpi.service.resolution.settlement import map_edges_to_keys, partition_closure
+from mpi.service.resolution.closure_partition import map_edges_to_keys, partition_closure
 
 _ID_LENGTH = 16
 

@@ -22,16 +22,11 @@ from mpi.service.gates.holds import add_hold, end_hold
 from mpi.service.gates.proposal_items import list_items
 from mpi.service.recluster.run_state import RunContext
 from mpi.service.resolution.closure import load_whole_index
+from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
 from mpi.service.resolution.independent_settlements import combine_settlements, split_settlement
+from mpi.service.resolution.publication import publish
 from mpi.service.resolution.resolve import plan_settlement
-from mpi.service.resolution.settlement import (
-    EMPTY_SETTLEMENT,
-    NO_ID_CHOICE,
-    IdChoice,
-    Settlement,
-    publish,
-    settle,
-)
+from mpi.service.resolution.settlement import EMPTY_SETTLEMENT, Settlement, settle
 from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.derived.recluster_runs import RunKind
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit

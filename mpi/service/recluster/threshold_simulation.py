@@ -7,7 +7,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.indexing.reindex import Progress, ignore_progress
-from mpi.service.recluster.proposals import MINUTES_A_TASK
+from mpi.service.recluster.proposal_view import MINUTES_A_TASK
 from mpi.service.recluster.recluster_plan import recluster
 
 

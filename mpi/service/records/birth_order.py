@@ -1,4 +1,4 @@
-"""Twins among persons that a record may describe, told apart by birth order.
+"""Twins that a record may describe, told apart by birth order.
 
 Twins share last name and birth date, and often more. The model weighs these; birth order is no evidence in
 it. It is compared where the caller would otherwise have to guess: between a sent record and a person who
@@ -17,7 +17,7 @@ Values = Mapping[str, object]
 
 
 class TwinRelation(StrEnum):
-    """What name, birth date and birth order tell of a record and a person."""
+    """What name, birth date and order tell of record and person."""
 
     NONE = "none"
     """Nothing speaks of twins: another birth, or one first name and no contradiction."""

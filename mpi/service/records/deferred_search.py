@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mpi.domain.errors import ModelMovedError, MpiError
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.resolution.resolve import resolve
 from mpi.standardize.serialization import record_from_bytes
@@ -65,7 +65,7 @@ def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
     if stored is None or stored.state != RecordState.ACTIVE:
         return
     codes = {source.id: source.code for source in unit.sources.all()}
-    for source_id, payload in unit.records.payloads([record]).values():
+    for source_id, payload in unit.record_versions.payloads([record]).values():
         canonical = record_from_bytes(payload)
         features = index.features_of(canonical, codes[source_id], index.shared_values(unit))
         resolve(

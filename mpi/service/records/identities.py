@@ -16,12 +16,14 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import ConflictError, EidError, NotFoundError
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.unique_ids import IdPattern
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import UpsertResult, read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import UpsertResult
 from mpi.service.resolution.source_assertions import NOT
 from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.record_validation import validate_record
@@ -117,7 +119,7 @@ def _draw_unique_id(index: Index, pattern: IdPattern, text: str) -> str:
 
 def _has_content(unit: ReadUnit, index: Index, stored: StoredRecord, sent: Mapping[str, object]) -> bool:
     """Return whether a stored record has the content of a placeholder."""
-    payload = unit.records.payloads([stored.id]).get(stored.id)
+    payload = unit.record_versions.payloads([stored.id]).get(stored.id)
     if payload is None:
         return False
     record = record_from_bytes(payload[1])

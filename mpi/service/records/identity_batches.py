@@ -1,4 +1,4 @@
-"""Lists of searches or IDs that one call cannot answer, kept under a token.
+"""Lists too long for one call, kept under a token.
 
 The client asks for the result by its token. Each such call works on the next items of the list and stores how
 far it came, so every process can go on, and a killed one loses nothing. What is stored is encrypted like
@@ -71,7 +71,7 @@ class Batch:
 
 
 def begin_batch(index: Index, viewer: Viewer, batch: Batch) -> str:
-    """Store a list, and return the token under which its client goes on.
+    """Store a list, and return the token to go on with.
 
     Raises:
         TooManyBatchesError: the client has ``MAX_BATCHES`` lists.

@@ -16,7 +16,8 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import (
     CandidateQuery,
     build_query,
@@ -27,7 +28,7 @@ from mpi.service.records.candidates import (
     score_records,
 )
 from mpi.service.statements.statement import Statement
-from mpi.service.statements.statement_intake import StatementOutcome, judge_statement
+from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.storage.key_index.candidate_query import CandidateRows
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -60,10 +61,10 @@ class OptimisticPairs:
         Args:
             unit: the record's transaction.
         """
-        unit.keys.prefetch_keys_written_since(
+        unit.keys.forward.prefetch_keys_written_since(
             self.query.config_id, self.last_commit, self.max_changed_records + 1
         )
-        unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
+        unit.keys.forward.prefetch_records_with_keys(self.query.config_id, self.bits)
         unit.keys.purged_blocks.prefetch_purged(self.query.config_id, self.query.keys)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
@@ -79,12 +80,12 @@ class OptimisticPairs:
         query = self.query
         if not query.is_current(unit, index):
             return None
-        written_since = unit.keys.keys_written_since(
+        written_since = unit.keys.forward.keys_written_since(
             query.config_id, self.last_commit, self.max_changed_records + 1
         )
         if len(written_since) > self.max_changed_records:
             return None
-        indexed = unit.keys.records_with_keys(query.config_id, self.bits)
+        indexed = unit.keys.forward.records_with_keys(query.config_id, self.bits)
         unchanged_bits = {
             candidate: bits
             for candidate, bits in self.bits.items()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import CandidateQuery, build_query, request_candidates, score_candidates
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidate_query import CandidateRows

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -19,7 +19,9 @@ from mpi.service.core.undoable_steps import check_reason
 from mpi.service.core.visibility import find_shown_record_numbers, find_visible_records
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import SearchResult, search_persons
-from mpi.service.records.upsert import Outcome, UpsertResult, read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome, UpsertResult
 from mpi.service.records.version_tag import CHANGED, make_version_tag
 from mpi.service.resolution.source_assertions import NOT, SAME_AS
 from mpi.service.statements.tombstones import find_buried_records
@@ -205,7 +207,7 @@ def _is_entered_by_hand(index: Index, viewer: Viewer, ref: RecordRef, entered: M
     """Return whether sending only some fields would keep a record unchanged."""
     with index.database.read(viewer) as unit:
         [number] = find_shown_record_numbers(unit, [ref]) or [None]
-        payload = None if number is None else unit.records.payloads([number]).get(number)
+        payload = None if number is None else unit.record_versions.payloads([number]).get(number)
     if payload is None:
         return False
     stored = record_from_bytes(payload[1])
@@ -263,7 +265,7 @@ def _require_unused(index: Index, viewer: Viewer, source: str, submitted: Mappin
 
 def _is_in_use(unit: ReadUnit, record: StoredRecord) -> bool:
     """Return whether a record is sealed, or has a statement left."""
-    versions = unit.records.versions_of_records([record.id]).get(record.id, [])
+    versions = unit.record_versions.versions_of_records([record.id]).get(record.id, [])
     is_stated = any(version.id == record.version_id or version.state == "held" for version in versions)
     return is_stated or record.state == RecordState.SEALED
 

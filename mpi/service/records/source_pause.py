@@ -125,7 +125,9 @@ def resume(
     with index.database.write(viewer, "resume") as unit:
         sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
-        released = {record for source in sources for record in unit.records.release_held_versions(source.id)}
+        released = {
+            record for source in sources for record in unit.record_versions.release_held_versions(source.id)
+        }
         version_changes = recompute_current_versions(unit, index, released)
         claiming_decisions = unit.decisions.records_with_claims([source.id for source in sources])
         followed = version_changes.record_ids | claiming_decisions

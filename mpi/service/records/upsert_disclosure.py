@@ -40,7 +40,7 @@ class UndisclosedAnswer(Generic[Answer]):
 
 
 def add_line_to_transaction(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> bool:
-    """Write the line of an answer with the transaction, where the store can.
+    """Write an answer's line with the transaction, where the store can.
 
     Args:
         unit: the transaction that stores the record.

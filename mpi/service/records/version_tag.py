@@ -13,6 +13,6 @@ def make_version_tag(unit: ReadUnit, index: Index, record: StoredRecord) -> str:
 
     It is a keyed hash: the numbers of versions would tell how much others write.
     """
-    versions = unit.records.versions_of_records([record.id]).get(record.id, [])
+    versions = unit.record_versions.versions_of_records([record.id]).get(record.id, [])
     latest = max((version.id for version in versions), default=0)
     return index.keyed_hash.to_token("record-version", f"{record.id}:{record.state}:{latest}")

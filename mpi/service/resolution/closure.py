@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mpi.domain.decision import Decision
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.repositories.persons.persons import MAX_CACHED_RECORDS
-from mpi.storage.repositories.steps.decisions import NamedDecision
+from mpi.storage.repositories.steps.decisions_in_force import NamedDecision
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -110,7 +110,7 @@ def load_closure(
         for edge, bits in new_edges.items():
             if bits >= influence_floor:
                 neighbors.update(edge)
-        for named_decision in unit.decisions.in_force_about(stored_ids):
+        for named_decision in unit.decisions_in_force.in_force_about(stored_ids):
             decisions[named_decision.decision.id] = named_decision
             neighbors |= named_decision.record_ids
         unit.persons.load_histories(stored_ids)
@@ -139,7 +139,7 @@ def _prefetch_neighbors(
 ) -> None:
     """Queue database queries for pairs, decisions and persons of records."""
     unit.derived_data.prefetch_edges_of(config_id, record_ids, stored_from)
-    unit.decisions.prefetch_in_force_about(record_ids)
+    unit.decisions_in_force.prefetch_in_force_about(record_ids)
     unit.persons.prefetch_histories(record_ids)
 
 
@@ -159,15 +159,15 @@ def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_id
     """Queue database queries for what partitioning records needs, such as tasks."""
     ascending_ids = sorted(closure_ids)
     unit.records.prefetch_canonical_keys(sorted(record_ids))
-    unit.records.prefetch_open_overlays(ascending_ids)
-    unit.decisions.prefetch_waiting_about(ascending_ids)
+    unit.record_versions.prefetch_open_overlays(ascending_ids)
+    unit.decisions_in_force.prefetch_waiting_about(ascending_ids)
     unit.tasks.prefetch_about_records(ascending_ids)
 
 
 def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
     """Load all records of the index with scored pairs, as one closure."""
     keys = unit.records.active_canonical_keys()
-    named_decisions = tuple(unit.decisions.all_in_force())
+    named_decisions = tuple(unit.decisions_in_force.all_in_force())
     decisions = tuple(sorted(named_decision.decision for named_decision in named_decisions))
     current_persons = unit.persons.all_current_persons()
     record_ids = frozenset(keys) | frozenset(current_persons)

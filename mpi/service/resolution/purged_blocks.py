@@ -70,4 +70,4 @@ def _settle_ids(index: Index, viewer: Viewer, last_commit: int) -> None:
         with index.database.write(viewer, "pending") as unit:
             records = unit.large_blocks.list_checked(last_commit, RECORDS_PER_TRANSACTION)
             unit.large_blocks.remove_pending(records)
-            unit.persons.add_settled_events(unit.commit_no, unit.persons.current_persons(records))
+            unit.identity_events.add_settled_events(unit.commit_no, unit.persons.current_persons(records))

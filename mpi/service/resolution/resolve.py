@@ -7,18 +7,15 @@ from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import (
-    NO_KNOWN_PAIRS,
-    ChangedRecord,
-    KnownPairs,
-    Progress,
-    ReindexResult,
-    ignore_progress,
-    reindex,
-)
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs
+from mpi.service.indexing.reindex import Progress, ReindexResult, ignore_progress, reindex
+from mpi.service.resolution.assertion_updates import update_assertions
 from mpi.service.resolution.closure import NO_NEW_RECORDS, NewRecords, load_closure
-from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement, publish, settle
-from mpi.service.resolution.source_assertions import AssertionEffect, update_assertions
+from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
+from mpi.service.resolution.publication import publish
+from mpi.service.resolution.settlement import Settlement, settle
+from mpi.service.resolution.source_assertions import AssertionEffect
 from mpi.storage.repositories.derived.features_and_edges import Edges
 from mpi.storage.unit_of_work.units import WriteUnit
 

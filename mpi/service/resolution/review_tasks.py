@@ -27,7 +27,8 @@ from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.derived.features_and_edges import MICROBITS
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.repositories.steps.decisions import DecisionStatus, NamedDecision
+from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.repositories.steps.decisions_in_force import NamedDecision
 from mpi.storage.unit_of_work.units import ReadUnit
 
 PAIR = "pair"
@@ -122,7 +123,7 @@ def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
 
 def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
     """Yield a review task for each claim and each decision awaiting approval."""
-    for decision in unit.decisions.waiting_about(
+    for decision in unit.decisions_in_force.waiting_about(
         None if closure.is_whole_index else closure.referenced_records
     ):
         match decision.status:
@@ -362,7 +363,7 @@ def _build_decision_task(kind: str, decision_id: int, records: tuple[int, int], 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
     """Return decisions with a record whose name or birth date has changed."""
     restated = unit.decisions.restated_versions(decision_ids)
-    payloads = unit.records.payloads_of_versions(
+    payloads = unit.record_versions.payloads_of_versions(
         {version for _, *versions in restated for version in versions}
     )
     return {

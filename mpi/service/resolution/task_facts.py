@@ -13,7 +13,7 @@ from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.expected_harm import Stake
 from mpi.standardize.fields.dates import to_birth_day, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
-from mpi.storage.repositories.sources.records import ActiveVersion
+from mpi.storage.repositories.sources.record_versions import ActiveVersion
 from mpi.storage.unit_of_work.units import ReadUnit
 
 FeatureLoader = Callable[[Collection[int]], Mapping[int, Features]]
@@ -56,7 +56,7 @@ class TaskFacts:
     @cached_property
     def active_versions(self) -> dict[int, ActiveVersion]:
         """Active version of each review task's records, by record number."""
-        return self._unit.records.active_versions(self._records)
+        return self._unit.record_versions.active_versions(self._records)
 
     @cached_property
     def person_members(self) -> dict[int, tuple[int, ...]]:

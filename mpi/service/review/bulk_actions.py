@@ -4,30 +4,24 @@ A bulk act snoozes or assigns several questions, each in a transaction of its ow
 each act, so that the person who did it can undo all of it: each question returns to the work state before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.resolution.work_log_visibility import ASSIGNED, is_visible
-from mpi.service.review.assignments import (
-    BEFORE,
-    BULK,
-    RESTORED_FIELDS,
-    apply_in_bulk,
-    assign,
-    defer,
-    load_target,
-    save_work,
-)
+from mpi.service.review.assignments import BEFORE, BULK, RESTORED_FIELDS, assign, defer
 from mpi.service.review.queue import FIELDS
+from mpi.service.review.work_state import load_target, save_work
 from mpi.storage.repositories.review.task_work import ASLEEP, OPEN, QuestionAction, QuestionWork
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.units import ReadUnit
 
+MAX_BULK_QUESTIONS = 200
+"""Most questions in one bulk act."""
 MAX_LATER_ACTIONS = 5_000
 """How many acts of all people a bulk act may lie back and still be undone."""
 _RESTORE = "restore"
@@ -69,6 +63,33 @@ def assign_questions(index: Index, viewer: Viewer, keys: Sequence[str], assignee
     return BulkResult(
         token, apply_in_bulk(keys, lambda key: assign(index, viewer, key, assignee, bulk=token))
     )
+
+
+def apply_in_bulk(keys: Sequence[str], action: Callable[[str], object]) -> dict[str, MpiError | None]:
+    """Apply one act to several review questions, each independently.
+
+    Args:
+        keys: keys of questions or bursts.
+        action: the act on one key: defer, assign, release, or ask the source owner. No answer is ever given
+            in bulk.
+
+    Returns:
+        By key, the error that prevented the act, or None.
+
+    Raises:
+        InputError: there are more than ``MAX_BULK_QUESTIONS`` keys, or the act is invalid.
+        AccessDenied: the viewer may not work on questions.
+    """
+    if len(keys) > MAX_BULK_QUESTIONS:
+        raise InputError(f"keys: at most {MAX_BULK_QUESTIONS} questions at once")
+    errors_by_key: dict[str, MpiError | None] = {}
+    for key in dict.fromkeys(keys):
+        try:
+            action(key)
+            errors_by_key[key] = None
+        except (ConflictError, NotFoundError) as error:
+            errors_by_key[key] = error
+    return errors_by_key
 
 
 def undo_bulk(index: Index, viewer: Viewer, token: str) -> dict[str, MpiError | None]:

@@ -1,11 +1,13 @@
-"""Due dates of review questions, computed from kind and expected harm.
+"""Due dates of review questions: computed from kind and harm, or set.
 
-Pure functions. A due date that a person set takes precedence over the computed one.
+A due date that a person set takes precedence over the computed one.
 """
 
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+from mpi.domain import clock
+from mpi.domain.errors import InputError
 from mpi.service.resolution.expected_harm import MILLIONTHS
 
 DAYS_BY_KIND: Mapping[str, int] = {
@@ -23,6 +25,8 @@ DAYS_BY_HARM = ((3 * MILLIONTHS, 2), (1 * MILLIONTHS, 10))
 
 Pairs of (least expected harm, most days), greatest harm first.
 """
+MAX_DEFERRAL = timedelta(days=366)
+"""Longest time for which a question can be deferred."""
 
 
 def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
@@ -55,6 +59,27 @@ def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
             last_day = (day - timedelta(days=_count_days_to_answer(kind, min_harm))).isoformat()
             cutoffs.setdefault((last_day, min_harm), []).append(kind)
     return cutoffs
+
+
+def parse_future_day(text: str, field_name: str, min_days: int = 1) -> str:
+    """Parse a day within the next year.
+
+    Args:
+        text: the day, ``YYYY-MM-DD``.
+        field_name: name of the field, for the error message.
+        min_days: least days from today; 0 permits today.
+
+    Raises:
+        InputError: the text is not a date, or the day is past or more than a year ahead.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{field_name}: give a date, YYYY-MM-DD") from None
+    today = date.fromisoformat(clock.today())
+    if not today + timedelta(days=min_days) <= day <= today + MAX_DEFERRAL:
+        raise InputError(f"{field_name}: give a future day within a year")
+    return day.isoformat()
 
 
 def _count_days_to_answer(kind: str, harm: int) -> int:

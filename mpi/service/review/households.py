@@ -33,7 +33,7 @@ def find_household_members(
     """
     config_id = index.config_id(unit)
     stored = unit.records.get(record_ids)
-    keys = unit.keys.keys_of(config_id, record_ids)
+    keys = unit.keys.forward.keys_of(config_id, record_ids)
     groups = {record.group_id for record in stored.values()}
     records_by_key: dict[int, list[int]] = {}
     every_key = {key for record_keys in keys.values() for key in record_keys}

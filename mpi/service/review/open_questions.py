@@ -11,16 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from mpi.domain import clock
+from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import sees_all_flags
 from mpi.service.core.visibility import visible_source_ids
 from mpi.service.core.visible_features import find_partial_records
-from mpi.service.decisions.decision_log import (
-    find_conflict_chain,
-    find_visible_groups,
-    is_wholly_visible,
-)
+from mpi.service.decisions.decision_log import find_conflict_chain, find_visible_groups, is_wholly_visible
 from mpi.service.gates.own_reports import find_reporters
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, PAIR, may_be_asked
 from mpi.service.resolution.work_log_visibility import (
@@ -216,6 +213,23 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
                 sees_flags=sees_all_flags(unit.viewer),
             )
     return questions
+
+
+def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
+    """Load an open question by its key or a task's key.
+
+    Raises:
+        NotFoundError: there is no such open question that the viewer may see.
+    """
+    question = load_questions(unit, [key]).get(key)
+    if question is None and (question_key := unit.queue.question_of(key)) is not None:
+        question = load_questions(unit, [question_key]).get(question_key)
+        if question is not None and key not in {task.key for task in question.tasks}:
+            # The viewer may see a part of the question, but not the task that the key names.
+            question = None
+    if question is None:
+        raise NotFoundError("there is no such question, or it is closed")
+    return question
 
 
 def is_own_report(unit: ReadUnit, question: OpenQuestion) -> bool:

@@ -18,9 +18,10 @@ from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import check_note
 from mpi.service.core.visibility import find_record_numbers
 from mpi.service.resolution.work_log_visibility import select_doubts
-from mpi.service.review.assignments import load_target, parse_future_day, record_action, save_work
+from mpi.service.review.due_dates import parse_future_day
 from mpi.service.review.open_questions import is_burst_key
 from mpi.service.review.queue_search import Filters, list_single_questions
+from mpi.service.review.work_state import load_target, record_action, save_work
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
@@ -268,7 +269,7 @@ def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
 def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
     """Build the source owner's view of each question asked about a record."""
     labels = unit.records.labels({question.record_id for question in questions})
-    payloads = unit.records.payloads(labels)
+    payloads = unit.record_versions.payloads(labels)
     today = clock.today()
     withheld_records = find_withheld_records(unit, payloads)
     views = []

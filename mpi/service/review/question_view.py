@@ -1,44 +1,31 @@
-"""Full view of one review question: records, pairs, history and ETag."""
+"""Full view of one review question: records, pairs and history."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
-from mpi.domain.errors import NotFoundError, StaleError
-from mpi.domain.record import CanonicalRecord
+from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.confidential_addresses import (
-    WITHHELD_FIELDS,
-    are_record_whereabouts_withheld,
-    has_confidential_address,
-)
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.minimization import keep_carried_fields
 from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
-from mpi.service.gates.sent_back import ADDRESSED, ADDRESSEE
-from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
-from mpi.service.resolution.work_log_visibility import DOUBTS, is_visible
-from mpi.service.review.households import find_household_members
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
     is_burst_key,
-    load_questions,
+    require_question,
     summarize_closed_question,
     summarize_questions,
 )
+from mpi.service.review.question_etags import compute_burst_etag, compute_question_etag
+from mpi.service.review.question_history import ActionView, load_history
 from mpi.service.review.queue_search import Filters, find_burst, list_single_questions, summarize_burst
+from mpi.service.review.record_cards import RecordCard, build_cards, build_pending_cards
 from mpi.service.review.visible_weights import load_visible_weights
-from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
-from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
-from mpi.storage.repositories.review.task_queue import Burst
-from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -56,32 +43,6 @@ RESPONSES_BY_KIND: Mapping[str, tuple[str, ...]] = {
 """Possible responses to a question that is not about pairs, by kind."""
 MAX_BURST_CARDS = 10
 """Most questions of a burst whose records are shown."""
-_HIDDEN_FIELDS = frozenset({"flags", "restrictions", "local_id", "as_of"})
-"""Record fields that are not shown on a question.
-
-Flags are not evidence (law 8), and a steward does not need them to decide.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordCard:
-    """One record of a review question, with its values and household.
-
-    Args:
-        label: source and local ID of the record.
-        as_of: when the record was true at its source.
-        values: values by canonical field name; empty for a withdrawn record.
-        enterprise_id: enterprise ID of the person that holds the record; None if it has none.
-        household: records of the same source that share its household.
-        withheld: names of fields that have a value but are hidden, because an address is confidential.
-    """
-
-    label: RecordRef
-    as_of: str
-    values: Mapping[str, object]
-    enterprise_id: str | None
-    household: tuple[RecordRef, ...]
-    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +60,6 @@ class PairView:
     right: RecordRef
     match_weight: float
     verdict: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ActionView:
-    """One line of a review question's history.
-
-    Args:
-        at: when (ISO, UTC).
-        actor: account or client that acted.
-        action: ``claim``, ``release``, ``defer``, ``assign``, ``escalate``, ``answer``, ``undo``, ``ask``,
-            ``answered`` (by a source owner), ``sent-back`` (by an approver or owner), ``reply``,
-            ``escalation-answered``, ``closed`` or ``reopened``.
-        detail: codes and days.
-        note: free text; a viewer of some sources sees only notes by themselves or for them.
-        step: number of the step that the act made, which undo takes.
-    """
-
-    at: str
-    actor: str
-    action: str
-    detail: Mapping[str, Any]
-    note: str | None
-    step: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,64 +111,6 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
     return view
 
 
-def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
-    """Load an open question by its key or a task's key.
-
-    Raises:
-        NotFoundError: there is no such open question that the viewer may see.
-    """
-    question = load_questions(unit, [key]).get(key)
-    if question is None and (question_key := unit.queue.question_of(key)) is not None:
-        question = load_questions(unit, [question_key]).get(question_key)
-        if question is not None and key not in {task.key for task in question.tasks}:
-            # The viewer may see a part of the question, but not the task that the key names.
-            question = None
-    if question is None:
-        raise NotFoundError("there is no such question, or it is closed")
-    return question
-
-
-def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) -> str:
-    """Return the ETag of a review question as the viewer sees it.
-
-    The ETag changes with the question's evidence, records, persons and owner answers.
-    """
-    persons = unit.persons.by_ids(unit.persons.current_persons(question.records).values())
-    stored = unit.records.get(question.records)
-    answers = [
-        [owner_question.id, owner_question.answer]
-        for owner_question in unit.owner_questions.all_of_questions([question.key])
-        if owner_question.record_id in stored and owner_question.answer is not None
-    ]
-    question_state = [
-        sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in question.tasks),
-        sorted([record.id, record.state] for record in stored.values()),
-        compute_etag(unit, index, persons.values()),
-        answers,
-        sorted(
-            [record, sorted(versions)]
-            for record, versions in find_pending_overlays(unit, question.records).items()
-        ),
-    ]
-    return index.keyed_hash.to_token("question", orjson.dumps([question.key, *question_state]).decode())
-
-
-def require_unchanged(
-    unit: ReadUnit, index: Index, question: OpenQuestion, expected_etags: Collection[str] | None
-) -> None:
-    """Refuse an act on a question that changed since its reading.
-
-    Raises:
-        StaleError: the question's ETag is not among the expected ones.
-    """
-    if (
-        expected_etags is not None
-        and "*" not in expected_etags
-        and compute_question_etag(unit, index, question) not in expected_etags
-    ):
-        raise StaleError("the question has changed since you read it: look again, then answer")
-
-
 def choose_layout(question: OpenQuestion) -> str:
     """Return a review question's layout: star, grid or decision.
 
@@ -241,117 +121,6 @@ def choose_layout(question: OpenQuestion) -> str:
     if question.subject is not None or len(question.tasks) == 1:
         return STAR
     return GRID
-
-
-def build_cards(
-    unit: ReadUnit, index: Index, record_ids: Sequence[int], action: Action = Action.TASK_READ
-) -> tuple[RecordCard, ...]:
-    """Build displays of the records that the viewer may see.
-
-    Args:
-        unit: the transaction.
-        index: the open index.
-        record_ids: numbers of the records, in the order of the cards.
-        action: kind of request, by which the policy decides which fields the cards carry.
-    """
-    labels = visible_labels(unit, record_ids)
-    stored = unit.records.get(labels)
-    payloads = unit.records.payloads(labels)
-    canonical_by_id = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
-    person_by_id = unit.persons.current_persons(labels)
-    persons = unit.persons.by_ids(person_by_id.values())
-    household_by_id = find_household_members(unit, index, labels)
-    household_refs = visible_labels(
-        unit, {member for members in household_by_id.values() for member in members}
-    )
-    confidential = has_confidential_address(unit, labels)
-    built_cards = []
-    for record_id in record_ids:
-        if record_id in labels:
-            canonical_record = canonical_by_id.get(record_id)
-            values, withheld = (
-                ({}, ())
-                if canonical_record is None
-                else _split_values(
-                    unit.viewer, labels[record_id].source, canonical_record, action, confidential=confidential
-                )
-            )
-            built_cards.append(
-                RecordCard(
-                    label=labels[record_id],
-                    as_of=stored[record_id].last_seen
-                    if canonical_record is None
-                    else (canonical_record.as_of or ""),
-                    values=values,
-                    enterprise_id=persons[person_by_id[record_id]].eid if record_id in person_by_id else None,
-                    household=tuple(
-                        household_refs[member]
-                        for member in household_by_id.get(record_id, ())
-                        if member in household_refs
-                    ),
-                    withheld=withheld,
-                )
-            )
-    return tuple(built_cards)
-
-
-def _split_values(
-    viewer: Viewer, source: str, record: CanonicalRecord, action: Action, *, confidential: bool
-) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return the visible values of a record, and the withheld field names."""
-    values: dict[str, object] = keep_carried_fields(
-        viewer,
-        action,
-        source,
-        {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS},
-    )
-    withheld = tuple(sorted(WITHHELD_FIELDS)) if confidential else ()
-    return {name: value for name, value in values.items() if name not in withheld}, withheld
-
-
-def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[RecordCard, ...]:
-    """Build displays of waiting versions, which may show another child."""
-    if question.main_task.kind != OVERLAY_TASK:
-        return ()
-    labels = visible_labels(unit, question.records)
-    pending_cards = []
-    for record_id, pending_ids in find_pending_overlays(unit, labels).items():
-        versions = {version.id: version for version in unit.records.versions(record_id)}
-        latest = versions[max(pending_ids)]
-        pending_record = record_from_bytes(latest.payload)
-        active_versions = [version for version in versions.values() if version.state == "active"]
-        compared_records = [
-            pending_record,
-            *(record_from_bytes(version.payload) for version in active_versions),
-        ]
-        confidential = any(
-            are_record_whereabouts_withheld(compared) for compared in compared_records
-        ) or has_confidential_address(unit, labels)
-        values, withheld = _split_values(
-            unit.viewer,
-            labels[record_id].source,
-            pending_record,
-            Action.TASK_READ,
-            confidential=confidential,
-        )
-        pending_cards.append(
-            RecordCard(
-                label=labels[record_id],
-                as_of=latest.as_of,
-                values=values,
-                enterprise_id=None,
-                household=(),
-                withheld=withheld,
-            )
-        )
-    return tuple(pending_cards)
-
-
-def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
-    """Load the part of a question's history that the viewer may see."""
-    acts = unit.task_work.actions_on(key)
-    labels = visible_labels(unit, {record for act in acts for record in _list_action_records(act)})
-    return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
 def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
@@ -399,7 +168,7 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     return QuestionView(
         summary=summary,
         shape=choose_layout(question),
-        cards=build_cards(unit, index, question.records) + _build_pending_cards(unit, question),
+        cards=build_cards(unit, index, question.records) + build_pending_cards(unit, question),
         pairs=tuple(
             _build_pair(task, question, labels, asked_records, weights[task.key])
             for task in question.tasks
@@ -453,13 +222,6 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     )
 
 
-def compute_burst_etag(index: Index, burst: Burst) -> str:
-    """Return a burst's ETag, which changes with its number of questions."""
-    return index.keyed_hash.to_token(
-        "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
-    )
-
-
 def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     """Build the view of a closed review question."""
     work = unit.task_work.get([key]).get(key)
@@ -477,56 +239,3 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
         history=load_history(unit, key),
         etag=closed_etag,
     )
-
-
-def _is_visible_action(unit: ReadUnit, act: QuestionAction) -> bool:
-    """Return whether the viewer may see a line of a question's history.
-
-    A viewer sees a line if every record and decision of the act is visible, or if the line is the viewer's
-    own and names no records.
-    """
-    is_own = act.actor == unit.viewer.client and not act.detail.get("records")
-    return is_own or is_visible(unit, act.detail)
-
-
-def _list_action_records(act: QuestionAction) -> list[int]:
-    """Return the record numbers that a stored line of history names."""
-    record_ids = act.detail.get("records", [])
-    return [record for record in record_ids if isinstance(record, int)]
-
-
-def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, RecordRef]) -> ActionView:
-    """Build the view of one line of a review question's history."""
-    # A note by somebody else may mention hidden records; an owner has seen only the one record.
-    is_note_visible = (
-        unit.viewer.sources is None
-        or act.actor == unit.viewer.client
-        or act.action == "answered"
-        or (act.action in ADDRESSED and act.detail.get(ADDRESSEE) == unit.viewer.client)
-    )
-    detail: dict[str, object] = {
-        name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS
-    }
-    if "verdicts" in act.detail:
-        detail["verdicts"] = [
-            {"left": labels[lo], "right": labels[hi], "kind": kind} for lo, hi, kind in act.detail["verdicts"]
-        ]
-    if "record" in act.detail:
-        detail["record"] = labels[act.detail["record"]]
-    return ActionView(
-        at=act.at,
-        actor=act.actor,
-        action=act.action,
-        detail=detail,
-        note=act.note if is_note_visible else None,
-        step=act.step,
-    )
-
-
-_INTERNAL_KEYS = frozenset(
-    {"records", "decisions", DOUBTS, "verdicts", "record", "claims", "asked", "rest", "bulk", "before"}
-)
-"""Keys of a history line's detail that are not shown.
-
-They hold record or decision numbers, or what a bulk act can be undone with.
-"""

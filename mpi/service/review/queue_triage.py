@@ -208,7 +208,7 @@ class _FactReader:
         systems = {source.code: source.name for source in unit.sources.all()}
         records = {
             number: record_from_bytes(payload, self._read_fields)
-            for number, (_, payload) in unit.records.payloads(labels).items()
+            for number, (_, payload) in unit.record_versions.payloads(labels).items()
         }
         populations = self._read_populations({number: labels[number].source for number in records})
         facts = {
@@ -289,7 +289,7 @@ class _FactReader:
         if not self._needs_flags:
             return {}
         stated: dict[int, set[str]] = {}
-        for row in self._unit.records.flags(source_by_record):
+        for row in self._unit.record_versions.flags(source_by_record):
             begins, ends = row.begin or self._day, row.end
             if row.value == "Y" and begins <= self._day and (ends is None or self._day < ends):
                 stated.setdefault(row.record_id, set()).add(row.population)

@@ -136,7 +136,7 @@ def get_case(unit: ReadUnit, index: Index, action: Action, code: str, kind: Case
 
 
 def require_handler(viewer: Viewer) -> None:
-    """Refuse a viewer who may neither handle nor decide cases, holds and destruction.
+    """Refuse a viewer who neither handles nor decides cases and holds.
 
     Raises:
         AccessDenied: the viewer has neither right.

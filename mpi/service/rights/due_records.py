@@ -153,7 +153,7 @@ def find_due_among(unit: ReadUnit, rule: SourceRule, record_ids: Collection[int]
 def _find_exits(unit: ReadUnit, records: Collection[int]) -> dict[int, date | None]:
     """Return each active record's last exit; None while one is open."""
     exits: dict[int, date | None] = {}
-    for number, (_, payload) in unit.records.payloads(records).items():
+    for number, (_, payload) in unit.record_versions.payloads(records).items():
         record = record_from_bytes(payload, _DATED_FIELDS)
         ends = [to_iso_day(enrollment.exit_date) for enrollment in record.enrollments]
         ends += [to_iso_day(placement.end) for placement in record.placements]

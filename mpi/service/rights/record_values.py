@@ -29,7 +29,7 @@ def require_record(unit: ReadUnit, source: Source, local_id: str) -> int:
 
 def read_record(unit: ReadUnit, record_id: int) -> CanonicalRecord | None:
     """Return what a record states; None where nothing is in force."""
-    payloads = unit.records.payloads([record_id])
+    payloads = unit.record_versions.payloads([record_id])
     return record_from_bytes(payloads[record_id][1]) if record_id in payloads else None
 
 

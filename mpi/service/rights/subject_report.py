@@ -37,7 +37,8 @@ from mpi.service.rights.cases import RightsCase, add_step, get_case, require_sec
 from mpi.service.rights.record_values import find_birth_day, read_record
 from mpi.service.rights.source_rules import read_rules
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
-from mpi.storage.repositories.access.disclosures import Disclosure, DisclosureFilter
+from mpi.storage.repositories.access.disclosure_search import DisclosureFilter
+from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -193,7 +194,7 @@ def _build_report(
     for text in unit.rights_cases.texts(order):
         if text.kind == "statement":
             statements.setdefault(text.record_id, []).append(text.text)
-    payloads = unit.records.payloads(order)
+    payloads = unit.record_versions.payloads(order)
     records = []
     for record_id in order:
         source = sources[labels[record_id].source]
@@ -290,7 +291,7 @@ def _list_disclosures(
     receivers = _Receivers(unit, sources, told_sources)
     wanted = DisclosureFilter(since="0", until=f"{date.max.isoformat()}~", record_ids=records)
     count = 0
-    for chunk in unit.disclosures.iterate_filtered(wanted):
+    for chunk in unit.disclosure_search.iterate_filtered(wanted):
         named = {record for line in chunk for record in line.record_ids}
         labels = visible_labels(unit, named)
         tellable = {record for record, label in labels.items() if label.source in told_sources}

@@ -15,10 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
-from mpi.service.core.confidential_addresses import (
-    WITHHELD_FIELDS,
-    has_confidential_address,
-)
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -275,7 +272,7 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     """Load a blind-review pair's two records, in an order that reveals nothing."""
     ends = (pair.lo, pair.hi)
-    labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
+    labels, payloads = visible_labels(unit, ends), unit.record_versions.payloads(ends)
     hidden_fields = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
     low_record, high_record = (
         _build_blind_record(labels[end], record_from_bytes(payloads[end][1]), hidden_fields) for end in ends

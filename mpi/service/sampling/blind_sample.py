@@ -273,7 +273,8 @@ class _DecidedPairs:
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
         decision_ids = {
-            named_decision.decision.id for named_decision in unit.decisions.in_force_about(record_ids)
+            named_decision.decision.id
+            for named_decision in unit.decisions_in_force.in_force_about(record_ids)
         }
         decisions = [
             decision

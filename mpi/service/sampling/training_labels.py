@@ -110,7 +110,9 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
 
 def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
     """Yield stewards' SAME and DIFFERENT decisions in force, with their days."""
-    decision_ids = sorted(named_decision.decision.id for named_decision in unit.decisions.all_in_force())
+    decision_ids = sorted(
+        named_decision.decision.id for named_decision in unit.decisions_in_force.all_in_force()
+    )
     for start in range(0, len(decision_ids), _PAGE):
         decisions = unit.decisions.by_ids(decision_ids[start : start + _PAGE])
         commits = unit.commit_info({decision.commit_no for decision in decisions.values()})

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.core.index import Index
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.indexing.finer_keys import find_finer_keys_of_holders
+from mpi.service.indexing.known_pairs import NO_KNOWN_PAIRS, KnownPairs
 from mpi.service.indexing.pair_scorer import PairScorer
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs
 from mpi.service.indexing.selected_pairs import score_selected_pairs
 from mpi.service.scopes.derived_copies import DerivedCopies, read_config_digest
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mpi.domain.decision import CORRECTION, Authority, DecisionKind
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.scopes.waiting_records import PageSelection
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.statements.tombstones import is_buried
@@ -155,7 +155,7 @@ def _copy_records(
     released_ids: Collection[int],
 ) -> tuple[RecordCopy, ...]:
     """Return copies of records, in the order of their numbers."""
-    versions = unit.records.active_versions([record.id for record in records])
+    versions = unit.record_versions.active_versions([record.id for record in records])
     references = _read_references(unit, records)
     expunged = unit.boundary_orders.select_expunged([record.id for record in records if is_buried(record)])
     copies = []

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
@@ -215,5 +215,5 @@ def _read_contents(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Can
     """
     return {
         number: record_from_bytes(payload)._replace(as_of=None, local_id="", merged_into=None)
-        for number, (_source, payload) in unit.records.payloads(record_ids).items()
+        for number, (_source, payload) in unit.record_versions.payloads(record_ids).items()
     }

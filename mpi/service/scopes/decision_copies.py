@@ -22,7 +22,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(slots=True)
 class ScopeStep:
-    """A step of people in a scope, as its decisions tell of it.
+    """A step of people in a scope, as its decisions show.
 
     Args:
         kinds: whether a decision is ended by it, and its kind as this decision tells it.
@@ -34,7 +34,7 @@ class ScopeStep:
 
     @property
     def kind(self) -> str:
-        """Kind of the step: what it makes tells more than what it ends."""
+        """Kind of the step, by what it makes before what it ends."""
         return min(self.kinds)[1]
 
 

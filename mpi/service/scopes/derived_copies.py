@@ -12,7 +12,7 @@ import numpy as np
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import pack_record
+from mpi.service.indexing.changed_record import pack_record
 from mpi.service.scopes.copies import CopyPage
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.features_and_edges import Edges
@@ -67,7 +67,7 @@ def read_derived(
     config_id = index.config_id(unit)
     numbers = [copy.number for copy in page.records if copy.state is RecordState.ACTIVE]
     features = unit.derived_data.features(config_id, numbers)
-    keys = unit.keys.packed_keys(config_id, numbers)
+    keys = unit.keys.forward.packed_keys(config_id, numbers)
     deferred = unit.large_blocks.pending_among(numbers)
     packed = {
         number: PackedRecord(payload, keys[number].keys if number in keys else b"", config_digest)

@@ -10,7 +10,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.record import Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.scopes.buried_copies import claim_buried_rows
 from mpi.service.scopes.copies import RecordCopy
 from mpi.service.statements.boundary_orders import record_orders
@@ -19,7 +19,8 @@ from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.expunction import destroy_records, erase_contents
 from mpi.service.statements.placeholders import add_placeholders
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.service.statements.statement_intake import IntakeResult, StatementOutcome, write_statements
+from mpi.service.statements.statement_intake import IntakeResult, write_statements
+from mpi.service.statements.statement_judgement import StatementOutcome
 from mpi.service.statements.tombstones import free_canonical_keys, remove_tombstones
 from mpi.service.stewardship.rekey import rename_records
 from mpi.standardize.serialization import record_from_bytes
@@ -380,5 +381,5 @@ def _drop(unit: WriteUnit, names: Mapping[int, str]) -> None:
     """
     if names:
         erase_contents(unit, names.keys())
-        unit.records.anonymize(names.keys())
-        unit.records.forget_local_ids(names)
+        unit.record_erasure.anonymize(names.keys())
+        unit.record_erasure.forget_local_ids(names)

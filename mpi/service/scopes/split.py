@@ -116,7 +116,7 @@ def run_split(
 
 
 def _require_same_tokens(shared_index: Index, scope_index: Index, code: str) -> None:
-    """Raise if the scope compares no SSN of the records that it would get.
+    """Raise if the scope compares no SSN of its new records.
 
     Each record of the shared index has a token of the oldest token key in force there.
     """

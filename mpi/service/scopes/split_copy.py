@@ -15,7 +15,8 @@ from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer
 from mpi.policy.agreement import HOUSE
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.indexing.reindex import ChangedRecord, Progress
+from mpi.service.indexing.changed_record import ChangedRecord
+from mpi.service.indexing.reindex import Progress
 from mpi.service.resolution.resolve import resettle, resolve
 from mpi.service.scopes.split_blockers import find_taken_names
 from mpi.service.scopes.split_decisions import (

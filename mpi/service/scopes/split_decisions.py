@@ -207,7 +207,7 @@ class _DecisionChooser:
     def _is_stated(self, decision: StoredDecision) -> bool:
         """Return whether the source of a record states a merge now."""
         record_id = decision.asserting_record or 0
-        payloads = self._unit.records.payloads([record_id])
+        payloads = self._unit.record_versions.payloads([record_id])
         if record_id not in payloads:
             return False
         source_id, payload = payloads[record_id]

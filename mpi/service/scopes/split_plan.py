@@ -10,7 +10,7 @@ from typing import Any
 
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import check_scope_code
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
@@ -316,7 +316,7 @@ def _find_source_blockers(unit: ReadUnit, sources: Collection[Source]) -> Iterat
         if unit.record_rows.count_waiting([source.id]):
             yield f"record versions of {source.code} wait: resume the source and answer the open questions"
     codes = {source.code for source in sources}
-    for code in sorted({row.source_code for row in unit.records.pending_expunges()} & codes):
+    for code in sorted({row.source_code for row in unit.record_erasure.pending_expunges()} & codes):
         yield f"records of {code} wait to be expunged: answer with mpi expunge"
     yield from find_order_blockers(unit, sources)
     yield from find_legal_blockers(unit, sources)

@@ -13,7 +13,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.batch_scorer import ScoringResources
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
-from mpi.service.indexing.pair_scorer import DUCKDB_MEMORY, PairScorer
+from mpi.service.indexing.pair_scorer import PairScorer
+from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import (
     AdaptiveBatchSize,

@@ -103,7 +103,7 @@ class WaitingRecords:
         while count < len(self._changes) and len(record_ids) + len(decision_ids) < limit:
             block = self._changes[count : count + limit]
             numbers = block[block[:, 1] == ChangedItem.RECORD, 2]
-            fellows = scope_unit.persons.fellow_records(numbers[self._wait(numbers)].tolist())
+            fellows = scope_unit.record_holders.fellow_records(numbers[self._wait(numbers)].tolist())
             for _, item, number in block.tolist():
                 if len(record_ids) + len(decision_ids) >= limit:
                     break

@@ -44,7 +44,7 @@ def update_carried_restrictions(
         for record_id, assertions in assertions_by_record.items()
         if any(names_carried_restriction(assertion.content_hash) for assertion in assertions)
     }
-    payloads = unit.records.payloads_of_versions(
+    payloads = unit.record_versions.payloads_of_versions(
         {
             assertion.version_id
             for assertions in restricted.values()

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source

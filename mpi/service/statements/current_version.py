@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.statements.carried_restrictions import update_carried_restrictions
 from mpi.service.statements.overlay_detection import recheck_overlays
 from mpi.service.statements.sources import require_own_source
@@ -67,7 +67,7 @@ def recompute_current_versions(
         for source in unit.sources.all():
             if source.id in source_ids:
                 require_own_source(source)
-    overlaid_records = unit.records.open_overlays(records)
+    overlaid_records = unit.record_versions.open_overlays(records)
     assertions_by_record = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
     current = {
         record_id: _current_assertion(assertions) for record_id, assertions in assertions_by_record.items()
@@ -122,14 +122,14 @@ def _activate_versions(
         {records[record_id].version_id for record_id in activated} - {None} - set(suspect_versions)
     )
     ended_versions = [version for version in replaced_versions if version is not None]
-    unit.records.end_versions(ended_versions, unit.commit_no if ended_versions else 0)
+    unit.record_versions.end_versions(ended_versions, unit.commit_no if ended_versions else 0)
     unit.records.activate(
         [
             {"record_id": record_id, "version_id": assertion.version_id, "as_of": assertion.as_of}
             for record_id, assertion in activated.items()
         ]
     )
-    unit.records.revive_versions(
+    unit.record_versions.revive_versions(
         [assertion.version_id for assertion in activated.values() if assertion.version_id is not None]
     )
 
@@ -145,7 +145,7 @@ def read_changed_records(
         records: stored records, those wanted among them.
         record_ids: the records wanted; those that take no part are left out.
     """
-    payloads = unit.records.payloads(record_ids)
+    payloads = unit.record_versions.payloads(record_ids)
     if not payloads:
         return {}
     codes = {source.id: source.code for source in unit.sources.all()}

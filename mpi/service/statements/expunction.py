@@ -10,7 +10,7 @@ from mpi.service.statements.statement import find_seal_reference
 from mpi.service.statements.tombstones import bury_records, is_buried
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
-from mpi.storage.repositories.sources.records import ERASED_PAYLOAD
+from mpi.storage.repositories.sources.record_erasure import ERASED_PAYLOAD
 from mpi.storage.repositories.steps.idempotent_answers import BATCH_PREFIX
 from mpi.storage.unit_of_work.units import WriteUnit
 
@@ -65,7 +65,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
     destroyed = [*record_ids, *list_corrections_ever_made(unit, record_ids)]
     unit.keys.segments.erase(destroyed)
     for record in destroyed:
-        unit.records.erase(record)
+        unit.record_erasure.erase(record)
         unit.idempotent_answers.delete_about_record(record)
         unit.steps.erase_notes(record)
         unit.task_work.erase_notes(record)
@@ -80,7 +80,7 @@ def _find_reference(unit: WriteUnit, record_id: int) -> str | None:
     """Return the reference of the order to expunge a record, if any."""
     references = [
         find_seal_reference(record_from_bytes(version.payload))
-        for version in unit.records.versions(record_id)
+        for version in unit.record_versions.versions(record_id)
         if version.payload != ERASED_PAYLOAD
     ]
     return next((reference for reference in reversed(references) if reference), None)

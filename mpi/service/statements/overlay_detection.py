@@ -96,7 +96,7 @@ def recheck_overlays(
         for assertion in record_assertions
         if _is_considered(assertion)
     }
-    payloads = unit.records.payloads_of_versions(
+    payloads = unit.record_versions.payloads_of_versions(
         [version for version in record_by_version if version is not None]
     )
     codes = {source.id: source.code for source in unit.sources.all()}
@@ -112,7 +112,7 @@ def recheck_overlays(
         for record_assertions in overlaid.values()
         for version in _cleared_versions(index, record_assertions, features)
     }
-    unit.records.set_version_state(cleared_versions, "history")
+    unit.record_versions.set_version_state(cleared_versions, "history")
     return {
         record_id: [
             replace(assertion, is_held=False, is_doubted=False)
@@ -136,7 +136,7 @@ def find_pending_overlays(unit: ReadUnit, record_ids: Collection[int] | None) ->
     Returns:
         Version numbers, by record number.
     """
-    overlays = unit.records.open_overlays(record_ids)
+    overlays = unit.record_versions.open_overlays(record_ids)
     if not overlays:
         return {}
     pending: dict[int, set[int]] = {}
@@ -196,7 +196,7 @@ def _last_features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRec
         if version is not None:
             last_versions[record_id] = version
     codes = {source.id: source.code for source in unit.sources.all()}
-    payloads = unit.records.payloads_of_versions(last_versions.values())
+    payloads = unit.record_versions.payloads_of_versions(last_versions.values())
     shared = index.shared_values(unit)
     return {
         record_id: index.features_of(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import SourceKind
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source

@@ -115,7 +115,7 @@ def bury_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
         for record_id, record in unit.records.get(record_ids).items()
         if not record.local_id.startswith(SURROGATE_MARK)
     }
-    former_ids = unit.records.former_local_ids(records)
+    former_ids = unit.renames.former_local_ids(records)
     for source_id in sorted({record.source_id for record in records.values()}):
         own = {record_id for record_id, record in records.items() if record.source_id == source_id}
         names = {
@@ -131,7 +131,7 @@ def bury_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> 
         present = unit.tombstones.find(source_id, tokens.keys())
         unit.tombstones.add(source_id, [item for item in tokens.items() if item[0] not in present])
         delete_pupil_tokens(unit, index.keyed_hash, source_id, tokens.keys())
-    unit.records.forget_local_ids({record_id: make_surrogate_id(record_id) for record_id in records})
+    unit.record_erasure.forget_local_ids({record_id: make_surrogate_id(record_id) for record_id in records})
 
 
 def is_buried(record: StoredRecord) -> bool:

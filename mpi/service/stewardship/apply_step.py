@@ -11,7 +11,7 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
-from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index
@@ -35,8 +35,8 @@ from mpi.service.gates.freeze_rules import (
 )
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import StepEffect, describe_changes
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"

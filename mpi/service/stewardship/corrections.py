@@ -13,7 +13,8 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import NAME_PARTS, SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
+from mpi.domain.survivorship.attributes import NAME_PARTS, SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
@@ -25,7 +26,7 @@ from mpi.service.persons.child_conditions import UNKNOWN_ID
 from mpi.service.persons.golden_record import BuiltGoldenRecord, build_golden_record
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
-from mpi.service.resolution.settlement import NO_ID_CHOICE
+from mpi.service.resolution.id_choice import NO_ID_CHOICE
 from mpi.service.statements.correction_records import find_steward_source
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
@@ -51,7 +52,7 @@ def correct_value(
         index: the open index.
         viewer: the steward, who must be able to see the steward source.
         eid_text: the person's enterprise ID.
-        attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
+        attribute: one of ``mpi.domain.survivorship.attributes.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; for ``birth_place`` an object of its fields.
         options: reason and preview; the note states the evidence and is required.
 
@@ -173,7 +174,9 @@ def _add_correction_record(
         raise InputError(f"value: give a valid, non-empty value of {attribute}")
     version = unit.counters.take("record_version")
     unit.records.insert([_build_record_row(record_id, version, source, local_id, key, received.record)])
-    unit.records.insert_versions([_build_version_row(record_id, version, unit.commit_no, received.record)])
+    unit.record_versions.insert_versions(
+        [_build_version_row(record_id, version, unit.commit_no, received.record)]
+    )
     return record_id
 
 

@@ -32,9 +32,9 @@ from mpi.service.decisions.decision_log import (
 from mpi.service.gates.consents import ConsentView, build_consent_views
 from mpi.service.persons.step_effects import FIELDS as EFFECT_FIELDS
 from mpi.service.persons.step_effects import StepEffect, effect_fields
+from mpi.service.resolution.id_choice import NO_ID_CHOICE
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
-from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -358,7 +358,7 @@ def _build_seen_versions(
 ) -> tuple[Mapping[str, str | None], ...]:
     """Return the date of each record version that a decision's maker saw."""
     versions = {decision.seen.get(record) for record in labels} - {None}
-    as_of = unit.records.as_of({version for version in versions if version is not None})
+    as_of = unit.record_versions.as_of({version for version in versions if version is not None})
     return tuple(
         {
             "source": label.source,

@@ -14,8 +14,8 @@ from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_fir
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.incidents.opening import PartingCause, open_incidents
 from mpi.service.incidents.reversal import reverse_incidents
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import choice_from_detail
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step

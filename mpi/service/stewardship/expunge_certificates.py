@@ -14,7 +14,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.boundary_orders import OrderKind, StoredCertificate
-from mpi.storage.repositories.sources.records import PendingExpunge
+from mpi.storage.repositories.sources.record_erasure import PendingExpunge
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 CERTIFICATE_VERSION = 1

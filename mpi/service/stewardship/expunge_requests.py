@@ -24,7 +24,8 @@ from mpi.service.statements.statement import SEALED, find_seal_kind
 from mpi.service.stewardship.expunge_certificates import issue_certificates
 from mpi.service.stewardship.seal_lifting import lift_seals, list_sealing_versions, set_current_versions
 from mpi.standardize.serialization import record_from_bytes
-from mpi.storage.repositories.sources.records import PendingExpunge, RecordState
+from mpi.storage.repositories.sources.record_erasure import PendingExpunge
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 MAX_RECORDS = 20
@@ -78,7 +79,7 @@ def list_expunge_requests(index: Index, viewer: Viewer) -> list[ExpungeRequest]:
     with index.database.read(viewer) as unit:
         pending = [
             row
-            for row in unit.records.pending_expunges()
+            for row in unit.record_erasure.pending_expunges()
             if is_allowed_on(viewer, Action.RECORD_EXPUNGE, row.source_code)
         ]
         commits = unit.commit_info({row.commit_no for row in pending})
@@ -154,7 +155,7 @@ def _answer(
         add_step(unit, EXPUNGE, answer, {"records": record_ids, **stated})
         if answer == APPROVED:
             require_not_kept(unit, record_ids)
-            rows = {record_id: unit.records.count_rows(record_id) for record_id in record_ids}
+            rows = {record_id: unit.record_erasure.count_rows(record_id) for record_id in record_ids}
             destroy_records(unit, index, record_ids)
             issue_certificates(unit, index, rows, {row.record_id: row for row in pending})
         else:
@@ -177,7 +178,7 @@ def _require_pending(unit: ReadUnit, source_code: str, named: frozenset[str]) ->
     """
     pending = [
         row
-        for row in unit.records.pending_expunges()
+        for row in unit.record_erasure.pending_expunges()
         if row.source_code == source_code and row.local_id in named
     ]
     if len(pending) < len(named):
@@ -193,7 +194,7 @@ def _restore_records(unit: WriteUnit, index: Index, record_ids: Collection[int])
     """Undo what requests to expunge records did to them."""
     earlier_seals = {record_id: _find_earlier_seal(unit, record_id) for record_id in record_ids}
     requests = [record.version_id for record in unit.records.get(record_ids).values()]
-    unit.records.set_version_state([version for version in requests if version is not None], REFUSED)
+    unit.record_versions.set_version_state([version for version in requests if version is not None], REFUSED)
     sealed = {record_id: seal for record_id, seal in earlier_seals.items() if seal is not None}
     set_current_versions(unit, sealed, RecordState.SEALED)
     lift_seals(unit, index, {record_id: None for record_id in record_ids if record_id not in sealed})

@@ -22,7 +22,7 @@ from mpi.service.decisions.decision_log import DecisionDraft, require_decision, 
 from mpi.service.persons.etags import require_current_etag
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.persons.step_effects import FIELDS, StepEffect, effect_fields
-from mpi.service.resolution.settlement import IdChoice
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.persons.persons import Person, PersonStatus

@@ -18,9 +18,10 @@ from mpi.service.core.visibility import find_record_numbers, visible_labels
 from mpi.service.indexing.reindex import reindex
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
+from mpi.service.resolution.assertion_updates import update_assertions
+from mpi.service.resolution.id_choice import NO_ID_CHOICE, IdChoice
 from mpi.service.resolution.resolve import LoadedRecords, preview_assignments, resettle
-from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement
-from mpi.service.resolution.source_assertions import update_assertions
+from mpi.service.resolution.settlement import Settlement
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_pending_overlays
 from mpi.service.stewardship.decisions import effect_from_answer
@@ -90,7 +91,7 @@ def answer_overlay(
     step_id = add_step(
         unit, OVERLAY, reason, {"record": record_id, "versions": answered_versions, "verdict": verdict}
     )
-    unit.records.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
+    unit.record_versions.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
 
     restated, affected_records = _reindex_record(unit, index, record_id)
     id_choice = (
@@ -133,7 +134,7 @@ def undo_overlay_answer(
     if step.detail["verdict"] == RELEASE:
         reopened = _find_versions_since(unit, record_id, answered_versions) - other_versions
     else:
-        refused_contents = unit.records.refused_hashes([record_id]).get(record_id, {})
+        refused_contents = unit.record_versions.refused_hashes([record_id]).get(record_id, {})
         contents = {
             refused_contents[version]
             for version in answered_versions - other_versions
@@ -142,7 +143,7 @@ def undo_overlay_answer(
         reopened = {
             version for version, content in refused_contents.items() if content in contents
         } - other_versions
-    unit.records.set_version_state(reopened, OVERLAY)
+    unit.record_versions.set_version_state(reopened, OVERLAY)
     restated, affected_records = _reindex_record(unit, index, record_id)
     id_choice = IdChoice(as_of=step.commit_no - 1)
     settlement = resettle(

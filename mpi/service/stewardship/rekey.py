@@ -167,7 +167,7 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
             for record_id, own_renames in renames.items()
         }
     # Old re-keys did not store the IDs that they gave, so they must be undone latest first.
-    earlier_ids = unit.records.local_ids_until(records, step.commit_no)
+    earlier_ids = unit.renames.local_ids_until(records, step.commit_no)
     later_steps = (
         rename
         for rename in unit.steps.steps_in_force_after(REKEY, step.id)
@@ -222,7 +222,7 @@ def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[
         }
     )
     for record in new_ids:
-        unit.records.add_alias(
+        unit.renames.add_alias(
             unit.counters.take("record_alias"), record.source_id, record.local_id, record.id, unit.commit_no
         )
 

@@ -16,7 +16,8 @@ from mpi.service.statements.statement import find_seal_kind
 from mpi.service.statements.tombstones import is_buried
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.boundary_orders import OrderKind
-from mpi.storage.repositories.sources.records import RecordState, StoredVersion
+from mpi.storage.repositories.sources.record_versions import StoredVersion
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 CAUSE = "upsert"
@@ -65,7 +66,7 @@ def release_records(
     if not released:
         return RestatedRecords()
     sealing = [version.id for record in released for version in list_sealing_versions(unit, record)]
-    unit.records.set_version_state(sealing, REFUSED)
+    unit.record_versions.set_version_state(sealing, REFUSED)
     return _return_to_matching(unit, index, released, is_from_scope=is_from_scope)
 
 
@@ -73,7 +74,7 @@ def list_sealing_versions(unit: ReadUnit, record_id: int) -> list[StoredVersion]
     """Return the versions that seal or expunge a record, oldest first."""
     return [
         version
-        for version in unit.records.versions(record_id)
+        for version in unit.record_versions.versions(record_id)
         if version.state != REFUSED and find_seal_kind(record_from_bytes(version.payload)) is not None
     ]
 
@@ -94,7 +95,7 @@ def set_current_versions(
             for record_id, (version_id, as_of) in versions.items()
         ]
     )
-    unit.records.revive_versions([version_id for version_id, _ in versions.values()])
+    unit.record_versions.revive_versions([version_id for version_id, _ in versions.values()])
     unit.records.set_state(versions, state)
 
 

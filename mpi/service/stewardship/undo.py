@@ -5,28 +5,24 @@ the model or another decision still joins or separates the records, the answer s
 decision.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mpi.domain.decision import CORRECTION, Decision, DecisionKind
+from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, require_own_step, step_transaction
-from mpi.service.core.visibility import RecordGroups, visible_labels
-from mpi.service.decisions.contradictions import find_chain
+from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import (
-    find_connected_decisions,
     find_records_of_decisions,
     is_wholly_visible,
     may_undo,
     require_decision,
     revoke_decisions,
-    to_visible_decisions,
     visible_groups,
 )
 from mpi.service.gates.consents import (
@@ -38,20 +34,15 @@ from mpi.service.gates.consents import (
 from mpi.service.gates.freeze_rules import require_not_frozen
 from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
 from mpi.service.persons.disclosure_recipients import add_recipients
-from mpi.service.persons.step_effects import (
-    FIELDS,
-    StepEffect,
-    UnchangedLink,
-    describe_changes,
-    effect_fields,
-)
+from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
+from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
 from mpi.service.stewardship.apply_step import APPROVED, build_waiting_detail
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.rekey import REKEY, undo_rekey
+from mpi.service.stewardship.unchanged_links import list_unchanged
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -252,15 +243,7 @@ def undo_decisions(
     Raises:
         ConflictError: a decision was undone before, is another client's, or is protected by a freeze window.
     """
-    for decision in decisions:
-        if decision.status is DecisionStatus.REVOKED:
-            raise ConflictError(f"decision {decision.id} was undone before")
-        if not may_undo(unit, decision):
-            raise ConflictError(
-                f"decision {decision.id} was made by another client: only its maker may undo it"
-            )
-    require_not_frozen(unit, decisions)
-    _require_no_pending_undo(unit, decisions)
+    _require_undoable(unit, decisions)
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
     # An undo needs the approval that its step needed, and the consent of the records' owners.
@@ -297,6 +280,19 @@ def undo_decisions(
         consent_of=list_visible_codes(unit, owners_to_ask),
     )
     return waiting_effect, shown_records
+
+
+def _require_undoable(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> None:
+    """Refuse to undo decisions that are undone, another's, frozen or being undone."""
+    for decision in decisions:
+        if decision.status is DecisionStatus.REVOKED:
+            raise ConflictError(f"decision {decision.id} was undone before")
+        if not may_undo(unit, decision):
+            raise ConflictError(
+                f"decision {decision.id} was made by another client: only its maker may undo it"
+            )
+    require_not_frozen(unit, decisions)
+    _require_no_pending_undo(unit, decisions)
 
 
 def _hold_undo(
@@ -399,125 +395,7 @@ def _revoke_and_resettle(
         persons=persons,
         moved=moved,
         told=clients,
-        stays=tuple(_list_unchanged(unit, decisions, step)),
+        stays=tuple(list_unchanged(unit, decisions, step)),
     )
     effect = add_recipients(unit, index, effect, settlement.persons_before)
     return effect, shown_records | visible_labels(unit, affected_records).keys()
-
-
-def _list_unchanged(
-    unit: ReadUnit, decisions: Sequence[StoredDecision], step: Step | None
-) -> list[UnchangedLink]:
-    """List which records stay joined or apart despite an undo.
-
-    Each entry has the opposite decision, which would change that.
-    """
-    connected_decisions = to_visible_decisions(
-        unit, find_connected_decisions(unit, {record for decision in decisions for record in decision.seen})
-    )
-    unchanged: list[UnchangedLink] = []
-    for decision in decisions:
-        groups = visible_groups(unit, decision)
-        if groups is None or decision.kind is DecisionKind.UNSURE:
-            continue
-        labels = visible_labels(unit, {record for group in groups for record in group})
-        persons = unit.persons.current_persons(labels)
-        if decision.kind is DecisionKind.SAME:
-            unchanged += _find_still_joined(
-                _list_merged_parts(groups[0], step), persons, connected_decisions, labels
-            )
-        else:
-            unchanged += _find_still_separate(groups, persons, connected_decisions, labels)
-    return unchanged
-
-
-def _list_merged_parts(group: tuple[int, ...], step: Step | None) -> RecordGroups:
-    """Return the record groups that a merge joined; otherwise each record alone."""
-    stored_parts = [] if step is None or step.kind != "merge" else step.detail.get("parts", [])
-    visible_parts = tuple(tuple(record for record in part if record in group) for part in stored_parts)
-    return tuple(part for part in visible_parts if part) or tuple((record,) for record in group)
-
-
-def _find_still_joined(
-    parts: RecordGroups,
-    persons: Mapping[int, int],
-    connected_decisions: Sequence[Decision],
-    labels: Mapping[int, RecordRef],
-) -> list[UnchangedLink]:
-    """Return record groups that one person still holds despite an undo.
-
-    They come with the decision that would separate them.
-    """
-    persons_by_part = [{persons[record] for record in part if record in persons} for part in parts]
-    parts_by_person: dict[int, list[int]] = {}
-    for position, part_persons in enumerate(persons_by_part):
-        for person in part_persons:
-            parts_by_person.setdefault(person, []).append(position)
-    joined_parts = sorted(
-        {position for positions in parts_by_person.values() if len(positions) > 1 for position in positions}
-    )
-    if not joined_parts:
-        return []
-    first_part = parts[joined_parts[0]]
-    by_decision = any(
-        find_chain(first_part, parts[other_part], connected_decisions) for other_part in joined_parts[1:]
-    )
-    return [
-        _build_opposite_decision(
-            DecisionKind.DIFFERENT, [parts[position] for position in joined_parts], labels, by_decision
-        )
-    ]
-
-
-def _find_still_separate(
-    groups: RecordGroups,
-    persons: Mapping[int, int],
-    connected_decisions: Sequence[Decision],
-    labels: Mapping[int, RecordRef],
-) -> list[UnchangedLink]:
-    """Return record groups that different persons still hold despite an undo.
-
-    They come with the decision that would join them.
-    """
-    persons_by_group = [{persons[record] for record in group if record in persons} for group in groups]
-    separate_groups = [
-        position
-        for position, group_persons in enumerate(persons_by_group)
-        if group_persons
-        and not any(
-            group_persons & other_persons
-            for other_position, other_persons in enumerate(persons_by_group)
-            if other_position != position
-        )
-    ]
-    if len(separate_groups) <= 1:
-        return []
-    record_ids = {record for position in separate_groups for record in groups[position]}
-    by_decision = any(
-        decision.kind is DecisionKind.DIFFERENT
-        and sum(bool(record_ids & set(decision_group)) for decision_group in decision.groups) > 1
-        for decision in connected_decisions
-    )
-    return [_build_opposite_decision(DecisionKind.SAME, [sorted(record_ids)], labels, by_decision)]
-
-
-def _build_opposite_decision(
-    kind: DecisionKind,
-    groups: Sequence[Collection[int]],
-    labels: Mapping[int, RecordRef],
-    by_decision: bool,
-) -> UnchangedLink:
-    """Build the decision that would change what an undo leaves unchanged."""
-    named_groups = [
-        [
-            {"source": labels[record].source, "local_id": labels[record].local_id}
-            for record in group
-            if record in labels
-        ]
-        for group in groups
-    ]
-    return UnchangedLink(
-        kind is DecisionKind.DIFFERENT,
-        "decision" if by_decision else "model",
-        {"kind": kind.value, "groups": named_groups},
-    )

@@ -59,7 +59,7 @@ _CANADIAN_CODE_LENGTH = 6
 
 @lru_cache(CACHE_SIZE)
 def normalize_first_name(text: str) -> str | None:
-    """Return a first name as tokens have it, in upper case, or None.
+    """Return a first name in upper case, as for tokens, or None.
 
     Titles, suffixes, a trailing initial and further names are left out: ``Dr. José Luis`` gives ``JOSE``.
     """
@@ -74,7 +74,7 @@ def normalize_first_name(text: str) -> str | None:
 
 @lru_cache(CACHE_SIZE)
 def normalize_last_name(text: str) -> str | None:
-    """Return a last name as tokens have it, in upper case, or None.
+    """Return a last name in upper case, as for tokens, or None.
 
     Suffixes are left out, and what is no letter: ``O'Reilly-Smith Jr.`` gives ``OREILLYSMITH``. A name of two
     letters needs a vowel, or is ``NG``.

@@ -37,7 +37,7 @@ NO_TOKENS = TokenFeatures()
 def read_token_values(
     record: CanonicalRecord, *, birth_date: str | None, sex: str | None, ssn: str | None = None
 ) -> TokenValues:
-    """Return the values of a record that tokens are made of, in normal form.
+    """Return the normalized values of a record that make tokens.
 
     Args:
         record: a validated record.
@@ -93,7 +93,7 @@ def compare_by_tokens(features: Features, record: CanonicalRecord, keyed_hash: K
 
 
 def carry_tokens(kept: Features, whole: Features) -> Features:
-    """Return the features of some fields, with the tokens of the whole record.
+    """Return features of some fields, with the record's tokens.
 
     A viewer who may compare tokens, and not the names that they are made of, compares so.
 
@@ -132,7 +132,7 @@ def _drop_token_values(features: Features) -> Features:
 
 
 def _hash_tokens(tokens: Iterable[tuple[str, str, str]], keyed_hash: KeyedHash) -> TokenFeatures:
-    """Return the columns of tokens, each an exchange, a rule and the token."""
+    """Return the columns of tokens: exchange, rule and token."""
     hashed: dict[str, list[str]] = {rule.value: [] for rule in TokenRule}
     exchanges = set()
     for exchange, rule, token in tokens:

@@ -41,7 +41,7 @@ def build_linkage_tokens(
 
 
 def _find_exchange(row: Mapping[str, str], exchanges: Collection[TokenExchange]) -> str:
-    """Return the code of an entry's exchange, in which the index takes part."""
+    """Return the code of an entry's exchange that the index shares."""
     codes = [exchange.code for exchange in exchanges]
     code = row.get("exchange") or (codes[0] if len(codes) == 1 else None)
     if code is None:

@@ -1,11 +1,11 @@
-"""Insertion and deletion of many rows in few statements."""
+"""Insertion, change and deletion of many rows in few statements."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Insert, Table, TextClause, bindparam, insert, text
+from sqlalchemy import ARRAY, Connection, Executable, Insert, Table, TextClause, bindparam, insert, text
 
 from mpi.storage.driver.chunks import CHUNK_SIZE
 
@@ -32,6 +32,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
         return
     names = tuple(rows[0])
     insert_columns(connection, table, {name: [row[name] for row in rows] for name in names})
+
+
+def execute_many(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement once for each row of its parameters."""
+    if rows:
+        connection.execute(statement, rows)
 
 
 def insert_columns(

@@ -59,7 +59,7 @@ class TokenKeyRing:
         return parse_keys(self.source.read(), self.source.place, "token key") if self.source.exists() else {}
 
     def find_or_add_key(self, current: int) -> int:
-        """Return the number of the key after the current one, made if missing.
+        """Return the number of the next key, made if missing.
 
         Raises:
             StoreError: the keys come from elsewhere than a file and have no new one, or it cannot be written.

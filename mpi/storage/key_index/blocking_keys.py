@@ -1,15 +1,14 @@
 """Read and write access to the blocking keys of records.
 
-Keys are stored twice. The forward index (``record_keys``) has one row of some 200 bytes for each
-record; a secondary index by record took a sixth of the database and a third of the time for writing
-keys (ADR 0058). The base table (``blocking_key``) has one row for each key, and segments hold the
-keys that loads wrote lately (ADR 0059). A search reads base table and segments.
+Keys are stored twice: by record in the forward index, and by key. The base table (``blocking_key``) has one
+row for each key, and segments hold the keys that loads wrote lately (ADR 0059). A search reads base table and
+segments.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,21 +18,19 @@ from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.driver.prefetch import prefetch
+from mpi.storage.key_index.forward_index import ForwardIndex, PackedKeys, group_keys_by_record, unpack_rows
 from mpi.storage.key_index.key_segments import KeySegments, base_table_columns
 from mpi.storage.key_index.purged_blocks import PurgedBlocks
 from mpi.storage.key_index.segment_arrays import (
     EMPTY_ROWS,
-    STORED_DTYPE,
     IntArray,
     sort_rows,
     split_unshared_rows,
     subtract_rows,
 )
-from mpi.storage.tables import BlockingKeyRow, RecordKeysRow, table_of
+from mpi.storage.tables import BlockingKeyRow, table_of
 
 _key = table_of(BlockingKeyRow)
-_record_keys = table_of(RecordKeysRow)
 
 # Module constants: composing a statement costs more than SQLite takes to run it.
 _ROWS_OF_KEYS_IN_GROUPS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
@@ -47,33 +44,6 @@ _LARGE_KEY_SIZES = _KEY_SIZES.having(func.count() > bindparam("threshold"))
 _SIZES_OF_KEYS = _KEY_SIZES.where(is_in(_key.c.key, "keys"))
 _ROWS_OF_KEYS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.key, "keys")
-)
-_FORWARD_ROWS = select(
-    _record_keys.c.record_id, _record_keys.c.group_id, _record_keys.c.packed, _record_keys.c.commit_no
-).where(_record_keys.c.config_id == bindparam("config"))
-_FORWARD_ROWS_OF_RECORDS = _FORWARD_ROWS.where(is_in(_record_keys.c.record_id, "ids"))
-_RECORDS_WRITTEN_SINCE = select(_record_keys.c.record_id).where(
-    _record_keys.c.config_id == bindparam("config"), _record_keys.c.commit_no > bindparam("since")
-)
-_FORWARD_ROWS_WRITTEN_SINCE = _FORWARD_ROWS.where(_record_keys.c.commit_no > bindparam("since")).limit(
-    bindparam("row_limit")
-)
-_RECORDS_WITH_KEYS = select(_record_keys.c.record_id).where(
-    _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
-)
-_FORWARD_ROWS_OF_RANGE = _FORWARD_ROWS.where(
-    _record_keys.c.record_id.between(bindparam("first"), bindparam("last"))
-)
-_FORWARD_PAGE = (
-    _FORWARD_ROWS.where(_record_keys.c.record_id > bindparam("after"))
-    .order_by(_record_keys.c.record_id)
-    .limit(bindparam("row_limit"))
-)
-_MAX_RECORD_ID = select(func.max(_record_keys.c.record_id)).where(
-    _record_keys.c.config_id == bindparam("config")
-)
-_DELETE_FORWARD_ROWS = delete(_record_keys).where(
-    _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
 )
 _POSITION_COLUMNS = (_key.c.group_id, _key.c.key, _key.c.record_id)
 _BASE_TABLE_PAGE = (
@@ -89,30 +59,24 @@ _BASE_TABLE_PAGE = (
 _MIN_BIGINT = -(2**63)
 
 
-class PackedKeys(NamedTuple):
-    """The blocking keys of one record as stored in one value.
-
-    Args:
-        group_id: visibility group in which the record is searched.
-        keys: the record's keys as little-endian 64-bit integers, ascending.
-    """
-
-    group_id: int
-    keys: bytes
-
-
 class BlockingKeys:
     """Repository of records' blocking keys, for every matching configuration.
 
     The forward index (all keys by record) is authoritative. Searches read the base table (records by key) and
     the segments, which hold recent keys. Where a record loses a key that brings no pairs, as too many records
     hold it, the key is marked for a check.
+
+    Attributes:
+        forward: the forward index.
+        segments: the segments.
+        purged_blocks: keys that bring no pairs.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.purged_blocks = PurgedBlocks(connection)
         self._tuning: StorageTuning = getattr(connection, "tuning", DEFAULT_TUNING.storage)
+        self.forward = ForwardIndex(connection)
         self.segments = KeySegments(connection)
         self._is_sqlite = connection.dialect.name == "sqlite"
 
@@ -137,19 +101,12 @@ class BlockingKeys:
                 in a segment.
         """
         nonempty = {record: packed for record, packed in keys_by_record.items() if packed.keys}
-        rows, tombstones = _rows_from_packed_keys(nonempty), EMPTY_ROWS
+        rows, tombstones = unpack_rows(nonempty), EMPTY_ROWS
         if rewritten and as_segment:
             rows, tombstones = self._replace_with_tombstones(config_id, rows, rewritten)
         elif rewritten:
             rows = subtract_rows(rows, self._delete_all_but(config_id, rows, rewritten))
-        columns: dict[str, list[Any]] = {
-            "config_id": [config_id] * len(nonempty),
-            "record_id": list(nonempty),
-            "group_id": [packed.group_id for packed in nonempty.values()],
-            "packed": [packed.keys for packed in nonempty.values()],
-            "commit_no": [commit_no] * len(nonempty),
-        }
-        insert_columns(self._connection, _record_keys, columns)
+        self.forward.insert(config_id, nonempty, commit_no)
         if len(nonempty) > 1:
             # Keys of a single record are stored in order.
             rows = sort_rows(rows)
@@ -185,22 +142,18 @@ class BlockingKeys:
         """
         base_rows, segment_rows = [EMPTY_ROWS], [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            forward_rows = self._connection.execute(
-                _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
-            ).all()
+            forward_rows = self.forward.read_rows(config_id, chunk)
             oldest_commit = self._oldest_segment_commit(config_id)
-            keys_in_segments = _keys_by_record(row for row in forward_rows if row[3] >= oldest_commit)
+            keys_in_segments = group_keys_by_record(row for row in forward_rows if row[3] >= oldest_commit)
             self.segments.add_record_tombstones(config_id, keys_in_segments)
             # Any of these keys may be in the base table as well.
-            segment_rows.append(_rows_from_packed_keys(keys_in_segments))
+            segment_rows.append(unpack_rows(keys_in_segments))
             base_rows.append(
-                _rows_from_packed_keys(_keys_by_record(row for row in forward_rows if row[3] < oldest_commit))
+                unpack_rows(group_keys_by_record(row for row in forward_rows if row[3] < oldest_commit))
             )
             if forward_rows:
-                self._connection.execute(
-                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in forward_rows]}
-                )
-                self._note_lost_keys(config_id, _rows_from_packed_keys(_keys_by_record(forward_rows)))
+                self.forward.delete(config_id, [row[0] for row in forward_rows])
+                self._note_lost_keys(config_id, unpack_rows(group_keys_by_record(forward_rows)))
         entries, tombstones = split_unshared_rows(rows, np.concatenate(base_rows, axis=1))
         return entries, np.concatenate([tombstones, *segment_rows], axis=1)
 
@@ -217,22 +170,18 @@ class BlockingKeys:
         """
         base_rows = [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            forward_rows = self._connection.execute(
-                _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
-            ).all()
+            forward_rows = self.forward.read_rows(config_id, chunk)
             oldest_commit = self._oldest_segment_commit(config_id)
             rows_in_segments = [row for row in forward_rows if row[3] >= oldest_commit]
             self._delete_records(config_id, rows_in_segments)
-            keys_in_base = _keys_by_record(row for row in forward_rows if row[3] < oldest_commit)
+            keys_in_base = group_keys_by_record(row for row in forward_rows if row[3] < oldest_commit)
             if keys_in_base:
-                old_rows = _rows_from_packed_keys(keys_in_base)
+                old_rows = unpack_rows(keys_in_base)
                 obsolete_rows = sort_rows(subtract_rows(old_rows, rows))
                 delete_by_columns(self._connection, _key, base_table_columns(config_id, obsolete_rows))
                 self._note_lost_keys(config_id, obsolete_rows)
                 base_rows.append(old_rows)
-                self._connection.execute(
-                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_in_base)}
-                )
+                self.forward.delete(config_id, list(keys_in_base))
         return np.concatenate(base_rows, axis=1)
 
     def _oldest_segment_commit(self, config_id: int) -> float:
@@ -242,34 +191,26 @@ class BlockingKeys:
         """
         return min((segment.commit_no for segment in self.segments.segments_of(config_id)), default=inf)
 
-    def max_record_id(self, config_id: int) -> int:
-        """Return the highest number of a record with blocking keys, or 0."""
-        return int(self._connection.execute(_MAX_RECORD_ID, {"config": config_id}).scalar() or 0)
-
     def delete(self, config_id: int, record_ids: Collection[int]) -> None:
         """Delete the blocking keys of records."""
         for chunk in iter_chunks(record_ids):
-            parameters = {"config": config_id, "ids": chunk}
-            self._delete_records(
-                config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, parameters).all()
-            )
+            self._delete_records(config_id, self.forward.read_rows(config_id, chunk))
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
         """Delete blocking keys of records numbered ``first`` to ``last``, inclusive."""
-        parameters = {"config": config_id, "first": first, "last": last}
-        self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, parameters).all())
+        self._delete_records(config_id, self.forward.read_range(config_id, first, last))
 
     def _delete_records(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
-            keys_by_record = _keys_by_record(rows)
-            key_rows = sort_rows(_rows_from_packed_keys(keys_by_record))
+            keys_by_record = group_keys_by_record(rows)
+            key_rows = sort_rows(unpack_rows(keys_by_record))
             delete_by_columns(self._connection, _key, base_table_columns(config_id, key_rows))
             self._note_lost_keys(config_id, key_rows)
             oldest_commit = self._oldest_segment_commit(config_id)
             self.segments.add_record_tombstones(
                 config_id, [row[0] for row in rows if row[3] >= oldest_commit]
             )
-            self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_by_record)})
+            self.forward.delete(config_id, list(keys_by_record))
 
     def _note_lost_keys(self, config_id: int, rows: IntArray) -> None:
         """Mark purged keys that records have lost for a check."""
@@ -288,7 +229,7 @@ class BlockingKeys:
         records = {row[2] for row in mismatches}
         # Tombstones concern whole records, so all keys of a damaged record go to the base table.
         self.segments.add_record_tombstones(config_id, records)
-        true_rows = sort_rows(_rows_from_packed_keys(self.packed_keys(config_id, records)))
+        true_rows = sort_rows(unpack_rows(self.forward.packed_keys(config_id, records)))
         wrong_rows = columns_from_rows(list(mismatches))
         for rows in (sort_rows(wrong_rows), true_rows):
             delete_by_columns(self._connection, _key, base_table_columns(config_id, rows))
@@ -296,89 +237,18 @@ class BlockingKeys:
 
     def delete_all(self, config_id: int | None) -> None:
         """Delete the blocking keys of one configuration, or of all with None."""
-        for table in (_record_keys, _key):
-            statement = delete(table)
-            if config_id is not None:
-                statement = statement.where(table.c.config_id == config_id)
-            self._connection.execute(statement)
+        self.forward.delete_all(config_id)
+        statement = delete(_key)
+        if config_id is not None:
+            statement = statement.where(_key.c.config_id == config_id)
+        self._connection.execute(statement)
         self.segments.delete_all(config_id)
         self.purged_blocks.delete_all(config_id)
-
-    def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
-        """Return the packed blocking keys of records that have any."""
-        keys_by_record: dict[int, PackedKeys] = {}
-        for chunk in iter_chunks(record_ids):
-            keys_by_record.update(
-                _keys_by_record(
-                    self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})
-                )
-            )
-        return keys_by_record
-
-    def records_written_since(self, config_id: int, commit_no: int) -> list[int]:
-        """Return records whose blocking keys were written after a commit.
-
-        Features are written in the same transaction. Records whose keys were deleted are not included.
-        """
-        rows = self._connection.execute(_RECORDS_WRITTEN_SINCE, {"config": config_id, "since": commit_no})
-        return [row[0] for row in rows]
-
-    def keys_written_since(self, config_id: int, commit_no: int, limit: int) -> dict[int, PackedKeys]:
-        """Return blocking keys of up to ``limit`` records, written after a commit."""
-        return _keys_by_record(
-            self._connection.execute(
-                _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)
-            )
-        )
-
-    def prefetch_keys_written_since(self, config_id: int, commit_no: int, limit: int) -> None:
-        """Send the query of ``keys_written_since`` ahead of its use."""
-        prefetch(
-            self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)
-        )
-
-    def records_with_keys(self, config_id: int, record_ids: Collection[int]) -> set[int]:
-        """Return those of the given records that have blocking keys."""
-        records: set[int] = set()
-        for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
-            records.update(row[0] for row in rows)
-        return records
-
-    def prefetch_records_with_keys(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Send the query of ``records_with_keys`` ahead of its use."""
-        for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
-
-    def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
-        """Return ascending blocking keys by record, leaving out records without keys."""
-        keys_by_record = self.packed_keys(config_id, record_ids)
-        return {
-            record: np.frombuffer(packed.keys, STORED_DTYPE).tolist()
-            for record, packed in keys_by_record.items()
-        }
-
-    def iterate_forward_index(self, config_id: int) -> Iterator[IntArray]:
-        """Yield all blocking keys by record, page by page.
-
-        These are authoritative; ``iterate_searched_rows`` yields the copy that searches read.
-
-        Yields:
-            Arrays of shape (3, n): visibility group, key and record number.
-        """
-        last_record, page_size = -1, self._tuning.forward_page_records
-        row_count = page_size
-        while row_count == page_size:
-            parameters = {"config": config_id, "after": last_record, "row_limit": page_size}
-            rows = self._connection.execute(_FORWARD_PAGE, parameters).all()
-            if (row_count := len(rows)) > 0:
-                last_record = rows[-1][0]
-                yield _rows_from_packed_keys(_keys_by_record(rows))
 
     def iterate_searched_rows(self, config_id: int) -> Iterator[IntArray]:
         """Yield all blocking keys that searches read, main table before segments.
 
-        They must equal the keys of ``iterate_forward_index``.
+        They must equal the keys of ``forward.iterate_rows``.
 
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
@@ -527,11 +397,6 @@ class BlockingKeys:
                 yield rows
 
 
-def _since_parameters(config_id: int, commit_no: int, limit: int) -> dict[str, int]:
-    """Return the parameters of the query for keys written since a commit."""
-    return {"config": config_id, "since": commit_no, "row_limit": limit}
-
-
 def columns_from_rows(rows: Sequence[Any]) -> IntArray:
     """Convert rows of three integers to an array of shape (3, n)."""
     return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
@@ -558,19 +423,3 @@ def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
         return rows
     groups, keys, _ = rows
     return rows[:, (groups == first[0]) & (keys >= first[1]) & (keys <= last[1])]
-
-
-def _keys_by_record(rows: Iterable[Any]) -> dict[int, PackedKeys]:
-    """Convert forward-index rows to blocking keys by record number."""
-    return {row[0]: PackedKeys(row[1], row[2]) for row in rows}
-
-
-def _rows_from_packed_keys(keys_by_record: Mapping[int, PackedKeys]) -> IntArray:
-    """Unpack keys to visibility group, key and record columns, in record order."""
-    keys = np.frombuffer(b"".join(packed.keys for packed in keys_by_record.values()), STORED_DTYPE)
-    counts = [len(packed.keys) // STORED_DTYPE.itemsize for packed in keys_by_record.values()]
-    rows = np.empty((3, len(keys)), np.int64)
-    rows[0] = np.repeat(np.array([packed.group_id for packed in keys_by_record.values()], np.int64), counts)
-    rows[1] = keys
-    rows[2] = np.repeat(np.array(list(keys_by_record), np.int64), counts)
-    return rows

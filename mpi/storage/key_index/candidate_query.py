@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Connection, LargeBinary, bindparam, text
 
-from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
 from mpi.storage.key_index.purged_blocks import PurgedBlocks
+from mpi.storage.key_index.segment_reader import NO_MATCHES, SegmentMatches
 
 # An array makes PostgreSQL use the index of records, whatever row count the planner estimates. Purged keys
 # are left out before the look-up, since their blocks may have any number of rows.

@@ -19,7 +19,8 @@ from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.repositories.review.owner_questions import note_place
 from mpi.storage.repositories.review.task_work import action_note_place
 from mpi.storage.repositories.sign_in.second_factors import secret_place
-from mpi.storage.repositories.sources.records import ERASED_PAYLOAD, RecordState
+from mpi.storage.repositories.sources.record_erasure import ERASED_PAYLOAD
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.idempotent_answers import answer_place
 from mpi.storage.repositories.steps.steps import decision_note_place
 from mpi.storage.tables import (
@@ -216,7 +217,7 @@ class StoredContent:
         return (rows[-1].id if rows else None), altered
 
     def read_current_payloads(self, after: int, most: int) -> tuple[int | None, list[tuple[int, bytes]]]:
-        """Read what the next records that are or may again be compared hold.
+        """Read the content of the next records that may be compared.
 
         These are active, held and sealed records; not withdrawn ones, which come back when they are sent.
 

@@ -134,7 +134,7 @@ class FirstLinkRow(SQLModel, table=True):
 
 
 class UsedFlowRow(SQLModel, table=True):
-    """A sign-in with an identity provider that has ended, so that none ends twice.
+    """An ended sign-in with an identity provider, so none ends twice.
 
     ``expires_at`` (ISO, UTC) is when the flow token is refused in any case.
     """

@@ -28,7 +28,7 @@ class IndexRow(SQLModel, table=True):
 
 
 class PayloadKeyRow(SQLModel, table=True):
-    """A payload key that content may be encrypted under; never the key itself.
+    """A payload key by number and check, never the key itself.
 
     An index without a row stores new content readable. ``state`` is ``current`` (it encrypts new content) or
     ``retiring`` (a rotation replaces it). ``key_check`` is derived from the key, so that another key of that

@@ -1,4 +1,4 @@
-"""Tables of legal cases and consents, and of rights, holds, destruction and research."""
+"""Tables of legal cases, consents, rights, holds, destruction and research."""
 
 from sqlmodel import SQLModel
 
@@ -68,7 +68,7 @@ class DisclosureConsentRow(SQLModel, table=True):
 
 
 class RightsCaseRow(SQLModel, table=True):
-    """A request by a person to inspect or to amend a child's record.
+    """A person's request to inspect or amend a child's record.
 
     ``details`` is a JSON object without any value of the record. The record is named by number, so that the
     row tells nothing of a record that is destroyed later.
@@ -95,7 +95,7 @@ class RightsStepRow(SQLModel, table=True):
 
 
 class RightsTextRow(SQLModel, table=True):
-    """What a person wrote about a record: the change asked for, or a statement.
+    """What a person wrote about a record: a change or statement.
 
     It may hold personal data, and is deleted when its record is destroyed.
     """
@@ -121,7 +121,7 @@ class SourceRuleRow(SQLModel, table=True):
 
 
 class LegalHoldRow(SQLModel, table=True):
-    """A legal hold on the records of a child, a source or an agreement.
+    """A legal hold on records of a child, source or agreement.
 
     ``sources`` is a JSON list of the sources that it reaches; null for all.
     """
@@ -143,7 +143,7 @@ class LegalHoldRow(SQLModel, table=True):
 
 
 class DestructionRunRow(SQLModel, table=True):
-    """A plan to destroy records whose retention has ended, and what became of it."""
+    """A plan to destroy records whose retention has ended."""
 
     __tablename__ = "destruction_run"
     number: int = primary_key()
@@ -188,7 +188,7 @@ class ResearchProjectRow(SQLModel, table=True):
 
 
 class IncidentRow(SQLModel, table=True):
-    """A wrong link that was found: the step that parted records of one person.
+    """A wrong link: the step that parted records of one person.
 
     ``kind`` is the kind of the step, and ``scope`` the scope in which it was made; None where it was made
     here. ``due`` is the last day (ISO) of the clock for notices of breaches; None where no agreement of a
@@ -226,7 +226,7 @@ class IncidentRecordRow(SQLModel, table=True):
 
 
 class CorrectionRow(SQLModel, table=True):
-    """A correction sent to who had received answers because of a wrong link.
+    """A correction sent to recipients of answers of a wrong link.
 
     ``record_ids`` is a JSON list of the records that the recipient was told of. ``since`` and ``until`` are
     when it was told first and last. ``acknowledged_by`` is the person or client that acknowledged it.

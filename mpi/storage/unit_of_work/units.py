@@ -22,6 +22,7 @@ from mpi.storage.repositories.access.agreements import Agreements
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.destruction_runs import DestructionRuns
 from mpi.storage.repositories.access.disclosure_consents import DisclosureConsents
+from mpi.storage.repositories.access.disclosure_search import DisclosureSearch
 from mpi.storage.repositories.access.disclosures import Disclosure, Disclosures
 from mpi.storage.repositories.access.incidents import Incidents
 from mpi.storage.repositories.access.ledger_tree import LedgerTree
@@ -43,7 +44,9 @@ from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
+from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from mpi.storage.repositories.persons.persons import Persons
+from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
 from mpi.storage.repositories.review.desk_counts import DeskFigures
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
@@ -62,7 +65,9 @@ from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
+from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
+from mpi.storage.repositories.sources.record_versions import RecordVersions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.scopes import ChangedItem, Scopes
@@ -72,6 +77,7 @@ from mpi.storage.repositories.sources.tombstones import Tombstones
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
+from mpi.storage.repositories.steps.decisions_in_force import DecisionsInForce
 from mpi.storage.repositories.steps.freeze_windows import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
 from mpi.storage.repositories.steps.jobs import Jobs
@@ -139,12 +145,17 @@ class ReadUnit:
     sources = _LazyRepository(Sources)
     payload_keys = _LazyRepository(PayloadKeys)
     records = _LazyRepository(Records, "payload_keys")
+    record_versions = _LazyRepository(RecordVersions, "records")
+    record_erasure = _LazyRepository(RecordErasure, "records")
     stored_content = _LazyRepository(StoredContent, "payload_keys")
     keys = _LazyRepository(BlockingKeys)
     candidates = _LazyRepository(CandidateQuery)
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
+    record_holders = _LazyRepository(RecordHolders)
+    identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
+    decisions_in_force = _LazyRepository(DecisionsInForce)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
     tasks = _LazyRepository(Tasks)
@@ -161,6 +172,7 @@ class ReadUnit:
     clients = _LazyRepository(Clients)
     fast_look_ups = _LazyRepository(FastLookUps)
     disclosures = _LazyRepository(Disclosures)
+    disclosure_search = _LazyRepository(DisclosureSearch)
     ledger_tree = _LazyRepository(LedgerTree)
     incidents = _LazyRepository(Incidents)
     proposals = _LazyRepository(Proposals)

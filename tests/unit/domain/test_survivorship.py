@@ -10,22 +10,17 @@ from hypothesis import strategies as st
 
 import mpi
 from mpi.domain.errors import SurvivorshipError
-from mpi.domain.survivorship import (
+from mpi.domain.survivorship.attributes import (
     MULTI_VALUE_ATTRIBUTES,
     NAME_PARTS,
     NAME_RULE,
     SINGLE_VALUE_ATTRIBUTES,
-    STEWARD_SOURCE_KIND,
-    AttributeRule,
-    Criterion,
-    SelectionReason,
-    SourceTrust,
-    StatedValue,
-    SurvivorshipRules,
-    choose_all_values,
-    choose_name,
-    choose_value,
 )
+from mpi.domain.survivorship.name_choice import choose_name
+from mpi.domain.survivorship.rule_file import parse_rules
+from mpi.domain.survivorship.rules import AttributeRule, Criterion, SourceTrust
+from mpi.domain.survivorship.value_choice import choose_all_values, choose_value
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND, SelectionReason, StatedValue
 
 SHIPPED = (Path(mpi.__file__).with_name("survivorship.toml")).read_text(encoding="utf-8")
 DAY = "2026-11-24"
@@ -164,7 +159,7 @@ def test_every_value_of_a_list_is_kept_current_ones_first():
 
 
 def test_the_shipped_rules_cover_every_attribute():
-    rules = SurvivorshipRules.parse(SHIPPED).rules
+    rules = parse_rules(SHIPPED).rules
     ruled_alone = {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES} - {*NAME_PARTS}
     assert set(rules) == ruled_alone | {NAME_RULE}
     assert rules["birth_date"].criteria[0] is Criterion.VERIFICATION
@@ -174,7 +169,7 @@ def test_the_shipped_rules_cover_every_attribute():
 def test_trust_of_an_attribute_overrides_the_shared_trust():
     text = SHIPPED + 'phone2 = ["trust"]\n'.replace("phone2", "race")
     text = text.replace("sources = {}", 'sources = { "D01.SIS" = 99 }')
-    rules = SurvivorshipRules.parse(text).rules
+    rules = parse_rules(text).rules
     assert rules["race"].trust.rank_source(stated_value("x", source="D01.SIS")) == 99
     assert rules["race"].trust.rank_source(stated_value("x", source="D09")) == 20
 
@@ -216,7 +211,7 @@ def test_trust_of_an_attribute_overrides_the_shared_trust():
 )
 def test_an_invalid_survivorship_file_is_refused_with_its_line_and_key(text, message):
     with pytest.raises(SurvivorshipError, match=re.compile(message, re.DOTALL)):
-        SurvivorshipRules.parse(text, "rules.toml")
+        parse_rules(text, "rules.toml")
 
 
 NAME = AttributeRule(

@@ -17,12 +17,12 @@ from mpi.policy.agreement import (
     AgreementState,
     Clock,
     Owner,
-    check_agreement,
     choose_terms,
     find_lapses,
     find_last_day,
     find_notice,
 )
+from mpi.policy.agreement_checks import check_agreement
 from mpi.policy.legal_bases import parse_legal_bases
 from mpi.policy.parties import Party, PartyKind
 from mpi.policy.purposes import PURPOSES

@@ -12,7 +12,8 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
-from mpi.policy.agreement import ALL, Agreement, Grant, Party, PartyKind
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.viewers import Caller, build_viewer
@@ -27,7 +28,8 @@ from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.quality.dashboard import measure_quality
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.agreements import make_care_terms
 from tests.index import OPERATOR, make_child, open_test_index

@@ -10,7 +10,9 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess
-from mpi.policy.agreement import ALL, Grant, Party, PartyKind, check_agreement
+from mpi.policy.agreement import Grant
+from mpi.policy.agreement_checks import check_agreement
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.policy.tiers import POPULATIONS
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
@@ -24,7 +26,8 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person, look_up_records
 from mpi.service.persons.search import search_persons
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from tests.agreements import make_care_terms

@@ -3,7 +3,8 @@
 import pytest
 
 from mpi.domain.viewer import Action
-from mpi.policy.decision_table import AccessRequest, decide
+from mpi.policy.access_request import AccessRequest
+from mpi.policy.decision_table import decide
 from mpi.policy.reasons import ReasonCode
 from tests.agreements import make_dsa
 

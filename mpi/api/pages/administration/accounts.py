@@ -29,19 +29,11 @@ from mpi.service.access.account_requests import (
     request_password,
 )
 from mpi.service.access.account_rules import MAX_NAME_LENGTH
-from mpi.service.access.accounts import (
-    MAX_FULL_NAME_LENGTH,
-    NewAccount,
-    add_account,
-    change_account,
-    end_account,
-    find_account,
-    list_accounts,
-    list_grantable_roles,
-    reset_second_factor,
-    set_password,
-    unlock_account,
-)
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import find_account, list_accounts
+from mpi.service.access.accounts.account_rights import change_account, list_grantable_roles
+from mpi.service.access.accounts.new_accounts import MAX_FULL_NAME_LENGTH, NewAccount, add_account
+from mpi.service.access.accounts.sign_in_resets import reset_second_factor, set_password, unlock_account
 from mpi.service.access.sign_in import ONE_TIME_PASSWORD_LIFETIME
 from mpi.service.core.index import Index
 

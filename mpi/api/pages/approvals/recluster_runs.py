@@ -24,7 +24,7 @@ from mpi.service.gates.proposal_items import PersonGroup
 from mpi.service.jobs.job_state import JobKind, list_jobs
 from mpi.service.maintenance.large_blocks import list_large_blocks
 from mpi.service.notices.colleagues import look_up_full_names
-from mpi.service.recluster import proposals
+from mpi.service.recluster import proposal_view, proposals
 from mpi.service.recluster.proposal_outcome import load_outcomes
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -126,7 +126,7 @@ def _render_run(
     )
 
 
-def _label_groups(index: Index, visit: Visit, items: Sequence[proposals.ItemView]) -> dict[str, object]:
+def _label_groups(index: Index, visit: Visit, items: Sequence[proposal_view.ItemView]) -> dict[str, object]:
     """Return what the template needs to name the children of changes.
 
     A group of records may hold several children of today; the one of most records gives it its name.

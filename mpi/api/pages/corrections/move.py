@@ -24,7 +24,7 @@ from mpi.api.pages.corrections.step_form import (
 )
 from mpi.api.pages.corrections.unlink import UNLINK_REASONS
 from mpi.api.pages.desk.person_view import read_record_cards
-from mpi.api.pages.desk.question_view import format_record_key
+from mpi.api.pages.desk.shown_values import format_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.effect_labels import label_effect

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.corrections.child_choice import FoundChild, label_results
 from mpi.api.pages.corrections.step_form import is_shown_on_form, make_form_key, make_repeatable
-from mpi.api.pages.desk.question_view import format_record_key, parse_record_key
+from mpi.api.pages.desk.shown_values import format_record_key, parse_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
@@ -33,7 +33,7 @@ from mpi.service.records.registration import (
     register_child,
     update_record,
 )
-from mpi.service.records.upsert import UpsertResult
+from mpi.service.records.upsert_result import UpsertResult
 from mpi.service.records.version_tag import CHANGED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

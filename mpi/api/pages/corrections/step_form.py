@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 
-from mpi.api.pages.desk.question_view import parse_record_key
+from mpi.api.pages.desk.shown_values import parse_record_key
 from mpi.api.request.forms import Form
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, DecisionConflict, InputError, MpiError, StaleError

@@ -17,7 +17,7 @@ from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
-from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.survivorship.attributes import SINGLE_VALUE_ATTRIBUTES
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.golden_record import look_up_golden_record

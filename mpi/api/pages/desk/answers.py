@@ -12,7 +12,7 @@ from mpi.api.pages.desk.question import (
     redirect_to_question,
     render_question,
 )
-from mpi.api.pages.desk.question_view import parse_pair_key, parse_record_key
+from mpi.api.pages.desk.shown_values import parse_pair_key, parse_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.paths import question_path
@@ -22,14 +22,10 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
-from mpi.service.review.answers import (
-    AnswerResult,
-    PairVerdict,
-    ResponseOptions,
-    answer_question,
-    respond_to_question,
-    undo_answer,
-)
+from mpi.service.review.answers.answer_step import AnswerResult
+from mpi.service.review.answers.answer_undo import undo_answer
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question_view import load_question_view
 

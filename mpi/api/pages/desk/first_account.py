@@ -14,7 +14,7 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, StoreError
-from mpi.service.access.accounts import MAX_FULL_NAME_LENGTH
+from mpi.service.access.accounts.new_accounts import MAX_FULL_NAME_LENGTH
 from mpi.service.access.first_start.first_account import require_first_link, use_first_link
 from mpi.service.access.passwords import MIN_LENGTH
 from mpi.service.core.index import Index

@@ -8,7 +8,8 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk import search
 from mpi.api.pages.desk.person_view import build_person_page
-from mpi.api.pages.desk.question_view import explain_for_page, parse_pair_key
+from mpi.api.pages.desk.question_view import explain_for_page
+from mpi.api.pages.desk.shown_values import parse_pair_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.effect_labels import label_effect

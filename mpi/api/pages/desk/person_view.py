@@ -13,7 +13,7 @@ from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import NAME_PARTS
+from mpi.domain.survivorship.attributes import NAME_PARTS
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.person_history import HistoryStep, describe_steps
@@ -25,7 +25,7 @@ from mpi.service.persons.golden_record import (
 )
 from mpi.service.persons.lineage import LineageStep, look_up_lineage
 from mpi.service.persons.persons import PersonView, look_up_person
-from mpi.service.records.upsert import read_all
+from mpi.service.records.record_reader import read_all
 from mpi.service.statements.sources import list_visible_sources
 from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source

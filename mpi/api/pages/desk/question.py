@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.activity.people_options import list_assignee_options, list_mention_options
-from mpi.api.pages.desk.question_view import build_question_page, describe_changes
+from mpi.api.pages.desk.question_view import build_question_page
+from mpi.api.pages.desk.shown_values import describe_changes
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.answer_groups import AnswerLevel, read_group_verdict
 from mpi.api.pages.rendering.child_labels import ChildLabel, label_children

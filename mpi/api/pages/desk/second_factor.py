@@ -1,4 +1,4 @@
-"""Page on which a person sets up one-time codes of an authenticator app."""
+"""Page on which a person sets up one-time codes."""
 
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +20,8 @@ from mpi.api.request.forms import make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotAuthenticated, StoreError
 from mpi.service.access.own_account.second_factor import find_own_factor, propose_enrollment
-from mpi.service.access.sign_in import SignedInAccount, add_second_factor, remove_second_factor
+from mpi.service.access.session_authentication import SignedInAccount
+from mpi.service.access.sign_in import add_second_factor, remove_second_factor
 from mpi.service.core.index import Index
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -28,7 +29,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get(SECOND_FACTOR)
 def show_second_factor(request: Request, index: IndexDep, signed: SignedDep) -> Response:
-    """Show whether one-time codes are in use, or how to set them up."""
+    """Show whether one-time codes are used, or how to start."""
     return _render(request, index, signed)
 
 

@@ -41,14 +41,8 @@ from mpi.api.request.sign_in_limiter import RETRY_AFTER_S, SignInLimiter, TooMan
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_BY_ROLE
 from mpi.service.access.passwords import MIN_LENGTH
-from mpi.service.access.sign_in import (
-    SignedInAccount,
-    authenticate_session,
-    change_password,
-    csrf_token,
-    sign_in,
-    sign_out,
-)
+from mpi.service.access.session_authentication import SignedInAccount, authenticate_session, csrf_token
+from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from mpi.service.core.index import Index
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -169,7 +163,7 @@ def add_retry_time(answer: Response, error: MpiError) -> Response:
 
 
 def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
-    """Raise unless this browser got the sign-in form, and passwords are in use."""
+    """Raise unless this browser got the form, and passwords are used."""
     if not index.settings.has_local_sign_in:
         raise NotAuthenticated(load_words().sign_in.no_password)
     check_visit_form(request, index, form)
@@ -190,7 +184,7 @@ def check_visit_form(request: Request, index: Index, form: Form) -> None:
 def render_visit_page(
     request: Request, index: Index, template: str, status: HTTPStatus, **values: object
 ) -> Response:
-    """Render a page without sign-in, and set the anti-forgery cookie of its form."""
+    """Render a page without sign-in, and set its anti-forgery cookie."""
     token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
     visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
     answer = render_page(template, status, visit=visit, **values)

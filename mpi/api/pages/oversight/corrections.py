@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/corrections")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the records of which the person was told while their link was wrong."""
+    """Show the records that were disclosed because of a wrong link."""
     return _render(index, visit)
 
 

@@ -1,4 +1,4 @@
-"""Pages of incidents: wrong links, who was told because of them, and their corrections."""
+"""Pages of incidents: wrong links, their recipients and their corrections."""
 
 from http import HTTPStatus
 
@@ -47,7 +47,7 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
 
 @router.get("/incidents/{code}")
 def show(index: IndexDep, visit: VisitDep, code: str) -> Response:
-    """Show who was told what because of a link, and what became of it."""
+    """Show who was told what because of a link."""
     require_permission(visit.viewer, Action.LEDGER_READ)
     return _render(index, visit, code)
 

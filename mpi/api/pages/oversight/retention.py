@@ -113,7 +113,7 @@ def _render(index: Index, visit: Visit, error: MpiError | None = None, form: For
 
 
 def _locate(error: MpiError, form: Form) -> tuple[str, str]:
-    """Return the field that an error names in the form, and its text."""
+    """Return the form's field that an error names, and its text."""
     name, text = locate_error(error, (*_TYPED, "records"), _ERROR_FIELDS)
     prefix, row_field = _FORM_FIELDS.get(form.raw_text(BUTTON), ("", ""))
     if row_field and name in _FORM_NAMES:

@@ -256,7 +256,7 @@ def _render_report(index: Index, visit: Visit, report: SubjectReport) -> Respons
 
 
 def _locate_step(error: MpiError, form: Form) -> tuple[str, str]:
-    """Return the field that an error names in the form, and its text."""
+    """Return the form's field that an error names, and its text."""
     field, text = locate_error(error, _TYPED, _ERROR_FIELDS)
     step = form.raw_text(BUTTON)
     return (f"{_STEP_FORMS.get(step, step)}-name" if field == "name" else field, text)

@@ -1,4 +1,4 @@
-"""Page of a source's rule: who may inspect its records, clocks, and retention."""
+"""Page of a source's rule: inspection, clocks and retention."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -94,7 +94,7 @@ def _find_rule(index: Index, visit: Visit, source: str) -> SourceRule:
 def _render(
     index: Index, visit: Visit, source: str, error: MpiError | None = None, form: Form | None = None
 ) -> Response:
-    """Render the rule of a source; after an error, with what was typed.
+    """Render a source's rule; after an error, with the typed values.
 
     After a conflict, the form states the rule in force as read, so that it can be sent again. After another
     error it still states the rule that the person read.

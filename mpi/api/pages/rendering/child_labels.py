@@ -83,5 +83,5 @@ def make_child_labeler(
 
 
 def name_systems(index: Index, viewer: Viewer) -> dict[str, str]:
-    """Return the names of systems that the viewer may read, by source code."""
+    """Return the readable systems' names, by source code."""
     return {source.code: source.name for source in list_readable_sources(index, viewer)}

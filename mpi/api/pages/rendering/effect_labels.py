@@ -10,7 +10,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.child_names import ChildName, look_up_child_names
 from mpi.service.persons.step_effects import StepEffect
-from mpi.service.records.upsert import read_all
+from mpi.service.records.record_reader import read_all
 
 MAX_NAMED_RECORDS = 50
 """Most records of one effect that are shown with a name; more are shown by ID."""

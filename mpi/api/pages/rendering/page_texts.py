@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from markupsafe import Markup
 
-from mpi.policy.agreement import ALL, FLAG_PREFIX
+from mpi.policy.agreement import FLAG_PREFIX
+from mpi.policy.parties import ALL
 
 TextOrTable: TypeAlias = Any
 """Text, or ``Words`` for a table of texts."""

@@ -19,7 +19,7 @@ from mpi.api.pages.session.demo_people import create_demo_person
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.service.access.sign_in import SignedInAccount, authenticate_session
+from mpi.service.access.session_authentication import SignedInAccount, authenticate_session
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - a field name, no password
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"

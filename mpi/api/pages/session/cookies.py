@@ -55,7 +55,7 @@ def delete_sign_in_token(request: Request, answer: Response) -> None:
 
 
 def read_flow_token(request: Request) -> str | None:
-    """Return the token of the browser's sign-in with a provider, valid or not."""
+    """Return the token of the browser's sign-in with a provider."""
     return request.cookies.get(_cookie_name(request, _FLOW_COOKIE))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.agreement import HOUSE
-from mpi.service.access.sign_in import SignedInAccount
+from mpi.service.access.session_authentication import SignedInAccount
 from mpi.service.access.viewers import Caller, make_viewer
 from mpi.service.core.index import Index
 from mpi.storage.unit_of_work.units import ReadUnit

@@ -18,7 +18,7 @@ from mpi.domain.errors import MpiError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.break_glass import UseState
-from mpi.service.access.sign_in import SessionEnd, SignedInAccount
+from mpi.service.access.session_authentication import SessionEnd, SignedInAccount
 from mpi.service.core.index import Index
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS

@@ -47,24 +47,22 @@ def add(
     The person must set a password before doing anything else. The initial password expires after seven
     days. In the shared index of several scopes you must name the agreement.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import new_accounts
 
     sources = _check_sources(role, source, all_sources=all_sources)
     typed_password = _read_password() if ask else None
     with open_session() as session:
-        new = accounts.NewAccount(name, full_name, role, sources, agreement, party)
-        new_password = accounts.add_account(session.index, session.viewer, new, typed_password)
+        new = new_accounts.NewAccount(name, full_name, role, sources, agreement, party)
+        new_password = new_accounts.add_account(session.index, session.viewer, new, typed_password)
     _show_password(name, None if ask else new_password, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the accounts and their roles."""
-    from mpi.service.access import accounts as accounts_service
+    from mpi.service.access.accounts import account_list
 
     with open_session(for_look_up=True) as session:
-        accounts = [
-            asdict(account) for account in accounts_service.list_accounts(session.index, session.viewer)
-        ]
+        accounts = [asdict(account) for account in account_list.list_accounts(session.index, session.viewer)]
     if as_json:
         print_json(accounts)
         return
@@ -114,11 +112,11 @@ def change(
 
     Name all sources: a source that is not named is taken away. The person is signed out everywhere.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import account_rights
 
     sources = _check_sources(role, source, all_sources=all_sources)
     with open_session() as session:
-        accounts.change_account(session.index, session.viewer, name, role, sources)
+        account_rights.change_account(session.index, session.viewer, name, role, sources)
     show_facts({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
 
 
@@ -132,10 +130,10 @@ def bind(
 
     The person is signed out everywhere.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import account_rights
 
     with open_session() as session:
-        accounts.bind_account(session.index, session.viewer, name, agreement, party)
+        account_rights.bind_account(session.index, session.viewer, name, agreement, party)
     show_facts({"account": name, "agreement": agreement, "party": party}, as_json=as_json)
 
 
@@ -154,13 +152,13 @@ def grant(
 
     Name all: what is not named is taken away. The person is signed out everywhere.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import account_rights
 
     if bool(scope) == none:
         raise InputError("name what is granted with --scope, or give --none")
     granted = sorted(set(scope or ()))
     with open_session() as session:
-        accounts.grant_actions(session.index, session.viewer, name, granted)
+        account_rights.grant_actions(session.index, session.viewer, name, granted)
     show_facts({"account": name, "granted": granted}, as_json=as_json)
 
 
@@ -170,20 +168,20 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
     The account is unlocked and signed out everywhere. The person must set a password before doing anything
     else.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import sign_in_resets
 
     typed_password = _read_password() if ask else None
     with open_session() as session:
-        new_password = accounts.set_password(session.index, session.viewer, name, typed_password)
+        new_password = sign_in_resets.set_password(session.index, session.viewer, name, typed_password)
     _show_password(name, None if ask else new_password, as_json=as_json)
 
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
     """Unlock an account."""
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import sign_in_resets
 
     with open_session() as session:
-        accounts.unlock_account(session.index, session.viewer, name)
+        sign_in_resets.unlock_account(session.index, session.viewer, name)
     show_facts({"account": name, "unlocked": True}, as_json=as_json)
 
 
@@ -192,10 +190,10 @@ def reset_second_factor(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     The person is signed out everywhere, and signs in with the password alone.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import sign_in_resets
 
     with open_session() as session:
-        accounts.reset_second_factor(session.index, session.viewer, name)
+        sign_in_resets.reset_second_factor(session.index, session.viewer, name)
     show_facts({"account": name, "second factor": "none"}, as_json=as_json)
 
 
@@ -222,10 +220,10 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     The name is never given again, because commits and the disclosure ledger contain it.
     """
-    from mpi.service.access import accounts
+    from mpi.service.access.accounts import account_end
 
     with open_session() as session:
-        accounts.end_account(session.index, session.viewer, name)
+        account_end.end_account(session.index, session.viewer, name)
     show_facts({"account": name, "ended": True}, as_json=as_json)
 
 

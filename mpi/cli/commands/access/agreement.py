@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import CommandSession, open_session
-from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.client_key import AsClient, choose_viewer
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table, show_facts
 from mpi.domain.errors import FileError, InputError
 from mpi.domain.viewer import Viewer
@@ -115,12 +114,7 @@ def approve(
     version: Annotated[
         int | None, typer.Option(help="The version that you have read; the latest by default.")
     ] = None,
-    as_client: Annotated[
-        bool,
-        typer.Option(
-            "--client", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."
-        ),
-    ] = False,
+    as_client: AsClient = False,
     alone: Annotated[
         bool, typer.Option("--alone", help="Approve what you proposed. The history shows it.")
     ] = False,
@@ -135,7 +129,7 @@ def approve(
     if as_client and alone:
         raise InputError("--alone is for the operator: leave out --client")
     with open_session() as session:
-        viewer = _choose_viewer(session, as_client=as_client)
+        viewer = choose_viewer(session, as_client=as_client, who="may approve agreements")
         approved = register.approve_version(session.index, viewer, code, version, alone=alone)
     show_facts({"agreement": code, "version": approved, "approved": True}, as_json=as_json)
 
@@ -203,18 +197,6 @@ def _read(file: Path, max_bytes: int) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise FileError(f"{file}: not UTF-8") from None
-
-
-def _choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
-    """Return the operator, or the client whose API key the environment holds."""
-    from mpi.service.access.client_authentication import authenticate
-
-    if not as_client:
-        return session.viewer
-    key = os.environ.get(KEY_VARIABLE)
-    if not key:
-        raise InputError(f"put the API key of a client who may approve agreements into {KEY_VARIABLE}")
-    return authenticate(session.index, key, None)
 
 
 def _print_terms(view: AgreementView, terms: Agreement) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mpi.cli.client_key import AsClient, choose_viewer
 from mpi.cli.command_session import open_session
-from mpi.cli.commands.stewardship.expunge import AsClient, choose_viewer
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
 

@@ -16,7 +16,7 @@ from mpi.cli.record_references import format_group
 if TYPE_CHECKING:
     from mpi.service.core.index import Matcher
     from mpi.service.gates.proposal_items import PersonGroup
-    from mpi.service.recluster.proposals import ProposalResult, ProposalView
+    from mpi.service.recluster.proposal_view import ProposalResult, ProposalView
 
 Number = Annotated[int, typer.Argument(help="The proposal.")]
 HoldNumber = Annotated[int, typer.Argument(help="The hold.")]
@@ -94,12 +94,14 @@ def apply(
     as_json: JsonFlag = False,
 ) -> None:
     """Apply a proposal, whole or in part, and hold the rest."""
-    from mpi.service.recluster import proposals
+    from mpi.service.recluster import proposal_application, proposals
 
     with open_session() as session, show_progress() as report:
         matcher = _load_matcher(session, proposals.get_proposal(session.index, session.viewer, number).model)
         approved = [] if none else item or None
-        result = proposals.apply_proposal(session.index, session.viewer, matcher, number, approved, report)
+        result = proposal_application.apply_proposal(
+            session.index, session.viewer, matcher, number, approved, report
+        )
     _show_applied(result, as_json=as_json)
 
 
@@ -120,13 +122,15 @@ def rollback(number: Number, as_json: JsonFlag = False) -> None:
 
     All persons are computed again with the configuration before it, and its held changes are released.
     """
-    from mpi.service.recluster import proposals
+    from mpi.service.recluster import proposal_application, proposals
 
     with open_session() as session, show_progress() as report:
         matcher = _load_matcher(
             session, proposals.get_proposal(session.index, session.viewer, number).model_before
         )
-        result = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
+        result = proposal_application.roll_back_proposal(
+            session.index, session.viewer, matcher, number, report
+        )
     _show_applied(result, as_json=as_json)
 
 

@@ -116,7 +116,7 @@ def _manage_runs(
     """List re-cluster runs after resuming or abandoning the interrupted one."""
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
-    from mpi.service.recluster import proposals, run_executor
+    from mpi.service.recluster import proposal_application, run_executor
     from mpi.storage.repositories.derived import recluster_runs
 
     if resume and give_up:
@@ -135,7 +135,9 @@ def _manage_runs(
                 if interrupted_runs[0].model != matcher.model.ref:
                     matcher = bootstrap.load_matcher(session.settings, interrupted_runs[0].model)
                 with core_reservation.reserve_core(index.database, viewer, index.tuning.pacing):
-                    proposals.resume_run(index, viewer, matcher, interrupted_runs[0].id, report, engine)
+                    proposal_application.resume_run(
+                        index, viewer, matcher, interrupted_runs[0].id, report, engine
+                    )
             else:
                 run_executor.abandon(index, viewer, interrupted_runs[0].id)
             all_runs = run_executor.list_runs(index, viewer)

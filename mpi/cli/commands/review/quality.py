@@ -81,6 +81,14 @@ def sample(
 
 def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
     """Print match-quality figures and the workload forecast as tables."""
+    _show_workload(figures)
+    _show_accuracy(figures)
+    _show_stewards(figures)
+    _show_forecast(workload_forecast)
+
+
+def _show_workload(figures: QualityFigures) -> None:
+    """Print how many questions wait, and how many children and pairs are linked."""
     work, rate = figures.workload, figures.match_rate
     print_facts(
         {
@@ -101,6 +109,10 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
         }
     )
     print_table(("kind", "open", "new"), [(one.kind, one.open, one.new) for one in work.kinds], "Questions")
+
+
+def _show_accuracy(figures: QualityFigures) -> None:
+    """Print what blind samples say of each month."""
     print_table(
         ("month", "precision", "recall", "judged", "waiting", "dropped"),
         [
@@ -116,6 +128,10 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
         ],
         "Blind samples, with 95 % intervals; recall is of what candidate search brings together",
     )
+
+
+def _show_stewards(figures: QualityFigures) -> None:
+    """Print how stewards agree, and how many questions they answer."""
     print_table(
         ("stewards", "pairs", "agreed", "kappa"),
         [
@@ -129,6 +145,10 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
         [(one.actor, one.answers, one.hours, one.an_hour) for one in figures.throughput],
         "Answers of the last 28 days",
     )
+
+
+def _show_forecast(workload_forecast: Forecast) -> None:
+    """Print the workload forecast, and that with the tried thresholds."""
     typer.echo(workload_forecast.says)
     if workload_forecast.other is not None:
         trial = workload_forecast.other

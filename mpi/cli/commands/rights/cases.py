@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpi.cli.client_key import AsClient, choose_viewer
 from mpi.cli.command_session import CommandSession, open_session
-from mpi.cli.commands.stewardship.expunge import AsClient, Source, choose_viewer
+from mpi.cli.commands.stewardship.expunge import Source
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table, show_facts
 from mpi.domain import clock
 from mpi.domain.errors import InputError

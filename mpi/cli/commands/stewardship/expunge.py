@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import CommandSession, open_session
-from mpi.cli.commands.stewardship.pending_steps import KEY_VARIABLE
+from mpi.cli.client_key import AsClient, choose_viewer
+from mpi.cli.command_session import open_session
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Index, Viewer, str, Collection[str]], ExpungeAnswer]
 
-AsClient = Annotated[
-    bool,
-    typer.Option("--client", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."),
-]
 LocalIds = Annotated[list[str], typer.Argument(metavar="LOCAL_ID...", help="The records, 20 at most.")]
 Source = Annotated[str, typer.Option("--source", help="Their source.")]
 
@@ -81,22 +76,6 @@ def _answer(answer: Answer, source: str, local_ids: list[str], *, as_client: boo
         print_json(asdict(result))
         return
     print_facts(asdict(result))
-
-
-def choose_viewer(session: CommandSession, *, as_client: bool) -> Viewer:
-    """Return the operator, or the client whose API key the environment holds.
-
-    Raises:
-        InputError: the environment holds no key.
-    """
-    from mpi.service.access.client_authentication import authenticate
-
-    if not as_client:
-        return session.viewer
-    key = os.environ.get(KEY_VARIABLE)
-    if not key:
-        raise InputError(f"put the API key of a client who may do this into {KEY_VARIABLE}")
-    return authenticate(session.index, key, None)
 
 
 def certificate(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mpi.cli.client_key import KEY_VARIABLE, authenticate_client
 from mpi.cli.command_session import open_session
 from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag, print_json, print_table
 from mpi.cli.record_references import format_group
-from mpi.domain.errors import InputError
-from mpi.domain.viewer import Viewer
 
 if TYPE_CHECKING:
-    from mpi.service.core.index import Index
     from mpi.service.stewardship.pending_steps import PendingStep
 
-KEY_VARIABLE = "MPI_API_KEY"
-"""Environment variable with the API key of a source's owner."""
 Owner = Annotated[
     bool,
     typer.Option("--owner", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."),
@@ -35,7 +30,7 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
     from mpi.service.stewardship import pending_steps
 
     with open_session(for_look_up=True) as session:
-        viewer = _authenticate_owner(session.index) if owner else session.viewer
+        viewer = authenticate_client(session.index, "owns the source") if owner else session.viewer
         steps = pending_steps.list_pending_steps(session.index, viewer)
     if as_json:
         print_json([asdict(step) for step in steps])
@@ -71,22 +66,12 @@ def answer(
     from mpi.service.stewardship import owner_consent
 
     with open_session() as session:
-        viewer = _authenticate_owner(session.index)
+        viewer = authenticate_client(session.index, "owns the source")
         respond, code = (
             (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.give_consent, "consent")
         )
         effect = respond(session.index, viewer, number, reason or code, preview=preview)
     show_effect(effect, as_json=as_json)
-
-
-def _authenticate_owner(index: Index) -> Viewer:
-    """Return the source owner whose API key the environment holds."""
-    from mpi.service.access.client_authentication import authenticate
-
-    key = os.environ.get(KEY_VARIABLE)
-    if not key:
-        raise InputError(f"put the API key of a client who owns the source into {KEY_VARIABLE}")
-    return authenticate(index, key, None)
 
 
 def _format_waiting_for(step: PendingStep) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mpi.cli.client_key import AsClient, choose_viewer
 from mpi.cli.command_session import open_session
-from mpi.cli.commands.stewardship.expunge import AsClient, LocalIds, Source, choose_viewer
+from mpi.cli.commands.stewardship.expunge import LocalIds, Source
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.domain.viewer import Viewer
 

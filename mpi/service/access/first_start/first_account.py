@@ -13,7 +13,8 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import FIRST_START, make_operator
 from mpi.policy.agreement import HOUSE
 from mpi.service.access import passwords
-from mpi.service.access.accounts import NewAccount, check_names, insert_account, log_rights
+from mpi.service.access.accounts.account_rights import log_rights
+from mpi.service.access.accounts.new_accounts import NewAccount, check_names, insert_account
 from mpi.service.access.own_account.new_password import require_unbreached
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
@@ -28,7 +29,7 @@ _NO_LINK = (
 
 
 def make_first_link(index: Index) -> str | None:
-    """Return the token of a new link; None where the index needs none.
+    """Return the token of a new link, or None if needless.
 
     The links of earlier starts end. An index needs none that has, or had, an account, or whose people sign in
     with an identity provider alone.
@@ -58,7 +59,7 @@ def require_first_link(index: Index, token: str) -> None:
 
 
 def use_first_link(index: Index, token: str, name: str, full_name: str, password: str) -> None:
-    """Make the account of the first administrator, an operator who may see all sources.
+    """Make the account of the first administrator, who sees all sources.
 
     Args:
         index: the open index.

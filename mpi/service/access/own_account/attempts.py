@@ -1,4 +1,4 @@
-"""Attempts to sign in: counted per account and network before they are checked.
+"""Attempts to sign in, counted per account and network before their check.
 
 An attacker locks the account for the attacker's own network. The person signs in from theirs. After too many
 failures from anywhere, only networks count from which the person has signed in before (NIST SP 800-63B-4,
@@ -108,7 +108,7 @@ def record_password(index: Index, unit: WriteUnit, account: Account, address: st
 
 
 def _lock_if_due(unit: WriteUnit, account: Account, network: str, failed: int, now: datetime) -> None:
-    """Lock a network out of an account after each tenth failure in a row."""
+    """Lock a network out of an account after each tenth failure."""
     if failed % FAILURES_PER_LOCK == 0:
         until = (
             _END_OF_TIME if failed >= MAX_FAILURES else clock.format_timestamp(now + _lock_duration(failed))
@@ -125,5 +125,5 @@ def _lock_duration(failed: int) -> timedelta:
 
 
 def _name_network(index: Index, address: str) -> str:
-    """Return the name under which a network is stored: a keyed hash, no address."""
+    """Return the keyed hash under which a network is stored."""
     return index.keyed_hash.to_token("sign-in-network", address)

@@ -1,4 +1,4 @@
-"""Rules for a new password: no breached one, and none that the account had."""
+"""Rules for a new password: not breached, and not used before."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ PASSWORDS_REMEMBERED = 5
 
 
 def require_unbreached(index: Index, password: str) -> None:
-    """Refuse a password of the operator's file of breached ones, if there is one.
+    """Refuse a password that the operator's file of breached ones holds.
 
     Raises:
         InputError: it is in the file.

@@ -1,4 +1,4 @@
-"""Second factor of accounts: one-time codes of an authenticator app (TOTP, RFC 6238).
+"""Second factor of accounts: one-time codes (TOTP, RFC 6238).
 
 A code counts once. Recovery codes stand in for a lost phone, each once; only their hashes are stored.
 """
@@ -85,7 +85,7 @@ def find_own_factor(index: Index, viewer: Viewer) -> OwnFactor | None:
 
 
 def must_enroll(index: Index, unit: ReadUnit, account: Account) -> bool:
-    """Return whether an account's role needs a second factor that is not set up."""
+    """Return whether an account lacks the second factor of its role."""
     needs_factor = account.role in index.settings.second_factor_roles
     return needs_factor and not unit.second_factors.exists(account.id)
 

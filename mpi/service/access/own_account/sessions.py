@@ -59,7 +59,7 @@ def list_sessions(index: Index, viewer: Viewer, token: str) -> tuple[OwnSession,
 
 
 def end_other_sessions(index: Index, viewer: Viewer, token: str, begun_at: str | None = None) -> int:
-    """End a person's sessions other than that of the request; return how many.
+    """End a person's sessions but that of the request; return their number.
 
     Args:
         index: the open index.

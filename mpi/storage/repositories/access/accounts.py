@@ -88,7 +88,7 @@ class Accounts:
         return None if row is None else account_of(row)
 
     def find_by_external_id(self, subject: str) -> Account | None:
-        """Return the open account of a person at the identity provider, or None."""
+        """Return the open account of a provider's person, or None."""
         row = self._connection.execute(
             select(_account).where(_account.c.external_id == subject, _account.c.ended_commit.is_(None))
         ).first()
@@ -115,7 +115,7 @@ class Accounts:
         return None if row is None else account_of(row)
 
     def count_attempt(self, number: int) -> Account | None:
-        """Count a sign-in attempt on an account, and return the account after it."""
+        """Count an attempt on an account; return the account after it."""
         row = self._connection.execute(
             update(_account)
             .where(_account.c.id == number)

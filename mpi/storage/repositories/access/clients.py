@@ -136,7 +136,7 @@ class Clients:
         return None if row is None else client_of(row)
 
     def find_by_subject(self, subject: str) -> Client | None:
-        """Return the unrevoked client of a name at the token issuer, or None."""
+        """Return the unrevoked client of an issuer's name, or None."""
         row = self._connection.execute(_BY_SUBJECT, {"subject": subject}).first()
         return None if row is None else client_of(row)
 

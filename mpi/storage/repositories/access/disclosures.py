@@ -3,38 +3,15 @@
 The ledger never holds personal values.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    Row,
-    Text,
-    and_,
-    bindparam,
-    func,
-    or_,
-    select,
-    text,
-    tuple_,
-)
+from sqlalchemy import BigInteger, Connection, LargeBinary, Row, Text, and_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.domain.ledger.line_hash import (
-    EMPTY_LIST,
-    REDACT_ACTION,
-    PersonalPart,
-    PublicPart,
-    commit_to,
-    draw_nonce,
-    hash_line,
-)
+from mpi.domain.ledger.line_hash import PersonalPart, PublicPart, commit_to, draw_nonce, hash_line
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -42,7 +19,7 @@ from mpi.storage.tables import DisclosedRecordRow, DisclosureRow, table_of
 
 _disclosure = table_of(DisclosureRow)
 _disclosed = table_of(DisclosedRecordRow)
-_HANDLE_RECORD_ID = 0
+HANDLE_RECORD_ID = 0
 """Record number 0, which stands for records named by a handle."""
 
 
@@ -73,30 +50,6 @@ class Disclosure:
     lost_records: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DisclosureFilter:
-    """Which lines of the disclosure ledger are asked for.
-
-    Args:
-        since: first moment (ISO, UTC; a date is its first instant).
-        until: moment before which the lines were written.
-        client: name of the client or account; None for all.
-        purpose: purpose of use; None for all.
-        agreement: code of the agreement; None for all.
-        record_ids: records of which a line has to name one; lines that name a set of records by a handle are
-            included. None for all lines.
-    """
-
-    since: str
-    until: str
-    client: str | None = None
-    purpose: str | None = None
-    agreement: str | None = None
-    record_ids: frozenset[int] | None = None
-
-
-_CHUNK_SIZE = 200
-"""Lines that one query of the filtered ledger returns."""
 _SCALAR_COLUMNS = ("at", "client", "purpose", "agreement", "action", "handle")
 _HASH_COLUMNS = ("nonce", "leaf")
 _ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields", *_HASH_COLUMNS)
@@ -205,7 +158,7 @@ class Disclosures:
     def all(self) -> list[Disclosure]:
         """Return every line of the disclosure ledger, oldest first."""
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
-        return [_disclosure_of(row) for row in rows]
+        return [build_disclosure(row) for row in rows]
 
     def last_number(self) -> int:
         """Return the number of the disclosure ledger's last line, or 0."""
@@ -236,7 +189,7 @@ class Disclosures:
         rows = self._connection.execute(
             select(_disclosure).where(_disclosure.c.action.in_(actions)).order_by(_disclosure.c.id)
         )
-        return [_disclosure_of(row) for row in rows]
+        return [build_disclosure(row) for row in rows]
 
     def lines_of_client(self, client: str, actions: Collection[str], since: str) -> list[Disclosure]:
         """Return a client's lines of some kinds since a moment.
@@ -255,7 +208,7 @@ class Disclosures:
             )
             .order_by(_disclosure.c.id)
         )
-        return [_disclosure_of(row) for row in rows]
+        return [build_disclosure(row) for row in rows]
 
     def recipients(self, agreement: str) -> list[str]:
         """Return the clients that were answered under an agreement, by name.
@@ -327,96 +280,6 @@ class Disclosures:
                 times_by_record.setdefault(row.record_id, {})[row.id] = row.at
         return times_by_record
 
-    def iterate_filtered(self, wanted: DisclosureFilter) -> Iterator[list[Disclosure]]:
-        """Yield the wanted lines in chunks, newest first."""
-        if wanted.record_ids is not None:
-            yield from self._iterate_about(wanted, wanted.record_ids)
-            return
-        conditions = list(_filter_conditions(wanted))
-        while True:
-            rows = self._connection.execute(
-                select(_disclosure)
-                .where(*conditions)
-                .order_by(_disclosure.c.at.desc(), _disclosure.c.id.desc())
-                .limit(_CHUNK_SIZE)
-            ).all()
-            if not rows:
-                return
-            yield [_disclosure_of(row) for row in rows]
-            conditions = list(_filter_conditions(wanted, rows[-1]))
-
-    def _iterate_about(
-        self, wanted: DisclosureFilter, record_ids: Collection[int]
-    ) -> Iterator[list[Disclosure]]:
-        """Yield the wanted lines that may concern records, newest first.
-
-        The index by record leads to their numbers, and the numbers to the lines. The time depends on how many
-        there are, and not on the size of the ledger: a join would leave the choice to the planner.
-        """
-        conditions = list(_filter_conditions(wanted))
-        found = [
-            (row.at, row.id)
-            for chunk in iter_chunks(self._line_numbers([_HANDLE_RECORD_ID, *record_ids]))
-            for row in self._connection.execute(
-                select(_disclosure.c.at, _disclosure.c.id).where(is_in(_disclosure.c.id, chunk), *conditions)
-            )
-        ]
-        for chunk in iter_chunks([number for _, number in sorted(found, reverse=True)], _CHUNK_SIZE):
-            lines = {
-                row.id: _disclosure_of(row)
-                for row in self._connection.execute(select(_disclosure).where(is_in(_disclosure.c.id, chunk)))
-            }
-            # What a redaction has taken out meanwhile is gone.
-            yield [lines[number] for number in chunk if number in lines]
-
-    def _line_numbers(self, record_ids: Collection[int]) -> list[int]:
-        """Return the numbers of the lines that name one of some records, ascending."""
-        numbers: set[int] = set()
-        for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(
-                select(_disclosed.c.disclosure_id).where(is_in(_disclosed.c.record_id, chunk))
-            )
-            numbers.update(row.disclosure_id for row in rows)
-        return sorted(numbers)
-
-    def iterate_by_record(
-        self, record_ids: Collection[int], since: str, until: str
-    ) -> Iterator[tuple[int, Disclosure]]:
-        """Yield each record's lines that name it, oldest first.
-
-        Args:
-            record_ids: the records; lines that name a set of records by a handle are left out.
-            since: first moment (ISO, UTC).
-            until: moment before which the lines were written.
-        """
-        for chunk in iter_chunks(record_ids, _CHUNK_SIZE):
-            rows = self._connection.execute(
-                select(_disclosed.c.record_id, _disclosure)
-                .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
-                .where(
-                    is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= since, _disclosure.c.at < until
-                )
-                .order_by(_disclosed.c.record_id, _disclosure.c.id)
-            ).all()
-            yield from ((row.record_id, _disclosure_of(row)) for row in rows)
-
-    def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
-        """Return disclosure-ledger lines since a moment that may concern records.
-
-        Args:
-            moment: moment (ISO, UTC).
-            record_ids: the records. Lines that name a set of records by a handle may concern them too, so all
-                of those are included.
-        """
-        disclosures = [
-            (row.id, _disclosure_of(row))
-            for chunk in iter_chunks(self._line_numbers([_HANDLE_RECORD_ID, *record_ids]))
-            for row in self._connection.execute(
-                select(_disclosure).where(is_in(_disclosure.c.id, chunk), _disclosure.c.at >= moment)
-            )
-        ]
-        return [disclosure for _, disclosure in sorted(disclosures, key=itemgetter(0))]
-
 
 def _to_columns(disclosure: Disclosure) -> dict[str, Any]:
     """Return the columns of a line, with its hash in the tree."""
@@ -441,35 +304,13 @@ def _to_columns(disclosure: Disclosure) -> dict[str, Any]:
     }
 
 
-def _filter_conditions(
-    wanted: DisclosureFilter, last: Row[Any] | None = None
-) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of the wanted lines after the last one."""
-    yield _disclosure.c.at >= wanted.since
-    # What is about destroyed records alone is shown to nobody.
-    yield _disclosure.c.action != REDACT_ACTION
-    yield or_(_disclosure.c.commitment.is_(None), _disclosure.c.record_ids != EMPTY_LIST)
-    if last is None:
-        yield _disclosure.c.at < wanted.until
-    else:
-        # The time alone is an upper bound that the index on it can use.
-        yield _disclosure.c.at <= last.at
-        yield tuple_(_disclosure.c.at, _disclosure.c.id) < (last.at, last.id)
-    for column, value in (
-        (_disclosure.c.client, wanted.client),
-        (_disclosure.c.purpose, wanted.purpose),
-        (_disclosure.c.agreement, wanted.agreement),
-    ):
-        if value is not None:
-            yield column == value
-
-
 def _indexed_record_ids(disclosure: Disclosure) -> list[int]:
     """Return the record numbers under which a disclosure is indexed."""
-    return sorted({*disclosure.record_ids, *([_HANDLE_RECORD_ID] if disclosure.handle is not None else [])})
+    return sorted({*disclosure.record_ids, *([HANDLE_RECORD_ID] if disclosure.handle is not None else [])})
 
 
-def _disclosure_of(row: Row[Any]) -> Disclosure:
+def build_disclosure(row: Row[Any]) -> Disclosure:
+    """Build a line of the ledger from its row."""
     return Disclosure(
         at=row.at,
         client=row.client,

@@ -121,7 +121,7 @@ class Incidents:
         return [_to_incident(row) for row in rows]
 
     def about_records(self, record_ids: Collection[int]) -> list[StoredIncident]:
-        """Return the incidents of which some records are, closed ones too, the earliest first."""
+        """Return all incidents of some records, the earliest first."""
         found: dict[str, StoredIncident] = {}
         for chunk in iter_chunks(record_ids):
             codes = select(_record.c.code).where(is_in(_record.c.record_id, chunk))
@@ -149,7 +149,7 @@ class Incidents:
         return found
 
     def records_of(self, codes: Iterable[str]) -> dict[str, list[IncidentRecord]]:
-        """Return the records of each of some incidents, in the order of their numbers."""
+        """Return the records of each incident, by their numbers."""
         found: dict[str, list[IncidentRecord]] = {code: [] for code in codes}
         for chunk in iter_chunks(list(found)):
             rows = self._connection.execute(
@@ -173,7 +173,7 @@ class Incidents:
     def send(
         self, code: str, commit_no: int, due: str | None, corrections: Sequence[StoredCorrection]
     ) -> None:
-        """Store the corrections that are sent, and the day by which they are due."""
+        """Store the sent corrections, and the day they are due."""
         self._connection.execute(
             update(_incident).where(_incident.c.code == code).values(sent_commit=commit_no, due=due)
         )
@@ -233,7 +233,7 @@ class Incidents:
         return self._read_corrections(_correction.c.client == client)
 
     def count_waiting(self, client: str) -> int:
-        """Return how many corrections that hold a client or account has not acknowledged."""
+        """Count corrections in force that a client has not acknowledged."""
         query = (
             select(func.count())
             .select_from(_correction)

@@ -77,5 +77,5 @@ class ResearchProjects:
 
 
 def salt_place(code: str) -> str:
-    """Return the place of a project's salt, to which its encryption is bound."""
+    """Return the place of a project's salt, which binds its encryption."""
     return f"research_project.salt|{code}"

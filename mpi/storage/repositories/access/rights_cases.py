@@ -206,7 +206,7 @@ class RightsCases:
 
 
 def text_place(code: str, kind: str) -> str:
-    """Return the place of what a person wrote, to which its encryption is bound."""
+    """Return the place of a statement, which binds its encryption."""
     return f"rights_text.text|{code}|{kind}"
 
 

@@ -120,7 +120,7 @@ class SignIns:
         self._connection.execute(delete(_sign_in).where(_sign_in.c.token_hash == token_hash))
 
     def list_of_account(self, account_id: int, begun_after: str, seen_after: str) -> list[SignInSummary]:
-        """Return an account's sign-ins begun and last used after given moments, newest first."""
+        """Return an account's sign-ins since given moments, newest first."""
         query = (
             select(_sign_in.c.token_hash, _sign_in.c.begun_at, _sign_in.c.seen_at, _sign_in.c.address)
             .where(

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from mpi.storage.repositories.access.clients import CLIENT_COLUMNS, Client, client_of
-from mpi.storage.repositories.persons.persons import SCOPE, PersonStatus
+from mpi.storage.repositories.persons.identity_events import SCOPE
+from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import (
     ClientRow,

@@ -1,33 +1,23 @@
-"""Repository of persons, their record memberships, and identity events."""
+"""Repository of persons and of their record memberships over time."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
+from mpi.storage.repositories.persons.identity_events import SCOPE, insert_events
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.tables import (
-    BoundaryOrderRow,
-    IdentityEventRow,
-    MembershipRow,
-    PersonRow,
-    RecordRow,
-    SourceRow,
-    table_of,
-)
+from mpi.storage.tables import MembershipRow, PersonRow, RecordRow, table_of
 
 _person = table_of(PersonRow)
 _member = table_of(MembershipRow)
-_event = table_of(IdentityEventRow)
 _record = table_of(RecordRow)
-_order = table_of(BoundaryOrderRow)
-_source = table_of(SourceRow)
 
 
 class PersonStatus(StrEnum):
@@ -70,57 +60,11 @@ class Membership:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordHolder:
-    """The person that a record belongs to now, with that person's records.
-
-    Args:
-        person_id: number of the person.
-        eid: enterprise ID of the person.
-        sources: source code by record number, for all records of the person except sealed ones.
-    """
-
-    person_id: int
-    eid: str
-    sources: dict[int, str]
-
-
-SETTLED = "settled"
-"""Cause of an event which tells that a provisional ID is final; nothing changes by it."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityEvent:
-    """The change of one record's person: an entry of the change feed.
-
-    Args:
-        commit_no: commit number of the change.
-        seq: number within the commit, from 1.
-        record_id: number of the record.
-        before: person that it left, if any.
-        after: person that it joined, if any.
-        cause: kind of the change.
-    """
-
-    commit_no: int
-    seq: int
-    record_id: int
-    before: int | None
-    after: int | None
-    cause: str
-
-
 _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
 MAX_CACHED_RECORDS = 1_000
 """Records up to which memberships are cached until the transaction ends."""
-
-SCOPE = "all"
-"""The only scope of enterprise IDs so far.
-
-It comes first in the memberships' key, so that a query by record must name it.
-"""
 
 _MEMBERSHIP_COLUMNS = (
     _member.c.record_id,
@@ -173,42 +117,6 @@ _HISTORY = (
 )
 """All memberships of all persons that ever held given records."""
 _PERSONS_OF_RECORDS = select(_member.c.person_id).where(_member.c.scope == SCOPE, _IS_OF_RECORDS).distinct()
-_record_membership, _person_membership = _member.alias("mine"), _member.alias("theirs")
-_HOLDER = (
-    select(_person.c.id, _person.c.eid, _person_membership.c.record_id, _source.c.code, _record.c.state)
-    .select_from(_record_membership)
-    .join(_person, _person.c.id == _record_membership.c.person_id)
-    .join(
-        _person_membership,
-        and_(
-            _person_membership.c.person_id == _record_membership.c.person_id,
-            _person_membership.c.to_commit.is_(None),
-        ),
-    )
-    .join(_record, _record.c.id == _person_membership.c.record_id)
-    .join(_source, _source.c.id == _record.c.source_id)
-    .where(
-        _record_membership.c.scope == SCOPE,
-        _record_membership.c.record_id == bindparam("record"),
-        _record_membership.c.to_commit.is_(None),
-    )
-)
-_FELLOW_RECORDS = (
-    select(_record_membership.c.record_id, _person_membership.c.record_id.label("fellow"))
-    .join(
-        _person_membership,
-        and_(
-            _person_membership.c.person_id == _record_membership.c.person_id,
-            _person_membership.c.to_commit.is_(None),
-        ),
-    )
-    .where(
-        _record_membership.c.scope == SCOPE,
-        is_in(_record_membership.c.record_id, "ids"),
-        _record_membership.c.to_commit.is_(None),
-        _person_membership.c.record_id != _record_membership.c.record_id,
-    )
-)
 _END_MEMBERSHIP = (
     update(_member)
     .where(
@@ -318,22 +226,6 @@ class Persons:
             m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None
         }
 
-    def request_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
-        """Request the person that holds a record now; return a reading function.
-
-        The function reads the result once. On PostgreSQL, work done in between need not wait for it.
-        """
-        result = self._connection.execute(_HOLDER, {"record": record_id})
-
-        def read() -> RecordHolder | None:
-            rows = result.all()
-            if not rows:
-                return None
-            sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
-            return RecordHolder(rows[0].id, rows[0].eid, sources)
-
-        return read
-
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Return the records that each person holds now, ascending."""
         records_by_person: dict[int, list[int]] = {person: [] for person in person_ids}
@@ -349,17 +241,6 @@ class Persons:
         for membership in memberships:
             records_by_person[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in records_by_person.items()}
-
-    def fellow_records(self, record_ids: Collection[int]) -> dict[int, list[int]]:
-        """Return the other records of each record's present person.
-
-        Records that are their person's only one are left out.
-        """
-        fellows: dict[int, list[int]] = {}
-        for chunk in iter_chunks(record_ids):
-            for record, fellow in self._connection.execute(_FELLOW_RECORDS, {"ids": chunk}):
-                fellows.setdefault(record, []).append(fellow)
-        return fellows
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Return the records that a person held after a commit, ascending."""
@@ -529,146 +410,8 @@ class Persons:
             if new_person is not None
         ]
         insert_rows(self._connection, _member, joining)
-        events = [
-            {
-                "commit_no": commit_no,
-                "seq": seq,
-                "scope": SCOPE,
-                "record_id": record,
-                "before": old_person,
-                "after": new_person,
-                "cause": cause,
-            }
-            for seq, (record, old_person, new_person) in enumerate(changes, 1)
-        ]
-        insert_rows(self._connection, _event, events)
-
-    def add_settled_events(self, commit_no: int, persons: Mapping[int, int]) -> None:
-        """Write events which tell that records' persons are final.
-
-        Nothing may move a record in the same commit.
-
-        Args:
-            commit_no: commit number of the events.
-            persons: person by record number.
-        """
-        events = [
-            {
-                "commit_no": commit_no,
-                "seq": seq,
-                "scope": SCOPE,
-                "record_id": record,
-                "before": person,
-                "after": person,
-                "cause": SETTLED,
-            }
-            for seq, (record, person) in enumerate(sorted(persons.items()), 1)
-        ]
-        insert_rows(self._connection, _event, events)
-
-    def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
-        """Return records moved by a cause, with the person each left first.
-
-        Records that had no person before are left out.
-
-        Args:
-            cause: kind of the change.
-            first: first commit number.
-            last: last commit number; None for no limit.
-        """
-        statement = (
-            select(_event.c.record_id, _event.c.before)
-            .where(_event.c.commit_no >= first, _event.c.cause == cause, _event.c.before.is_not(None))
-            .order_by(_event.c.commit_no.desc(), _event.c.seq.desc())
-        )
-        if last is not None:
-            statement = statement.where(_event.c.commit_no <= last)
-        return {row[0]: row[1] for row in self._connection.execute(statement)}
+        insert_events(self._connection, commit_no, changes, cause)
 
     def has_held_sealed(self, person_id: int) -> bool:
         """Return whether a person ever held a record that is sealed now."""
         return self._connection.execute(_SEALED_EVER_HELD, {"person": person_id}).first() is not None
-
-    def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
-        """Return the change-feed events that moved records into or out of persons.
-
-        They are found by the records that were ever members. An index of events by person would cost every
-        write.
-        """
-        persons = set(person_ids)
-        records: set[int] = set()
-        for chunk in iter_chunks(persons):
-            members = select(_member.c.record_id).where(is_in(_member.c.person_id, chunk)).distinct()
-            records.update(self._connection.execute(members).scalars())
-        events_by_position: dict[tuple[int, int], IdentityEvent] = {}
-        for chunk in iter_chunks(records):
-            rows = self._connection.execute(
-                select(
-                    _event.c.commit_no,
-                    _event.c.seq,
-                    _event.c.record_id,
-                    _event.c.before,
-                    _event.c.after,
-                    _event.c.cause,
-                ).where(is_in(_event.c.record_id, chunk), _event.c.cause != SETTLED)
-            )
-            events = (IdentityEvent(*row) for row in rows)
-            events_by_position.update(
-                {(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons}
-            )
-        return [events_by_position[place] for place in sorted(events_by_position)]
-
-    def events_after(
-        self,
-        commit_no: int,
-        limit: int,
-        sources: Collection[int] | None = None,
-        hidden_cause: str | None = None,
-    ) -> list[IdentityEvent]:
-        """Return visible change-feed events of later commits, in order.
-
-        Events of sealed records are never included. Neither is the seal itself once it is lifted.
-
-        Args:
-            commit_no: commit after which to begin.
-            limit: number of events to aim at. Commits are never cut, so more may be returned.
-            sources: numbers of the sources whose records may show; None for all.
-            hidden_cause: cause of events to leave out; None for no such cause.
-        """
-        events = (
-            select(
-                _event.c.commit_no,
-                _event.c.seq,
-                _event.c.record_id,
-                _event.c.before,
-                _event.c.after,
-                _event.c.cause,
-            )
-            .where(_is_visible_event(sources))
-            .order_by(_event.c.commit_no, _event.c.seq)
-        )
-        if hidden_cause is not None:
-            events = events.where(_event.c.cause != hidden_cause)
-        later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
-        page = [IdentityEvent(*row) for row in self._connection.execute(later)]
-        if page:
-            rest = events.where(_event.c.commit_no == page[-1].commit_no, _event.c.seq > page[-1].seq)
-            page += [IdentityEvent(*row) for row in self._connection.execute(rest)]
-        return page
-
-
-def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:
-    """Return the SQL condition that a reader may see a change-feed event.
-
-    Its record must be unsealed and visible. This is checked for each event, so that the feed is read in order
-    and no further than a page.
-    """
-    record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
-    if sources is not None:
-        record = record.where(is_in(_record.c.source_id, sources))
-    in_lifted_seal = select(1).where(
-        _order.c.record_id == _event.c.record_id,
-        _order.c.from_commit <= _event.c.commit_no,
-        _order.c.commit_no > _event.c.commit_no,
-    )
-    return exists(record) & ~exists(in_lifted_seal)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
 )
 
-from mpi.storage.repositories.persons.persons import SCOPE
+from mpi.storage.repositories.persons.identity_events import SCOPE
 from mpi.storage.tables import (
     CommitRow,
     DecisionRow,

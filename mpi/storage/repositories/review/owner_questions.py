@@ -136,5 +136,5 @@ class OwnerQuestions:
 
 
 def note_place(number: int) -> str:
-    """Return the place of an owner's note, to which its encryption is bound."""
+    """Return the place of an owner's note, which binds its encryption."""
     return f"owner_question.note|{number}"

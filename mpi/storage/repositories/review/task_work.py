@@ -231,7 +231,7 @@ class TaskWork:
         return set(rows.scalars())
 
     def release(self, name: str, questions: Collection[str]) -> None:
-        """Unassign some review questions of a person, and end the person's claims on them."""
+        """Unassign some of a person's review questions, and end the claims."""
         for chunk in iter_chunks(questions):
             is_chosen = _work.c.question.in_(chunk)
             self._connection.execute(
@@ -319,7 +319,7 @@ def _work_from_row(row: AnyRow) -> QuestionWork:
 
 
 def action_note_place(number: int) -> str:
-    """Return the place of an action's note, to which its encryption is bound."""
+    """Return the place of an action's note, which binds its encryption."""
     return f"task_action.note|{number}"
 
 

@@ -8,7 +8,7 @@ _link = table_of(FirstLinkRow)
 
 
 class FirstLinks:
-    """Repository of the one link that is valid, by the hash of its token."""
+    """Repository of the one valid link, by its token's hash."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -33,7 +33,7 @@ class SignInNetworks:
         self._connection = connection
 
     def find(self, account_id: int, network: str) -> NetworkState:
-        """Return what is known of the attempts on an account from a network."""
+        """Return the known attempts on an account from a network."""
         row = self._connection.execute(
             select(_network.c.failed, _network.c.locked_until, _network.c.succeeded_at).where(
                 *_at(account_id, network)
@@ -42,7 +42,7 @@ class SignInNetworks:
         return NetworkState() if row is None else NetworkState(*row)
 
     def count_attempt(self, account_id: int, network: str, now: str) -> int:
-        """Count an attempt on an account from a network; return those in a row.
+        """Count an attempt from a network; return those in a row.
 
         Args:
             account_id: number of the account; an unknown one counts nothing.
@@ -65,11 +65,11 @@ class SignInNetworks:
         return self._connection.execute(statement).scalar() or 0
 
     def lock(self, account_id: int, network: str, until: str) -> None:
-        """Accept no password of an account from a network until a moment (ISO, UTC)."""
+        """Lock a network out of an account until a moment (UTC)."""
         self._connection.execute(update(_network).where(*_at(account_id, network)).values(locked_until=until))
 
     def record_sign_in(self, account_id: int, network: str, now: str) -> None:
-        """Record a right password from a network, which is known from then on."""
+        """Record a right password from a network, which becomes known."""
         self._connection.execute(
             update(_network)
             .where(*_at(account_id, network))

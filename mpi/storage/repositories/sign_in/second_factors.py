@@ -83,7 +83,7 @@ class SecondFactors:
         return result.rowcount == 1
 
     def use_recovery_code(self, account_id: int, before: Collection[str], after: Collection[str]) -> bool:
-        """Use a recovery code; return False if another was used since they were read."""
+        """Use a recovery code; return False if another was used meanwhile."""
         result = self._connection.execute(
             update(_factor)
             .where(_factor.c.account_id == account_id, _factor.c.recovery_hashes == _to_json(before))
@@ -97,7 +97,7 @@ class SecondFactors:
 
 
 def secret_place(account_id: int) -> str:
-    """Return the place of an account's secret, to which its ciphertext is bound."""
+    """Return the place of an account's secret, which binds its ciphertext."""
     return f"second_factor.secret|{account_id}"
 
 

@@ -82,7 +82,7 @@ class PupilTokens:
         return {(label, source): count for label, source, count in self._connection.execute(query)}
 
     def page_of_keys(self, label: str, most: int) -> list[tuple[int, int, bytes]]:
-        """Return sources, pupils and tokens of some rows that have a label of keys."""
+        """Return sources, pupils and tokens of rows with a label."""
         query = (
             select(_tokens.c.source_id, _tokens.c.pupil, _tokens.c.tokens)
             .where(_tokens.c.token_keys == label)
@@ -91,7 +91,7 @@ class PupilTokens:
         return [(row.source_id, row.pupil, row.tokens) for row in self._connection.execute(query)]
 
     def rewrite(self, rows: Collection[tuple[int, int, bytes]], label: str) -> None:
-        """Store other tokens of the same pupils, with the label of their keys."""
+        """Store new tokens of the same pupils, with their label."""
         if rows:
             self._connection.execute(
                 _REWRITE,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, select, tuple_, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.bulk_rows import insert_columns
@@ -198,11 +198,7 @@ class Scopes:
 
     def copies_of(self, code: str, item: ChangedItem, own_numbers: Collection[int]) -> dict[int, int]:
         """Return the numbers that a scope's records or decisions have here."""
-        copies: dict[int, int] = {}
-        for chunk in iter_chunks(own_numbers):
-            rows = self._connection.execute(_COPIES, {"code": code, "item": int(item), "ids": chunk})
-            copies.update({row[0]: row[1] for row in rows})
-        return copies
+        return self._map_numbers(_COPIES, code, item, own_numbers)
 
     def add_copies(
         self, code: str, item: ChangedItem, numbers: Mapping[int, int], *, if_new: bool = False
@@ -234,12 +230,18 @@ class Scopes:
 
     def originals_of(self, code: str, item: ChangedItem, numbers: Collection[int]) -> dict[int, int]:
         """Return the scope's numbers of copied records or decisions."""
-        originals: dict[int, int] = {}
-        for chunk in iter_chunks(numbers):
-            rows = self._connection.execute(_ORIGINALS, {"code": code, "item": int(item), "ids": chunk})
-            originals.update({row[0]: row[1] for row in rows})
-        return originals
+        return self._map_numbers(_ORIGINALS, code, item, numbers)
 
     def select_copies(self, code: str, item: ChangedItem, numbers: Collection[int]) -> set[int]:
         """Return those numbers that are copies of a scope's records or decisions."""
         return set(self.originals_of(code, item, numbers))
+
+    def _map_numbers(
+        self, query: Select[Any], code: str, item: ChangedItem, numbers: Collection[int]
+    ) -> dict[int, int]:
+        """Return the number pairs that a query reads of a scope."""
+        pairs: dict[int, int] = {}
+        for chunk in iter_chunks(numbers):
+            rows = self._connection.execute(query, {"code": code, "item": int(item), "ids": chunk})
+            pairs.update({row[0]: row[1] for row in rows})
+        return pairs

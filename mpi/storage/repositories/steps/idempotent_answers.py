@@ -30,7 +30,7 @@ class StoredAnswer:
 
 
 def answer_place(client: str, key: str) -> str:
-    """Return the place of a stored answer, to which its encryption is bound."""
+    """Return the place of a stored answer, which binds its encryption."""
     return f"kept_answer.answer|{len(client)}|{client}|{key}"
 
 
@@ -65,11 +65,11 @@ class IdempotentAnswers:
         )
 
     def delete(self, client: str, key: str) -> None:
-        """Delete the stored answer of a client's idempotency key, if there is one."""
+        """Delete the stored answer of a client's idempotency key, if any."""
         self._connection.execute(delete(_answer).where(_answer.c.client == client, _answer.c.key == key))
 
     def count_prefixed(self, client: str, prefix: str) -> int:
-        """Count the stored answers of a client whose keys begin with a prefix."""
+        """Count a client's stored answers whose keys have a prefix."""
         keys = select(_answer.c.key).where(
             _answer.c.client == client, _answer.c.key.startswith(prefix, autoescape=True)
         )

@@ -171,7 +171,7 @@ class Steps:
 
 
 def decision_note_place(number: int) -> str:
-    """Return the place of a decision's note, to which its encryption is bound."""
+    """Return the place of a decision's note, which binds its encryption."""
     return f"note.body|{number}"
 
 

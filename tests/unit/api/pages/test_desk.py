@@ -10,7 +10,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.pages.desk.person_view import build_person_page
-from mpi.api.pages.desk.question_view import describe_changes, list_shown_values
+from mpi.api.pages.desk.shown_values import describe_changes, list_shown_values
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
 from mpi.bootstrap import open_matcher

@@ -12,7 +12,7 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.derived_sync import WRITING
-from mpi.service.recluster.proposals import resume_run
+from mpi.service.recluster.proposal_application import resume_run
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING

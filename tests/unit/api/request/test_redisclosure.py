@@ -5,8 +5,7 @@ import pytest
 from mpi.api.request.redisclosure import read_statement, state_terms
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
-from mpi.policy.agreement import ALL
-from mpi.policy.parties import Party, PartyKind
+from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.access.viewers import Caller, build_viewer
 from tests.agreements import AGENCY, SCHOOL, make_dsa
 from tests.unit.policy.test_record_access import make_agreement

@@ -5,16 +5,12 @@ import pytest
 from mpi.domain.errors import ConflictError, InputError, StaleError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
-from mpi.service.access.accounts import (
-    change_account,
-    end_account,
-    find_account,
-    grant_actions,
-    list_accounts,
-    set_password,
-    unlock_account,
-)
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import find_account, list_accounts
+from mpi.service.access.accounts.account_rights import change_account, grant_actions
+from mpi.service.access.accounts.sign_in_resets import set_password, unlock_account
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR
 

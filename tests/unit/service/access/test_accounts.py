@@ -5,18 +5,15 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.accounts import (
-    AccountState,
-    NewAccount,
-    add_account,
-    change_account,
-    end_account,
-    list_accounts,
-    set_password,
-    unlock_account,
-)
+from mpi.service.access.account_rules import AccountState
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import change_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.access.accounts.sign_in_resets import set_password, unlock_account
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, all_stored_bytes
 

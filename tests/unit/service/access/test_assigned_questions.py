@@ -3,8 +3,8 @@
 import pytest
 
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import change_account
-from mpi.service.review.answers import assign
+from mpi.service.access.accounts.account_rights import change_account
+from mpi.service.review.assignments import assign
 from mpi.service.review.queue import Filters, load_queue_page
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import ANN, load_doubtful_pairs, question_keys

@@ -7,16 +7,14 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, make_operator
-from mpi.service.access.accounts import (
-    NewAccount,
-    add_account,
-    grant_actions,
-    list_accounts,
-    set_password,
-)
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.access.accounts.sign_in_resets import set_password
 from mpi.service.access.break_glass import list_uses, review_use
 from mpi.service.access.emergency_sessions import begin_emergency, end_emergency, find_own_use
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.core.disclosure import disclose
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.agreements import permit_emergencies

@@ -4,13 +4,14 @@ import pytest
 
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import find_account
+from mpi.service.access.accounts.account_list import find_account
 from mpi.service.access.first_start.first_account import (
     make_first_link,
     require_first_link,
     use_first_link,
 )
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, with_settings
 

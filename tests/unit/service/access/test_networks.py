@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.errors import NotAuthenticated
-from mpi.service.access.accounts import unlock_account
+from mpi.service.access.accounts.sign_in_resets import unlock_account
 from mpi.service.access.own_account.attempts import MAX_KNOWN_NETWORKS
 from mpi.service.access.sign_in import change_password, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing

@@ -7,7 +7,9 @@ import pytest
 
 from mpi.domain.errors import InputError, NotAuthenticated, StoreError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account, end_account, set_password
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.access.accounts.sign_in_resets import set_password
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.identity.breached_passwords import BreachedPasswordFile
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing

@@ -4,7 +4,8 @@ import pytest
 
 from mpi.domain.errors import NotAuthenticated, NotFoundError
 from mpi.service.access.own_account.sessions import end_other_sessions, list_sessions, shorten_address
-from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import change_password, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 
 

@@ -7,7 +7,9 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, RecordAccess, Viewer
-from mpi.service.access.accounts import NewAccount, add_account, bind_account, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import bind_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client, bind_client, list_clients
 from mpi.service.access.explain_access import SupposedRequest, explain_client_access

@@ -12,15 +12,12 @@ from mpi.service.access.account_requests import (
     list_account_requests,
     request_factor_reset,
 )
-from mpi.service.access.accounts import end_account, find_account, reset_second_factor, set_password
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import find_account
+from mpi.service.access.accounts.sign_in_resets import reset_second_factor, set_password
 from mpi.service.access.own_account.second_factor import find_own_factor, propose_enrollment
-from mpi.service.access.sign_in import (
-    add_second_factor,
-    authenticate_session,
-    change_password,
-    remove_second_factor,
-    sign_in,
-)
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import add_second_factor, change_password, remove_second_factor, sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR
 

@@ -11,14 +11,11 @@ from argon2.profiles import CHEAPEST
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.service.access import passwords
-from mpi.service.access.accounts import NewAccount, add_account, end_account, unlock_account
-from mpi.service.access.sign_in import (
-    SIGN_IN_REFUSED,
-    authenticate_session,
-    change_password,
-    sign_in,
-    sign_out,
-)
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.access.accounts.sign_in_resets import unlock_account
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import SIGN_IN_REFUSED, change_password, sign_in, sign_out
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR

@@ -12,16 +12,20 @@ from mpi.domain.viewer import Action, SecondApprover
 from mpi.policy.cases.subpoena import CaseState, CounselDecision, CounselVerdict, Subpoena
 from mpi.policy.route_table import ROUTES
 from mpi.service.access.account_requests import confirm_request, list_account_requests, request_account
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions, list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.legal.subpoena_cases import decide_case, open_case, record_notice, show_case
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.persons.search import search_persons
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from tests.accounts import PASSWORD, cheap_password_hashing

@@ -9,15 +9,16 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError, RecordError
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import PURPOSES, Action, make_operator
-from mpi.policy.agreement import ALL, Clock
+from mpi.policy.agreement import Clock
 from mpi.policy.cases.consent import Consent, Signer
 from mpi.policy.duties import DutyKind
+from mpi.policy.parties import ALL
 from mpi.policy.purposes import EXCLUDED_USES, Purpose
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.break_glass import review_use
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import viewer_from_account
+from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.agreements.duties import begin_clock, list_duties
 from mpi.service.agreements.papers import list_papers
@@ -28,7 +29,8 @@ from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.legal.disclosure_consents import record_consent
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.accounts import cheap_password_hashing
 from tests.agreements import AGENCY, SCHOOL, TO_AGENCY, TO_SCHOOL, permit_emergencies

@@ -15,11 +15,12 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, SecondApprover
 from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict
-from mpi.service.access.accounts import list_accounts
+from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.ledger import LedgerFilter, read_ledger
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.agreements.counsel_questions import answer_questions
 from mpi.service.agreements.register import suspend_agreement
 from mpi.service.core.index import GuessLimits, SearchLimits, SignInLimits
@@ -30,7 +31,8 @@ from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import read_quality
 from mpi.service.quality.publication import publish_figures
 from mpi.service.quality.reports import make_report
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.merge_split_move import StepOptions, merge

@@ -9,12 +9,12 @@ from mpi.domain import clock
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import PURPOSES, Action, SecondApprover, Viewer
-from mpi.policy.agreement import ALL, Clock
+from mpi.policy.agreement import Clock
 from mpi.policy.legal_bases import MARKS
 from mpi.policy.papers import list_paper_rows
-from mpi.policy.parties import PartyKind
+from mpi.policy.parties import ALL, PartyKind
 from mpi.policy.rights import Rights, Subject
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.explain_access import SupposedRequest, explain_account_access
 from mpi.service.agreements.counsel_questions import QUESTIONS, answer_questions
 from mpi.service.agreements.house import build_house_agreement

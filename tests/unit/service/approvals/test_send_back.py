@@ -9,21 +9,14 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
-from mpi.service.access.accounts import change_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_rights import change_account
 from mpi.service.maintenance.verify import verify
 from mpi.service.notices.returned_answers import dismiss_all, dismiss_answers, list_returned_answers
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import (
-    PairVerdict,
-    ResponseOptions,
-    answer_question,
-    assign,
-    claim,
-    escalate,
-    release,
-    reply,
-    respond_to_question,
-)
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
+from mpi.service.review.assignments import assign, claim, escalate, release, reply
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.approvals import approve, send_back

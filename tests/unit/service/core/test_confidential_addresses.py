@@ -17,10 +17,13 @@ from mpi.service.core.confidential_addresses import (
 from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.explanations.person_explanation import explain_person
 from mpi.service.explanations.person_links import list_links
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.assignments import claim
-from mpi.service.review.question_view import build_cards, load_question_view
+from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
+from mpi.service.review.record_cards import build_cards
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.decisions import get_decision

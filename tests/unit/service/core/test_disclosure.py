@@ -8,8 +8,9 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answers import PairVerdict, answer_question
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
 from mpi.service.review.assignments import claim
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question_view import load_question_view

@@ -12,8 +12,9 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.research_partition import export_research_crosswalk
-from mpi.service.records.upsert import read, upsert
-from mpi.service.review.question_view import build_cards
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.review.record_cards import build_cards
 from tests.index import OPERATOR, crosswalk, make_child, open_test_index
 
 NAMES = {"first_name": "Zuleika", "last_name": "Abernathy"}

@@ -7,7 +7,8 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.explanations.group_evidence import MAX_COMPARED, MAX_SHOWN, compare_groups
 from mpi.service.explanations.pair_evidence import FieldVerdict
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, make_child
 
 ANNA = {"first_name": "Annalise", "last_name": "Sparrowhawk", "birth_date": "2013-04-05"}

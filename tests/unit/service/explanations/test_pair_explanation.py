@@ -13,7 +13,8 @@ from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.service.explanations.pair_explanation import explain_features, explain_pair
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
 from tests.index import OPERATOR, crosswalk, make_child
@@ -216,7 +217,7 @@ def test_explanation_needs_record_read_and_is_logged_as_a_disclosure(shipped_ind
     explain_new_record(shipped_index, "ledger")
     with shipped_index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("ccwis").id, ["ledger"]).values()
-        lines = unit.disclosures.about_records("", [record.id])
+        lines = unit.disclosure_search.about_records("", [record.id])
         [line] = [each for each in lines if each.handle is None and each.action == Action.RECORD_READ]
     assert line.fields == ("match_weight", "explanation")
     assert len(line.record_ids) == 2

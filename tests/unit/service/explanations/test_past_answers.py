@@ -9,7 +9,8 @@ from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.explanations.question_evidence import load_question_evidence
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import PairVerdict, answer_question, claim
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.assignments import claim
 from mpi.service.review.question_view import load_question_view
 from tests.desk import ANN, BEN, add_doubtful_pair, only_question
 from tests.index import OPERATOR, make_child

@@ -9,7 +9,8 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person_explanation import explain_person
-from mpi.service.recluster.proposals import apply_proposal, propose
+from mpi.service.recluster.proposal_application import apply_proposal
+from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge

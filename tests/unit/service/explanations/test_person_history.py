@@ -2,7 +2,8 @@
 
 from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person_history import describe_history
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.undo import undo_step

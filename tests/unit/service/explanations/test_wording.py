@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.decision import Authority
-from mpi.domain.survivorship import SelectionReason
+from mpi.domain.survivorship.values import SelectionReason
 from mpi.domain.weight import Band
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.pair_variations import COLUMNS_OF_SUBJECT

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from mpi.domain.viewer import IdempotentCall
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import Outcome, upsert
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
 from tests.index import OPERATOR, all_stored_bytes, crosswalk, load_rows, make_child
 
 CHILD = make_child("w1")

@@ -16,7 +16,8 @@ from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import (
     OPERATOR,

@@ -6,7 +6,9 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.roles import Role
 from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_rights import change_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.holdings.settings import add_source, find_limited_sources, set_holdings
 from mpi.service.records.upsert import upsert

@@ -16,7 +16,8 @@ from mpi.service.holdings.tokens import compute_tokens, count_rows_to_ask, pupil
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import Outcome, upsert
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
 from mpi.service.stewardship.rekey import rekey
 from tests.index import (
     OPERATOR,

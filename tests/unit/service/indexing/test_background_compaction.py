@@ -54,7 +54,7 @@ def test_segments_of_an_interrupted_load_are_due_once_it_is_inactive(segmented_i
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
     with segmented_index.database.write(OPERATOR, "a load") as unit:
         config = segmented_index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.forward.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     assert not monitor.is_compaction_due(segmented_index, OPERATOR)

@@ -30,7 +30,7 @@ def mixed_index(tmp_path):
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)
-            own = unit.keys.packed_keys(config, range(1, CHILDREN + 1, 3))
+            own = unit.keys.forward.packed_keys(config, range(1, CHILDREN + 1, 3))
             unit.keys.delete(config, own)
             unit.keys.write(config, own, unit.commit_no, as_segment=True)
             assert unit.keys.segments.count_uncompacted_rows()
@@ -38,7 +38,7 @@ def mixed_index(tmp_path):
 
 
 def keys_of_all_children(unit, config):
-    own = unit.keys.keys_of(config, range(1, CHILDREN + 1))
+    own = unit.keys.forward.keys_of(config, range(1, CHILDREN + 1))
     return sorted({key for keys in own.values() for key in keys})
 
 
@@ -74,7 +74,7 @@ def test_key_removed_in_a_segment_no_longer_finds_its_record(mixed_index):
         config = mixed_index.config_id(unit)
         keys = keys_of_all_children(unit, config)
         before = rows(find_records_by_key(unit, config, keys))
-        own = unit.keys.packed_keys(config, range(2, CHILDREN + 1, 3))
+        own = unit.keys.forward.packed_keys(config, range(2, CHILDREN + 1, 3))
         width = STORED_DTYPE.itemsize
         lost = {(int(np.frombuffer(packed.keys, STORED_DTYPE)[0]), record) for record, packed in own.items()}
         fewer = {record: packed._replace(keys=packed.keys[width:]) for record, packed in own.items()}

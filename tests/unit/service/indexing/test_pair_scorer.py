@@ -10,15 +10,11 @@ from mpi.domain.errors import MpiError
 from mpi.domain.tuning import ScoringTuning
 from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.indexing.pair_scorer import (
-    PairingLimits,
-    PairScorer,
-    PreviousBatch,
-    limits_for_machine,
-    score_candidate_pairs,
-)
+from mpi.service.indexing.pair_scorer import PairScorer, PreviousBatch, score_candidate_pairs
+from mpi.service.indexing.pairing_limits import PairingLimits, limits_for_machine
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.repositories.derived.features_and_edges import DerivedRepository
 from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
 from tests.models import tiny_model
@@ -54,7 +50,10 @@ def feature_reads(monkeypatch):
 
 def packed_records(unit, config_id, *records):
     """Return stored records in the form in which they are compared."""
-    bodies, own = unit.derived_data.features(config_id, records), unit.keys.packed_keys(config_id, records)
+    bodies, own = (
+        unit.derived_data.features(config_id, records),
+        unit.keys.forward.packed_keys(config_id, records),
+    )
     return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 

@@ -25,7 +25,8 @@ from mpi.service.jobs.job_state import (
 )
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
+from mpi.service.recluster.proposal_application import apply_proposal
+from mpi.service.recluster.proposals import get_proposal, propose
 from mpi.storage.repositories.steps.jobs import JobState, StoredJob
 from tests.agreements import make_dsa
 from tests.desk import similar_child

@@ -14,7 +14,8 @@ from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.processes.pacing import AdaptiveBatchSize
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
@@ -167,7 +168,7 @@ def load_table(index, folder, columns, **options):
 
 def read_birth_dates(index):
     with index.database.read(OPERATOR) as unit:
-        payloads = unit.records.payloads(unit.records.active_canonical_keys()).values()
+        payloads = unit.record_versions.payloads(unit.records.active_canonical_keys()).values()
     return {
         record.local_id: record.birth_date
         for _, payload in payloads

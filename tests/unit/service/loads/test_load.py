@@ -14,7 +14,7 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read
+from mpi.service.records.record_reader import read
 from mpi.service.stewardship.expunge_requests import approve_expunges
 from tests.index import (
     OPERATOR,

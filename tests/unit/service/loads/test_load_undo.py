@@ -11,7 +11,9 @@ from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
 from tests.index import (

@@ -17,7 +17,8 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.processes.worker_liveness import HEARTBEAT_TIMEOUT_S
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from tests.index import (
     OPERATOR,
     crosswalk,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.domain.tuning import LoadTuning
-from mpi.service.indexing.pair_scorer import MAX_CACHED_RECORDS, PairingLimits
+from mpi.service.indexing.pairing_limits import MAX_CACHED_RECORDS, PairingLimits
 from mpi.service.loads.window_sizes import compute_largest_window, plan_window_sizes
 
 TUNING = LoadTuning()

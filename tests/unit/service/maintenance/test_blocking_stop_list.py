@@ -15,7 +15,7 @@ from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
 from mpi.standardize.serialization import features_from_bytes
-from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.forward_index import PackedKeys
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import (
     OPERATOR,
@@ -139,7 +139,7 @@ def test_verify_finds_a_record_with_a_stopped_key(namesake_index):
     with namesake_index.database.write(OPERATOR, "break") as unit:
         record = min(record for _, record in pairs)
         [group] = {record_row.group_id for record_row in unit.records.get([record]).values()}
-        [own] = unit.keys.packed_keys(config_id, [record]).values()
+        [own] = unit.keys.forward.packed_keys(config_id, [record]).values()
         unit.keys.delete(config_id, [record])
         with_stopped_key = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
         unit.keys.write(

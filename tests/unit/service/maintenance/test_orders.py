@@ -17,7 +17,8 @@ from mpi.config import Settings
 from mpi.domain.errors import NotFoundError, StoreError
 from mpi.service.maintenance.orders import apply_missing_orders
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.expunge_requests import approve_expunges, refuse_expunges
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.unseal_requests import approve_unseals, list_unseal_requests, request_unseals

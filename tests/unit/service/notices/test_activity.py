@@ -6,10 +6,11 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
-from mpi.service.access.accounts import end_account
+from mpi.service.access.accounts.account_end import end_account
 from mpi.service.notices.activity import PAGE_SIZE, ActivityScope, list_activity
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import PairVerdict, answer_question, assign, claim, escalate, release
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.assignments import assign, claim, escalate, release
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide

@@ -8,10 +8,10 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.roles import APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import Viewer
-from mpi.service.access.accounts import end_account
+from mpi.service.access.accounts.account_end import end_account
 from mpi.service.notices.colleagues import list_assignees, list_workers
 from mpi.service.notices.workload import load_workload
-from mpi.service.review.answers import assign, claim, escalate
+from mpi.service.review.assignments import assign, claim, escalate
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import (
     ANN,

@@ -11,7 +11,8 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.notices.desk_links import LIFETIME, LinkTarget, link_child, link_question, open_link
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.desk import ANN, SIS_STEWARD, add_doubtful_pair, only_question
 from tests.index import OPERATOR, all_stored_bytes, crosswalk, make_child
 from tests.unit.service.stewardship.test_decisions import upsert_record

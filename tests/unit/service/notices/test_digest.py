@@ -10,10 +10,10 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Viewer, make_operator
-from mpi.service.access.accounts import end_account
+from mpi.service.access.accounts.account_end import end_account
 from mpi.service.notices.digest import DigestSender, find_address, send_digests, turn_off, turn_on
 from mpi.service.persons.persons import look_up_crosswalk
-from mpi.service.review.answers import assign
+from mpi.service.review.assignments import assign
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.storage.unit_of_work.database import Lock
 from tests.accounts import add_person, cheap_password_hashing

@@ -10,8 +10,8 @@ from mpi.domain.roles import Role
 from mpi.service.notices.activity import ActivityScope, list_activity
 from mpi.service.notices.colleagues import list_assignees
 from mpi.service.notices.question_notes import add_note, list_mentionable
-from mpi.service.review.answers import assign, claim
-from mpi.service.review.question_view import load_history
+from mpi.service.review.assignments import assign, claim
+from mpi.service.review.question_history import load_history
 from mpi.storage.tables import TaskRow, table_of
 from mpi.storage.unit_of_work.database import Lock
 from tests.accounts import add_person, cheap_password_hashing

@@ -6,7 +6,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
-from mpi.service.review.answers import assign, claim, escalate
+from mpi.service.review.assignments import assign, claim, escalate
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.owner_consent import set_consent_required

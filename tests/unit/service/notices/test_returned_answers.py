@@ -19,7 +19,8 @@ from mpi.service.notices.returned_answers import (
     parse_key,
 )
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import PairVerdict, answer_question, claim, escalate, release
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.assignments import claim, escalate, release
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.approvals import approve, send_back

@@ -9,7 +9,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
-from mpi.storage.repositories.persons.persons import Persons
+from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from tests.index import OPERATOR, load_rows, make_tuning, many_children, open_test_index
 
 SECRET = "5e" * 32
@@ -111,13 +111,13 @@ def test_feed_is_as_if_a_sealed_record_had_never_existed(tmp_path, database_url,
 
 def test_hidden_events_are_read_once_and_not_at_every_poll(tmp_path, database_url, monkeypatch):
     with open_test_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
-        start_commits, events_after = [], Persons.events_after
+        start_commits, events_after = [], IdentityEvents.events_after
 
         def record_start(persons, commit, *rest):
             start_commits.append(commit)
             return events_after(persons, commit, *rest)
 
-        monkeypatch.setattr(Persons, "events_after", record_start)
+        monkeypatch.setattr(IdentityEvents, "events_after", record_start)
         upsert(index, OPERATOR, "sis", CHILDREN[0])
         reader = FeedReader(index, SIS_CLIENT, 10)
         assert len(reader.read_on()[0]) == 1

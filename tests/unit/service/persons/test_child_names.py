@@ -6,12 +6,13 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.policy.agreement import ALL
+from mpi.policy.parties import ALL
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.persons.child_names import ChildName, look_up_child_names
 from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.correction_records import find_corrections
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge_split_move import StepOptions

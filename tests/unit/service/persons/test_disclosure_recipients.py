@@ -11,8 +11,10 @@ from mpi.service.access.clients import add_client
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import look_up_person
-from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
-from mpi.service.records.upsert import read, withdraw
+from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
+from mpi.service.recluster.proposals import propose
+from mpi.service.records.record_reader import read
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split

@@ -16,7 +16,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
 from mpi.service.persons.golden_record import OtherValue, look_up_golden_record
 from mpi.service.records.source_pause import pause
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
 from mpi.standardize.record_validation import validate_record
@@ -247,7 +248,9 @@ def test_read_is_logged_with_its_records_and_attributes(index):
     with index.database.read(OPERATOR) as unit:
         [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
         lines = [
-            line for line in unit.disclosures.about_records("", [record.id]) if "middle_name" in line.fields
+            line
+            for line in unit.disclosure_search.about_records("", [record.id])
+            if "middle_name" in line.fields
         ]
     assert lines[0].action == Action.PERSON_READ
 

@@ -9,7 +9,9 @@ from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
@@ -79,7 +81,7 @@ def test_person_is_as_old_as_its_first_visible_record(shared):
         person = unit.persons.find_by_eid(amara)
         first = min(
             event.commit_no
-            for event in unit.persons.events_of([person.id])
+            for event in unit.identity_events.events_of([person.id])
             if event.record_id in school_record_ids(unit)
         )
         assert look_up_person(shared, SIS_ONLY, amara).since == unit.commit_info({first})[first][0]

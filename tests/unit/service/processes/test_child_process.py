@@ -46,7 +46,7 @@ def sleep_long():
 
 def describe_index(index, viewer):
     with index.database.read(viewer) as unit:
-        keys = unit.keys.max_record_id(index.config_id(unit))
+        keys = unit.keys.forward.max_record_id(index.config_id(unit))
     return keys, index.matcher.model.ref, index.keyed_hash.to_int64("a", "b"), index.settings.is_test
 
 

@@ -12,7 +12,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.tuning import PacingTuning
 from mpi.service.processes.core_reservation import CoreAffinity, CoreReservation, reserve_core
-from mpi.service.records.upsert import read
+from mpi.service.records.record_reader import read
 from tests.index import OPERATOR, load_rows, make_child, open_test_index
 
 ALL_CORES = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()

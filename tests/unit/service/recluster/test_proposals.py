@@ -9,14 +9,8 @@ from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, Inp
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.proposals import (
-    apply_proposal,
-    get_proposal,
-    list_proposals,
-    propose,
-    reject_proposal,
-    roll_back_proposal,
-)
+from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
+from mpi.service.recluster.proposals import get_proposal, list_proposals, propose, reject_proposal
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.upsert import upsert
 from mpi.service.review.task_list import list_review_tasks

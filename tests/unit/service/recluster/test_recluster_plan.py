@@ -10,7 +10,8 @@ from mpi.domain.errors import ConflictError
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, partition_of
 

@@ -18,17 +18,13 @@ from mpi.service.processes import worker_liveness
 from mpi.service.processes.pacing import Pace, PacedBatch
 from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
-from mpi.service.recluster.proposals import (
-    apply_proposal,
-    get_proposal,
-    propose,
-    resume_run,
-    roll_back_proposal,
-)
+from mpi.service.recluster.proposal_application import apply_proposal, resume_run, roll_back_proposal
+from mpi.service.recluster.proposals import get_proposal, propose
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, all_keys, crosswalk, load_rows, make_child, many_children, with_tuning
 from tests.unit.service.recluster.test_proposals import are_separate, upsert_doubtful_pair
 from tests.unit.service.stewardship.test_decisions import make_decision

@@ -15,7 +15,8 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.standardize.serialization import features_from_bytes
 from tests.index import OPERATOR, load_rows, make_child, many_children, rows, with_caches
 from tests.models import tiny_model

@@ -10,7 +10,9 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import Outcome, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
+from mpi.service.records.withdrawal import withdraw
 from tests.index import (
     OPERATOR,
     crosswalk,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
-from mpi.service.records.upsert import read, read_all, upsert
+from mpi.service.records.record_reader import read, read_all
+from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, make_child, open_test_index
 
 PROTECTED = {"restrictions": [{"kind": "protective_order"}]}

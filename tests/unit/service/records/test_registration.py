@@ -19,6 +19,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import SearchLimits
 from mpi.service.holdings.settings import set_holdings
 from mpi.service.persons.search import search_persons
+from mpi.service.records.record_reader import read
 from mpi.service.records.registration import (
     ENTRY_FIELDS,
     RegistrationChoice,
@@ -28,7 +29,7 @@ from mpi.service.records.registration import (
     register_child,
     update_record,
 )
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.expunge_requests import approve_expunges
 from tests.index import OPERATOR, SECOND_PERSON, crosswalk, make_child, with_settings

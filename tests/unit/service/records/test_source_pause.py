@@ -10,8 +10,10 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, partition_of
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "postal_code": "41111"}

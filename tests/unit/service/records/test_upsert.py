@@ -13,7 +13,10 @@ from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import Outcome, read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.upsert_result import Outcome
+from mpi.service.records.withdrawal import withdraw
 from tests.index import (
     OPERATOR,
     crosswalk,

@@ -5,7 +5,8 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.service.maintenance.rebuild import rebuild
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, crosswalk, make_child, open_test_index

@@ -8,7 +8,8 @@ import pytest
 from mpi.clustering.question_groups import ReviewPairGraph
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.resolution.review_tasks import format_pair_key, parse_pair_key
 from mpi.service.stewardship.rekey import rekey
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index

@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.settlement import partition_closure
+from mpi.service.resolution.closure_partition import partition_closure
 
 THRESHOLDS = Thresholds(link=14, review=8, margin=3)
 

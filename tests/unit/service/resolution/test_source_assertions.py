@@ -14,8 +14,9 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk as look_up
 from mpi.service.persons.persons import look_up_person
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answers import ResponseOptions, respond_to_question
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import get_decision, list_decisions
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, split

@@ -10,8 +10,9 @@ from mpi.domain.errors import ClaimedError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
-from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answers import ResponseOptions, respond_to_question
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
 from mpi.service.review.assignments import assign, claim, escalate, release
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link

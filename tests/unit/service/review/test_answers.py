@@ -25,19 +25,11 @@ from mpi.service.access.clients import add_client
 from mpi.service.core.index import canonical_key
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import (
-    PairVerdict,
-    ResponseOptions,
-    answer_question,
-    apply_in_bulk,
-    assign,
-    claim,
-    defer,
-    escalate,
-    release,
-    respond_to_question,
-    undo_answer,
-)
+from mpi.service.review.answers.answer_undo import undo_answer
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
+from mpi.service.review.assignments import assign, claim, defer, escalate, release
+from mpi.service.review.bulk_actions import apply_in_bulk
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.service.review.task_list import list_review_tasks

@@ -8,7 +8,7 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import assign, claim, defer
+from mpi.service.review.assignments import assign, claim, defer
 from mpi.service.review.bulk_actions import assign_questions, snooze_questions, undo_bulk
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page

@@ -5,8 +5,11 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answers import PairVerdict, answer_question, claim, defer, undo_answer
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.answer_undo import undo_answer
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.assignments import claim, defer
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions
 from mpi.service.review.question_view import load_question_view

@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.service.records.upsert import withdraw
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, load_queue_page
 from mpi.service.statements.sources import NewSource, add_source

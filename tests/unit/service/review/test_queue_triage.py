@@ -10,12 +10,12 @@ from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
-from mpi.policy.agreement import ALL
+from mpi.policy.parties import ALL
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import assign
+from mpi.service.review.assignments import assign
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.queue_triage import MAX_TRIAGED, SORTS
 from mpi.service.review.saved_views import list_saved_views, save_view

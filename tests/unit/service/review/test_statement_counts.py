@@ -16,8 +16,10 @@ from mpi.service.persons.child_names import look_up_child_names
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read_all, upsert
-from mpi.service.review.answers import PairVerdict, answer_question, assign, claim
+from mpi.service.records.record_reader import read_all
+from mpi.service.records.upsert import upsert
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
+from mpi.service.review.assignments import assign, claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.service.statements.sources import NewSource, add_source

@@ -12,8 +12,9 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
-from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answers import PairVerdict, answer_question
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.pair_answers import PairVerdict, answer_question
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.sampling import blind_sample

@@ -75,7 +75,9 @@ def test_source_assertion_is_no_label(linked_index):
     statement = {**many_children(1)[0], "same_as": crosswalk(linked_index)["ccwis", "c1"]}
     upsert(linked_index, OPERATOR, "sis", statement)
     with linked_index.database.read(OPERATOR) as unit:
-        assert [entry.decision.authority.name for entry in unit.decisions.all_in_force()] == ["SOURCE"]
+        assert [entry.decision.authority.name for entry in unit.decisions_in_force.all_in_force()] == [
+            "SOURCE"
+        ]
     assert labels_by_pair(linked_index) == {}
 
 

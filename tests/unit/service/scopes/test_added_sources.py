@@ -15,7 +15,8 @@ from mpi.service.access.clients import add_client, revoke_client
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes, register_scope
@@ -146,7 +147,9 @@ def test_history_goes_along_in_its_order_and_dates_from_the_move(site):
     site.split("sis2")
     with site.scope.database.read(OPERATOR) as unit:
         record = unit.records.all_of_source(unit.sources.get_by_code("sis2").id)["t1"]
-        versions = sorted(unit.records.versions(record.id), key=lambda version: version.received_commit)
+        versions = sorted(
+            unit.record_versions.versions(record.id), key=lambda version: version.received_commit
+        )
         assert [version.id == record.version_id for version in versions] == [False, False, False, True]
         commits = unit.commit_info({version.received_commit for version in versions})
         assert all(number > last_before and at >= time_before for number, (at, _, _) in commits.items())

@@ -8,7 +8,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.transfer import transfer_changes
 from tests.index import OPERATOR, crosswalk
 from tests.laws.dense_blocks import (

@@ -10,7 +10,8 @@ from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.deferred_search import finish_deferred_searches
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.transfer import count_waiting_changes, transfer_changes
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -222,7 +223,9 @@ def test_links_of_an_imported_crosswalk_follow_as_one_step_and_unweighed(indexes
     indexes.sync()
     assert partition_of(indexes.shared) == partition_of(education)
     with indexes.shared.database.read(OPERATOR) as unit:
-        decisions = unit.decisions.by_ids([named.decision.id for named in unit.decisions.all_in_force()])
+        decisions = unit.decisions.by_ids(
+            [named.decision.id for named in unit.decisions_in_force.all_in_force()]
+        )
     assert len(decisions) == 3
     assert len({decision.step_id for decision in decisions.values()}) == 1
     assert all(decision.evidence == {} for decision in decisions.values())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpi.service.records.upsert import withdraw
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.transfer import transfer_changes
 from tests.index import OPERATOR, crosswalk, load_rows, many_children, partition_of
 from tests.scopes import check_derived_data, open_scoped_indexes

@@ -15,22 +15,22 @@ from mpi.domain.errors import ConflictError, InputError, NotAuthenticated, NotFo
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
-from mpi.service.access.accounts import NewAccount, add_account, change_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_rights import change_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.access.own_account.second_factor import propose_enrollment
-from mpi.service.access.sign_in import (
-    add_second_factor,
-    authenticate_session,
-    change_password,
-    sign_in,
-)
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import add_second_factor, change_password, sign_in
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.persons import look_up_person, look_up_records
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.id_map import MappedRecord, give_id_map
 from mpi.service.scopes.registry import list_scopes, register_scope, require_new_scope
@@ -120,7 +120,7 @@ def test_records_that_take_no_part_go_along_and_stay_apart(site):
             record for record in unit.records.all_of_source(source_id).values() if record.content_hash == ""
         ]
         assert destroyed.state == "sealed"
-        assert [version.payload for version in unit.records.versions(destroyed.id)] == [b"{}"]
+        assert [version.payload for version in unit.record_versions.versions(destroyed.id)] == [b"{}"]
     upsert(scope, OPERATOR, "sis", make_child("x1", **OTHER))
     assert crosswalk(scope).keys() == {("sis", "w1")}, "a tombstone goes along"
     assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
@@ -238,7 +238,7 @@ def test_numbers_tell_nothing_of_other_sources(site):
         records = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
         assert sorted(record.id for record in records) == [1, 2, 3, 4, 5]
         assert sorted(record.version_id for record in records) == [1, 2, 3, 4, 5]
-        received = [unit.records.versions(record.id)[0].received_commit for record in records]
+        received = [unit.record_versions.versions(record.id)[0].received_commit for record in records]
         assert sorted(received) == [2, 3, 4, 5, 6]
 
 

@@ -16,7 +16,8 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.consent import Consent, Signer
 from mpi.policy.cases.subpoena import CounselDecision, CounselVerdict, Subpoena
-from mpi.service.access.accounts import NewAccount, add_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client, bind_client, revoke_client
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
@@ -24,7 +25,8 @@ from mpi.service.core.index import open_store
 from mpi.service.legal.disclosure_consents import record_consent, revoke_consent
 from mpi.service.legal.subpoena_cases import decide_case, open_case
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import approve_split

@@ -13,8 +13,10 @@ from mpi.domain.source import SourceKind
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.rights.destruction import approve_run, execute_run, plan_run
 from mpi.service.rights.holds import LegalHoldOrder, place_hold
@@ -184,7 +186,7 @@ def test_an_expunged_record_is_destroyed_in_the_shared_index_too(indexes, educat
     indexes.sync()
     with indexes.shared.database.read(OPERATOR) as unit:
         [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
-        assert [version.payload for version in unit.records.versions(record.id)] == [b"{}"]
+        assert [version.payload for version in unit.record_versions.versions(record.id)] == [b"{}"]
 
 
 def test_a_record_that_retention_destroyed_is_destroyed_in_the_shared_index_too(indexes, education):
@@ -201,7 +203,7 @@ def test_a_record_that_retention_destroyed_is_destroyed_in_the_shared_index_too(
     with indexes.shared.database.read(OPERATOR) as unit:
         records = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
         [dropped] = [record for record in records if record.is_dropped]
-        assert unit.records.versions(dropped.id) == []
+        assert unit.record_versions.versions(dropped.id) == []
     assert b"s1-Quarles" not in stored
     assert set(crosswalk(indexes.shared)) == {("sis", "s2")}
     assert verify(indexes.shared, OPERATOR) == []
@@ -441,7 +443,7 @@ def test_a_record_sealed_before_the_first_sync_shows_nothing(indexes, education)
     indexes.sync()
     with indexes.shared.database.read(OPERATOR) as unit:
         [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
-        assert (record.state, unit.records.versions(record.id)) == ("sealed", [])
+        assert (record.state, unit.record_versions.versions(record.id)) == ("sealed", [])
 
 
 def test_an_owner_is_asked_for_consent_in_the_shared_index_too(indexes, education):

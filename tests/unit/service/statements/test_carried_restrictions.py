@@ -18,9 +18,11 @@ from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.question_view import build_cards
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.record_cards import build_cards
 from tests.index import (
     OPERATOR,
     all_stored_bytes,

@@ -9,7 +9,8 @@ from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from mpi.service.stewardship.unseal_requests import request_unseals

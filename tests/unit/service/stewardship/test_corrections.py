@@ -29,7 +29,9 @@ from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_crosswalk as crosswalk_of
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve

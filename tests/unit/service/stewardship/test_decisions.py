@@ -12,7 +12,8 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, IdempotentCall, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision

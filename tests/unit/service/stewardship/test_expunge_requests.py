@@ -15,7 +15,9 @@ from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.expunge_requests import (
     MAX_RECORDS,
@@ -197,7 +199,9 @@ def test_a_confirmed_file_of_requests_destroys_nothing(index):
     assert load_rows(index, "sis", *requests, confirm=True).rejected == 300
     assert len(waiting(index)) == 300
     with index.database.read(OPERATOR) as unit:
-        versions = [unit.records.versions(row.record_id) for row in unit.records.pending_expunges()]
+        versions = [
+            unit.record_versions.versions(row.record_id) for row in unit.record_erasure.pending_expunges()
+        ]
     assert all(version.payload != b"{}" for own in versions for version in own)
 
 

@@ -13,7 +13,8 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.gates.holds import list_holds, release_hold
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
+from mpi.service.recluster.proposal_application import apply_proposal
+from mpi.service.recluster.proposals import get_proposal, propose
 from mpi.service.recluster.recluster_plan import recluster
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision

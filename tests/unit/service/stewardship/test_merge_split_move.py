@@ -7,7 +7,8 @@ from mpi.domain.errors import ConflictError, DecisionConflict, EidError, InputEr
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.persons import look_up_person
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge_split_move import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_decision, undo_step

@@ -15,9 +15,12 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.records.record_reader import read
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.answers import ResponseOptions, respond_to_question, undo_answer
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.answers.answer_undo import undo_answer
+from mpi.service.review.answers.responses import ResponseOptions, respond_to_question
 from mpi.service.review.question_view import load_question_view
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step

@@ -12,7 +12,8 @@ from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.lineage import look_up_lineage
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.review.task_list import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve

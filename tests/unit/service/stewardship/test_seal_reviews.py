@@ -7,7 +7,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.seal_reviews import (
     RequestKind,
     answer_seal_request,

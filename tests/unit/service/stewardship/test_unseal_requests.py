@@ -22,7 +22,8 @@ from mpi.service.persons.lineage import look_up_lineage
 from mpi.service.persons.look_up import LookUpQuery, look_up
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person, look_up_records, read_person
 from mpi.service.recluster.recluster_plan import recluster
-from mpi.service.records.upsert import read, upsert
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.expunge_requests import refuse_expunges
 from mpi.service.stewardship.unseal_requests import (
     approve_unseals,

@@ -83,7 +83,10 @@ def test_ledger_lines_of_an_older_database_move_once_and_keep_their_numbers(olde
         ("b", ()),
     ]
     with older_database.read(OPERATOR) as unit:
-        assert [line.client for line in unit.disclosures.about_records("2026-01-01", [14])] == ["a", "b"]
+        assert [line.client for line in unit.disclosure_search.about_records("2026-01-01", [14])] == [
+            "a",
+            "b",
+        ]
     with older_database.ledger.write(OPERATOR, "disclose") as unit:
         assert unit.counters.take("disclosure") == 3
     plain = sqlite3.connect(older_database.ledger_path.with_name("mpi.db"))

@@ -11,7 +11,8 @@ from mpi.config import Settings
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
 from mpi.service.maintenance.verify import verify
-from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.scopes.copy_check import check_copies
 from mpi.service.scopes.split import undo_split
 from mpi.service.scopes.transfer import transfer_changes

@@ -28,10 +28,10 @@ def test_every_line_of_an_old_ledger_is_found_by_record_and_date(tmp_path, datab
     assert migrate.schema_drift(database) == []
     with database.read(make_operator()) as unit:
         clients = {
-            record: [line.client for line in unit.disclosures.about_records("2026-01-01", [record])]
+            record: [line.client for line in unit.disclosure_search.about_records("2026-01-01", [record])]
             for record in (1, 3, 14, 31)
         }
-        later_clients = [line.client for line in unit.disclosures.about_records("2026-01-02", [3, 14])]
+        later_clients = [line.client for line in unit.disclosure_search.about_records("2026-01-02", [3, 14])]
     assert clients == {1: ["c"], 3: ["a", "c"], 14: ["a", "b", "c"], 31: ["b", "c"]}
     assert later_clients == ["b", "c"]
     database.dispose()

@@ -13,8 +13,10 @@ from mpi.service.persons.persons import look_up_person
 from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
-from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.answers import claim
+from mpi.service.records.record_reader import read
+from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
+from mpi.service.review.assignments import claim
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, similar_child
@@ -177,7 +179,7 @@ def test_repeated_query_of_records_is_not_compiled_again(tmp_path):
 
             def query_records():
                 unit.records.find_by_local_ids(source.id, ["c1", "c2"])
-                unit.records.active_versions([1, 2])
+                unit.record_versions.active_versions([1, 2])
                 unit.records.canonical_keys([1, 2])
 
             with _trace_compiled(unit) as compiled:

@@ -13,7 +13,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import SecondApprover, Viewer
 from mpi.service.records.upsert import upsert
-from mpi.service.review.answers import assign, claim
+from mpi.service.review.assignments import assign, claim
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, decide

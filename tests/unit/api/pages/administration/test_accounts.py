@@ -8,8 +8,10 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import end_account, list_accounts
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.account_list import list_accounts
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, open_test_index
 from tests.unit.api.live import PLAIN, serving

@@ -12,7 +12,8 @@ from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, get_job, list_jobs
 from mpi.service.loads.load_log import list_loads
-from mpi.service.recluster.proposals import apply_proposal, propose
+from mpi.service.recluster.proposal_application import apply_proposal
+from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import upsert
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.index import OPERATOR, load_rows, make_child, make_tuning, open_test_index

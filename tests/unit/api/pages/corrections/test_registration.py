@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
 from tests.accounts import add_person, cheap_password_hashing
 from tests.index import OPERATOR, crosswalk
 from tests.unit.api.live import serving

@@ -7,7 +7,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import bind_account
+from mpi.service.access.accounts.account_rights import bind_account
 from mpi.service.agreements.refusals import list_refusals
 from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.records.upsert import upsert

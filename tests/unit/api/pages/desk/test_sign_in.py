@@ -9,7 +9,8 @@ from mpi.api.app import create_app
 from mpi.api.pages.session.authentication import to_local_path
 from mpi.api.request.forms import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account, end_account
+from mpi.service.access.accounts.account_end import end_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import sign_in
 from tests.accounts import PASSWORD, add_person, cheap_password_hashing
 from tests.index import OPERATOR, make_child

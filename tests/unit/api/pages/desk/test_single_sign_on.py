@@ -10,8 +10,9 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import find_account
-from mpi.service.access.sign_in import csrf_token, sign_in
+from mpi.service.access.accounts.account_list import find_account
+from mpi.service.access.session_authentication import csrf_token
+from mpi.service.access.sign_in import sign_in
 from mpi.service.access.single_sign_on import link_account
 from tests.accounts import PASSWORD, ManualClock, add_person, cheap_password_hashing
 from tests.identity_provider import CLIENT_ID, make_rsa_key, serving_provider

@@ -11,7 +11,8 @@ from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.policy.parties import Party, PartyKind
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
 from mpi.service.legal.disclosure_consents import list_consents

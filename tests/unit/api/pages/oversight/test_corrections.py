@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from mpi.api.app import create_app
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.audit.incidents import list_incidents, send_corrections, show_incident
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.stewardship.merge_split_move import StepOptions, split

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.agreements.refusals import list_refusals
 from mpi.service.records.upsert import upsert
 from tests.accounts import add_person, cheap_password_hashing

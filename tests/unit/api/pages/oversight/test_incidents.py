@@ -14,7 +14,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.policy.cases.incident_clock import IncidentDays
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.audit.incidents import list_incidents
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person

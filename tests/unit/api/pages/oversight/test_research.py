@@ -9,7 +9,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.policy.cases.subject_rights import Inspection
-from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.rights.research_ids import list_projects
 from mpi.service.rights.source_rules import list_rules, set_rule

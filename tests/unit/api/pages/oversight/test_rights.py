@@ -10,7 +10,8 @@ from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.policy.cases.subject_rights import Inspection
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.records.upsert import upsert
 from mpi.service.rights.source_rules import set_rule

@@ -9,7 +9,8 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import NewAccount, add_account, grant_actions
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, make_child, open_test_index

@@ -8,7 +8,8 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
-from mpi.service.access.sign_in import authenticate_session, sign_in
+from mpi.service.access.session_authentication import authenticate_session
+from mpi.service.access.sign_in import sign_in
 from mpi.service.core.index import SignInLimits
 from tests.accounts import PASSWORD, cheap_password_hashing
 from tests.unit.cli.conftest import is_one_line

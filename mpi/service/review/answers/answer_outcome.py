@@ -8,16 +8,50 @@ from mpi.domain import clock
 from mpi.service.gates.sent_back import ADDRESSEE
 from mpi.service.persons.step_effects import StepEffect
 from mpi.service.resolution.work_log_visibility import find_escalator
-from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
+from mpi.service.review.work_state import claim_work, record_action
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+ANSWER_ACTION = "answer"
+"""Name of an answer in a question's history."""
 ESCALATION_ANSWERED = "escalation-answered"
 """Name in a question's history of an answer to who passed the question on."""
 APPROVAL_WAIT = timedelta(days=7)
 """Time that a question waits for a second approver before it reopens."""
+
+
+def record_answer(
+    unit: WriteUnit,
+    question: OpenQuestion,
+    effect: StepEffect,
+    remaining_keys: Collection[str],
+    note: str | None,
+    **detail: object,
+) -> None:
+    """Add an answer to the question's history, and store what state it leaves.
+
+    Args:
+        unit: the transaction.
+        question: the answered question, as it was before.
+        effect: what the answer did.
+        remaining_keys: keys of the questions that show the remaining tasks.
+        note: free text.
+        detail: codes and numbers for the history.
+    """
+    record_action(
+        unit,
+        question.key,
+        ANSWER_ACTION,
+        question.records,
+        question.to_snapshot(),
+        effect.step,
+        note,
+        **detail,
+    )
+    _tell_escalator(unit, question, effect.step)
+    _save_outcome(unit, question, effect, remaining_keys)
 
 
 def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
@@ -29,7 +63,7 @@ def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
     unit.task_work.save(replace(mark_closed(work), about=question.to_snapshot()))
 
 
-def tell_escalator(unit: WriteUnit, question: OpenQuestion, step: int | None) -> None:
+def _tell_escalator(unit: WriteUnit, question: OpenQuestion, step: int | None) -> None:
     """Note in a question's history that an escalation was answered.
 
     Args:
@@ -64,7 +98,7 @@ def find_remaining_questions(unit: ReadUnit, question: OpenQuestion) -> dict[str
     return unit.queue.questions_of([task.key for task in question.tasks])
 
 
-def save_outcome(
+def _save_outcome(
     unit: WriteUnit, question: OpenQuestion, effect: StepEffect, remaining_keys: Collection[str]
 ) -> None:
     """Store the work states of an answered review question and what remains.

@@ -1,0 +1,161 @@
+"""Search of the disclosure ledger by time, client and record."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
+
+from mpi.domain.ledger.line_hash import EMPTY_LIST, REDACT_ACTION
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.repositories.access.disclosures import HANDLE_RECORD_ID, Disclosure, build_disclosure
+from mpi.storage.tables import DisclosedRecordRow, DisclosureRow, table_of
+
+_disclosure = table_of(DisclosureRow)
+_disclosed = table_of(DisclosedRecordRow)
+_CHUNK_SIZE = 200
+"""Lines that one query of the filtered ledger returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureFilter:
+    """Which lines of the disclosure ledger are asked for.
+
+    Args:
+        since: first moment (ISO, UTC; a date is its first instant).
+        until: moment before which the lines were written.
+        client: name of the client or account; None for all.
+        purpose: purpose of use; None for all.
+        agreement: code of the agreement; None for all.
+        record_ids: records of which a line has to name one; lines that name a set of records by a handle are
+            included. None for all lines.
+    """
+
+    since: str
+    until: str
+    client: str | None = None
+    purpose: str | None = None
+    agreement: str | None = None
+    record_ids: frozenset[int] | None = None
+
+
+class DisclosureSearch:
+    """Repository that finds lines of the disclosure ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def iterate_filtered(self, wanted: DisclosureFilter) -> Iterator[list[Disclosure]]:
+        """Yield the wanted lines in chunks, newest first."""
+        if wanted.record_ids is not None:
+            yield from self._iterate_about(wanted, wanted.record_ids)
+            return
+        conditions = list(_filter_conditions(wanted))
+        while True:
+            rows = self._connection.execute(
+                select(_disclosure)
+                .where(*conditions)
+                .order_by(_disclosure.c.at.desc(), _disclosure.c.id.desc())
+                .limit(_CHUNK_SIZE)
+            ).all()
+            if not rows:
+                return
+            yield [build_disclosure(row) for row in rows]
+            conditions = list(_filter_conditions(wanted, rows[-1]))
+
+    def _iterate_about(
+        self, wanted: DisclosureFilter, record_ids: Collection[int]
+    ) -> Iterator[list[Disclosure]]:
+        """Yield the wanted lines that may concern records, newest first.
+
+        The index by record leads to their numbers, and the numbers to the lines. The time depends on how many
+        there are, and not on the size of the ledger: a join would leave the choice to the planner.
+        """
+        conditions = list(_filter_conditions(wanted))
+        found = [
+            (row.at, row.id)
+            for chunk in iter_chunks(self._line_numbers([HANDLE_RECORD_ID, *record_ids]))
+            for row in self._connection.execute(
+                select(_disclosure.c.at, _disclosure.c.id).where(is_in(_disclosure.c.id, chunk), *conditions)
+            )
+        ]
+        for chunk in iter_chunks([number for _, number in sorted(found, reverse=True)], _CHUNK_SIZE):
+            lines = {
+                row.id: build_disclosure(row)
+                for row in self._connection.execute(select(_disclosure).where(is_in(_disclosure.c.id, chunk)))
+            }
+            # What a redaction has taken out meanwhile is gone.
+            yield [lines[number] for number in chunk if number in lines]
+
+    def _line_numbers(self, record_ids: Collection[int]) -> list[int]:
+        """Return the numbers of the lines that name some records, ascending."""
+        numbers: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            rows = self._connection.execute(
+                select(_disclosed.c.disclosure_id).where(is_in(_disclosed.c.record_id, chunk))
+            )
+            numbers.update(row.disclosure_id for row in rows)
+        return sorted(numbers)
+
+    def iterate_by_record(
+        self, record_ids: Collection[int], since: str, until: str
+    ) -> Iterator[tuple[int, Disclosure]]:
+        """Yield each record's lines that name it, oldest first.
+
+        Args:
+            record_ids: the records; lines that name a set of records by a handle are left out.
+            since: first moment (ISO, UTC).
+            until: moment before which the lines were written.
+        """
+        for chunk in iter_chunks(record_ids, _CHUNK_SIZE):
+            rows = self._connection.execute(
+                select(_disclosed.c.record_id, _disclosure)
+                .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
+                .where(
+                    is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= since, _disclosure.c.at < until
+                )
+                .order_by(_disclosed.c.record_id, _disclosure.c.id)
+            ).all()
+            yield from ((row.record_id, build_disclosure(row)) for row in rows)
+
+    def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
+        """Return disclosure-ledger lines since a moment that may concern records.
+
+        Args:
+            moment: moment (ISO, UTC).
+            record_ids: the records. Lines that name a set of records by a handle may concern them too, so all
+                of those are included.
+        """
+        disclosures = [
+            (row.id, build_disclosure(row))
+            for chunk in iter_chunks(self._line_numbers([HANDLE_RECORD_ID, *record_ids]))
+            for row in self._connection.execute(
+                select(_disclosure).where(is_in(_disclosure.c.id, chunk), _disclosure.c.at >= moment)
+            )
+        ]
+        return [disclosure for _, disclosure in sorted(disclosures, key=itemgetter(0))]
+
+
+def _filter_conditions(
+    wanted: DisclosureFilter, last: Row[Any] | None = None
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the wanted lines after the last one."""
+    yield _disclosure.c.at >= wanted.since
+    # What is about destroyed records alone is shown to nobody.
+    yield _disclosure.c.action != REDACT_ACTION
+    yield or_(_disclosure.c.commitment.is_(None), _disclosure.c.record_ids != EMPTY_LIST)
+    if last is None:
+        yield _disclosure.c.at < wanted.until
+    else:
+        # The time alone is an upper bound that the index on it can use.
+        yield _disclosure.c.at <= last.at
+        yield tuple_(_disclosure.c.at, _disclosure.c.id) < (last.at, last.id)
+    for column, value in (
+        (_disclosure.c.client, wanted.client),
+        (_disclosure.c.purpose, wanted.purpose),
+        (_disclosure.c.agreement, wanted.agreement),
+    ):
+        if value is not None:
+            yield column == value
