@@ -14,21 +14,20 @@ from starlette.responses import Response
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID, find_status, headers_of_error, log_unexpected
 from mpi.api.request.refusals import REFUSALS, record_denied_call
-from mpi.domain.errors import InputError, MpiError
+from mpi.domain.errors import AccessDenied, InputError, MpiError
 
 FHIR_JSON = "application/fhir+json"
 """Media type of FHIR resources in JSON."""
+REASON_SYSTEM = "urn:mpi:refusal-reason"
+"""System of the codes for which the policy refuses."""
 _UNEXPECTED = "it was logged under the ID of this outcome, without any value of the request"
 _CODES: Mapping[int, str] = {
     400: "invalid",
     401: "login",
     403: "forbidden",
     404: "not-found",
-    406: "not-supported",
     409: "conflict",
     413: "too-long",
-    415: "not-supported",
-    422: "business-rule",
     429: "throttled",
     500: "exception",
     503: "transient",
@@ -49,12 +48,25 @@ class Issue:
         text: what is wrong and what to do; holds no value of a person.
         expression: FHIRPath of the element; None where no element is meant.
         severity: how bad it is.
+        reason: stable code of the reason for which the policy refused; None for other issues.
     """
 
     code: str
     text: str
     expression: str | None = None
     severity: Literal["error", "warning", "information"] = "error"
+    reason: str | None = None
+
+    def to_element(self) -> dict[str, Any]:
+        """Return the issue as an element of an OperationOutcome."""
+        coding = {"system": REASON_SYSTEM, "code": self.reason}
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            **({} if self.reason is None else {"details": {"coding": [coding]}}),
+            "diagnostics": self.text,
+            **({} if self.expression is None else {"expression": [self.expression]}),
+        }
 
 
 class FhirError(InputError):
@@ -84,15 +96,7 @@ def build_outcome(issues: Sequence[Issue], outcome_id: str | None = None) -> Ope
         {
             "resourceType": "OperationOutcome",
             **({} if outcome_id is None else {"id": outcome_id}),
-            "issue": [
-                {
-                    "severity": issue.severity,
-                    "code": issue.code,
-                    "diagnostics": issue.text,
-                    **({} if issue.expression is None else {"expression": [issue.expression]}),
-                }
-                for issue in issues
-            ],
+            "issue": [issue.to_element() for issue in issues],
         }
     )
 
@@ -148,7 +152,9 @@ def _build_response(request: Request, error: MpiError) -> Response:
         # The message of an internal error may name files of this machine.
         log_unexpected(error, request.scope[REQUEST_ID])
         text = _UNEXPECTED
-    return _respond(request, status, [Issue(_CODES.get(status, "processing"), text)], headers_of_error(error))
+    reason = error.reason if isinstance(error, AccessDenied) else None
+    issue = Issue(_CODES.get(status, "processing"), text, reason=reason)
+    return _respond(request, status, [issue], headers_of_error(error))
 
 
 def _respond(
