@@ -146,9 +146,9 @@ class Settings(BaseSettings):
     edfi_id_pattern: str | None = None
     """Pattern of student unique IDs that the index assigns, such as ``OH########*``; None to assign none."""
     fhir_url: str | None = None
-    """Address of the FHIR API as clients reach it, ``https://mpi.example.gov/fhir``; None for that of the call."""
+    """Address of the FHIR API as clients reach it, ``https://…/fhir``; None for that of the call."""
     fhir_systems: str = ""
-    """Identifier systems of sources, ``SOURCE=URI`` separated by commas; ``urn:mpi:source:SOURCE`` for others."""
+    """Identifier systems of sources, ``SOURCE=URI``, separated by commas; others have ``urn:mpi:source:``."""
     fhir_organization: str = "Master Person Index"
     """Name of the organization that answers FHIR clients."""
     fhir_contact: str | None = None

@@ -42,7 +42,9 @@ def _read_systems(text: str) -> dict[str, str]:
     for entry in filter(None, map(str.strip, text.split(","))):
         source, _, uri = (part.strip() for part in entry.partition("="))
         if not source or not _URI.fullmatch(uri) or uri.startswith(_RESERVED):
-            raise InputError("MPI_FHIR_SYSTEMS: give entries SOURCE=URI, such as D01=urn:oid:2.16.840.1.113883")
+            raise InputError(
+                "MPI_FHIR_SYSTEMS: give entries SOURCE=URI, such as D01=urn:oid:2.16.840.1.113883"
+            )
         if source in systems or uri in systems.values():
             raise InputError("MPI_FHIR_SYSTEMS: name each source and each system once")
         systems[source] = uri

@@ -110,7 +110,9 @@ class CrossReference:
             PatientIdentifier(self._base_url, _PATIENT + person.enterprise_id),
         ]
         # An enterprise ID may be typed in several ways, a local ID in one.
-        return [one for one in local_ids if one != source] + [one for one in own if one.system != source.system]
+        return [one for one in local_ids if one != source] + [
+            one for one in own if one.system != source.system
+        ]
 
     def _find_enterprise_id(self, identifier: PatientIdentifier) -> str | None:
         """Return the enterprise ID that an identifier stands for; None where a record has none.
@@ -131,7 +133,10 @@ class CrossReference:
 
     def _build_parameter(self, identifier: PatientIdentifier) -> dict[str, Any]:
         if identifier.system == self._base_url:
-            return {"name": "targetId", "valueReference": {"reference": f"{self._base_url}/{identifier.value}"}}
+            return {
+                "name": "targetId",
+                "valueReference": {"reference": f"{self._base_url}/{identifier.value}"},
+            }
         return {
             "name": "targetIdentifier",
             "valueIdentifier": {"system": identifier.system, "value": identifier.value},

@@ -41,9 +41,7 @@ _ENTRY: dict[str, Any] = {
     "fullUrl": f"https://mpi.example.gov/fhir/Patient/{EXAMPLE_EID}",
     "resource": _FOUND,
     "search": {
-        "extension": [
-            {"url": "http://hl7.org/fhir/StructureDefinition/match-grade", "valueCode": "certain"}
-        ],
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/match-grade", "valueCode": "certain"}],
         "mode": "match",
         "score": 0.9999,
     },

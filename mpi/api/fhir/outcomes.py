@@ -128,7 +128,9 @@ def _list_parameter_issues(error: RequestValidationError) -> list[Issue]:
         else:
             name = next((part for part in reversed(each["loc"]) if isinstance(part, str)), "query")
             code = "required" if each["type"] == "missing" else "invalid"
-            text = "give this parameter as its definition says" if code == "invalid" else "give this parameter"
+            text = (
+                "give this parameter as its definition says" if code == "invalid" else "give this parameter"
+            )
             issues.append(Issue(code, f"{name}: {text}"))
     return list(dict.fromkeys(issues))
 

@@ -195,9 +195,7 @@ def _list_homes(addresses: Sequence[Address]) -> list[Address]:
 
 def _read_telecom(points: Sequence[ContactPoint], kinds: Sequence[str]) -> str | None:
     """Return the values of current contact points of some kinds, separated by ``;`` where several count."""
-    values = [
-        point.value for point in points if point.system in kinds and point.use != "old" and point.value
-    ]
+    values = [point.value for point in points if point.system in kinds and point.use != "old" and point.value]
     return values[0] if values and "email" in kinds else ";".join(values) or None
 
 
@@ -220,9 +218,7 @@ def _read_contact(contact: PatientContact) -> dict[str, str]:
 
 
 def _read_birth_place(patient: Patient) -> dict[str, Any]:
-    place = next(
-        (each.valueAddress for each in patient.extension or () if each.url == BIRTH_PLACE_URL), None
-    )
+    place = next((each.valueAddress for each in patient.extension or () if each.url == BIRTH_PLACE_URL), None)
     if place is None:
         return {}
     return {"birth_city": place.city, "birth_state": place.state, "birth_country": place.country}

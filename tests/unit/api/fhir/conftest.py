@@ -1,8 +1,9 @@
-"""Live FHIR server of an index of two districts and a care agency; each test takes children of other names."""
+"""Live FHIR server of two districts and a care agency; each test takes children of other names."""
 
 import itertools
 
 import pytest
+from fhir.resources.R4B.patient import Patient
 
 from mpi.api.app import create_app
 from mpi.service.core.index import FhirSettings, SearchLimits
@@ -82,6 +83,13 @@ class Child:
 def child(index):
     """A child whom no other test has."""
     return Child(index)
+
+
+def make_patient(**members):
+    """Return the Patient of ``make_child``, with further members."""
+    name = {"family": "Okonkwo", "given": ["Amara"]}
+    known = {"resourceType": "Patient", "name": [name], "gender": "female", "birthDate": "2014-03-09"}
+    return Patient.model_validate({**known, **members})
 
 
 def parameters(patient, name="resource", **flags):

@@ -15,7 +15,8 @@ D01_SYSTEM = "urn:mpi:source:D01"
 
 def ask(client, system, value, *targets):
     return client.get(
-        PATH, params=[("sourceIdentifier", f"{system}|{value}"), *(("targetSystem", each) for each in targets)]
+        PATH,
+        params=[("sourceIdentifier", f"{system}|{value}"), *(("targetSystem", each) for each in targets)],
     )
 
 
@@ -89,7 +90,9 @@ def test_case_2_an_unknown_logical_id_is_not_found(everywhere, logical_id):
     assert issue["code"] == "not-found"
 
 
-@pytest.mark.parametrize("system", ["urn:oid:1.2.3", "urn:mpi:source:NO-SUCH", "urn:mpi:source:D02", "D01", ""])
+@pytest.mark.parametrize(
+    "system", ["urn:oid:1.2.3", "urn:mpi:source:NO-SUCH", "urn:mpi:source:D02", "D01", ""]
+)
 def test_case_3_an_unknown_source_domain_is_refused(everywhere, system):
     [issue] = issues_of(ask(everywhere, system, "pix-1"), 400)
     assert issue == {

@@ -12,7 +12,11 @@ from tests.unit.api.fhir.conftest import issues_of, parameters
 
 MATCH, IDI = "/fhir/Patient/$match", "/fhir/Patient/$idi-match"
 CANARY = "Zzcanary"
-PATIENT = {"resourceType": "Patient", "name": [{"family": CANARY, "given": ["Amara"]}], "birthDate": "2014-03-09"}
+PATIENT = {
+    "resourceType": "Patient",
+    "name": [{"family": CANARY, "given": ["Amara"]}],
+    "birthDate": "2014-03-09",
+}
 JSON = {"content-type": "application/fhir+json"}
 
 
@@ -38,10 +42,10 @@ def nest(depth):
         b'{"resourceType": "Parameters"}',
         b'{"resourceType": "Parameters", "parameter": {}}',
         b'{"resourceType": "Parameters", "parameter": [{"name": "resource"}]}',
-        b'{"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {}}]}',
-        b'{"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {"resourceType": 5}}]}',
-        b'{"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {"resourceType": "Zzcanary"}}]}',
-        b'{"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": {"resourceType": "Bundle", "type": "x"}}]}',
+        json.dumps(parameters({})).encode(),
+        json.dumps(parameters({"resourceType": 5})).encode(),
+        json.dumps(parameters({"resourceType": CANARY})).encode(),
+        json.dumps(parameters({"resourceType": "Bundle", "type": "x"})).encode(),
         json.dumps(parameters(PATIENT, "Zzcanary")).encode(),
         json.dumps(parameters(PATIENT, onlyCertainMatch=True)).encode(),
         json.dumps(parameters(PATIENT, count=-1)).encode(),
@@ -90,7 +94,13 @@ def test_too_little_to_search_by_is_refused(everywhere, path, status, code):
         {"name": [{"text": "Amara Grace Okonkwo"}]},
         {"name": [{"use": "anonymous", "family": "Okonkwo", "given": ["Amara"]}, *PATIENT["name"]]},
         {"name": PATIENT["name"] * 200},
-        {"identifier": [{"value": "1"}, {"system": "urn:x"}, {"system": "urn:mpi:identifier:", "value": "1"}]},
+        {
+            "identifier": [
+                {"value": "1"},
+                {"system": "urn:x"},
+                {"system": "urn:mpi:identifier:", "value": "1"},
+            ]
+        },
         {"identifier": [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "12"}]},
         {"telecom": [{"value": "937"}, {"system": "email", "value": "no"}, {"system": "fax"}]},
         {"address": [{}, {"text": "somewhere"}, {"use": "billing", "city": "Dayton"}]},
@@ -143,11 +153,11 @@ def test_only_json_is_spoken(everywhere, headers, query, status):
 
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-_NAMES = st.sampled_from(
-    ["resourceType", "name", "family", "given", "identifier", "system", "value", "birthDate", "telecom", "use",
-     "address", "line", "extension", "url", "contained", "text", "period", "start", "type", "coding", "code",
-     "multipleBirthInteger", "photo", "contact", "relationship", "meta", "profile", "id"]
-)  # fmt: skip
+_MEMBERS = """
+resourceType name family given identifier system value birthDate telecom use address line extension url
+contained text period start type coding code multipleBirthInteger photo contact relationship meta profile id
+"""
+_NAMES = st.sampled_from(_MEMBERS.split())
 _VALUES = st.recursive(
     _LEAVES | st.sampled_from(["Patient", "Bundle", "Parameters", "2014-03-09"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
