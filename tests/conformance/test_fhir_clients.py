@@ -76,7 +76,8 @@ _PHONE = "(telecom.where(system = 'phone').exists() and telecom.value.exists())"
 _CONTACTS = (_HOME, f"({_OTHER} and {_HAS_VALUE})", _EMAIL, _PHONE, "photo.exists()")
 _CONTACT_COUNT = f"({' + '.join(f'iif({condition}, 1, 0)' for condition in _CONTACTS)})"
 _NAMES = "(name.family.exists() and name.given.exists())"
-_IDENTIFIED = f"(identifier.type.coding.where({_GOVERNMENT}).exists() or identifier.where(system = '{_DIGITAL}').exists())"
+_OF_A_CODE = f"identifier.type.coding.where({_GOVERNMENT}).exists()"
+_IDENTIFIED = f"({_OF_A_CODE} or identifier.where(system = '{_DIGITAL}').exists())"
 WEIGHT = (
     f"iif({_IDENTIFIED} and {_HAS_VALUE}, 10, 0)"
     f" + iif({_CONTACT_COUNT} = 1, 4, iif({_CONTACT_COUNT} > 1, 5, 0))"
