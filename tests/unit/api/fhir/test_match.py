@@ -118,6 +118,27 @@ def test_case_10_warnings_come_with_the_patients(everywhere, child):
     assert "8675309" not in str(outcome)
 
 
+def test_nobody_is_certain_where_another_person_is_likelier(everywhere, child):
+    named = child.store()
+    numbered = child.store("D02", last_name=f"{child.last_name[::-1].title()}", ssn="412-55-0141")
+    assert named != numbered
+    ssn = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "412-55-0141"}]
+    bundle = match(everywhere, child.patient(identifier=ssn))
+    grades = dict(grades_of(bundle))
+    assert grades.keys() == {named, numbered}
+    assert grades[named] == "probable"
+    assert outcomes_of(bundle) == []
+
+
+def test_somebody_who_may_be_the_twin_is_never_certain(everywhere, child):
+    eid = child.store(ssn="412-55-0142")
+    ssn = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "412-55-0142"}]
+    bundle = match(everywhere, child.patient(given="Oskari", identifier=ssn))
+    assert grades_of(bundle) == [(eid, "probable")]
+    [outcome] = outcomes_of(bundle)
+    assert [issue["expression"] for issue in outcome["issue"]] == [["Patient.multipleBirth"]]
+
+
 def test_birth_order_tells_twins_apart(everywhere, child):
     first = child.store(birth_order="1")
     second = child.store(source="D02", birth_order="2", **{"not": [first]})
