@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpi.composition.databases import connect_database, dispose_on_failure, open_database
+from mpi.composition.fhir import read_fhir_settings
 from mpi.composition.identity import (
     open_breached_passwords,
     parse_second_factor_roles,
@@ -186,6 +187,7 @@ def _create_index(
                 settings.identity_sources,
                 _read_id_pattern(settings),
             ),
+            fhir=read_fhir_settings(settings),
             guess_limits=GuessLimits(
                 settings.misses_per_minute,
                 settings.person_misses_per_minute,

@@ -145,6 +145,14 @@ class Settings(BaseSettings):
     """Sources that take placeholder records of Ed-Fi identities, separated by commas; empty for any."""
     edfi_id_pattern: str | None = None
     """Pattern of student unique IDs that the index assigns, such as ``OH########*``; None to assign none."""
+    fhir_url: str | None = None
+    """Address of the FHIR API as clients reach it, ``https://…/fhir``; None for that of the call."""
+    fhir_systems: str = ""
+    """Identifier systems of sources, ``SOURCE=URI``, separated by commas; others have ``urn:mpi:source:``."""
+    fhir_organization: str = "Master Person Index"
+    """Name of the organization that answers FHIR clients."""
+    fhir_contact: str | None = None
+    """Its contact about wrong matches: an e-mail address, a phone number or an ``https://`` address."""
     misses_per_minute: int = Field(default=600, ge=1)
     """Answers that there is no such thing, which one API key gets in 60 seconds from one process."""
     person_misses_per_minute: int = Field(default=120, ge=1)

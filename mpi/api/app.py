@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from mpi import __version__
 from mpi.api.edfi import routes as edfi
+from mpi.api.fhir import routes as fhir
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.middleware.request_middleware import RequestMiddleware
@@ -76,13 +77,14 @@ _TAGS = [
     {"name": "legal", "description": "What courts ask for, and what counsel lets out."},
     {"name": "rights", "description": "What persons may inspect and amend, and what is kept how long."},
     {"name": "identities", "description": "Ed-Fi Identities API v2: unique IDs of students."},
+    {"name": "fhir", "description": "FHIR R4: match a Patient, translate patient identifiers."},
     {"name": "quality", "description": "How good the index and its stewards are."},
 ]
 
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
-    retention, ledger, incidents, links, edfi, health, token_endpoint,
+    retention, ledger, incidents, links, edfi, fhir, health, token_endpoint,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

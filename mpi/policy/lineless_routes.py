@@ -19,6 +19,7 @@ _SIMULATED = "It shows children who do not exist."
 
 LINELESS_ROUTES = MappingProxyType({
     "GET /openapi.json": _PROGRAM,
+    "GET /fhir/metadata": _PROGRAM,
     "GET /healthz": _PROGRAM,
     "GET /readyz": _PROGRAM,
     "GET /metrics": _PROGRAM,

@@ -90,6 +90,11 @@ ROUTES = MappingProxyType({
     ),
     "GET /identity/v2/identities/results/{token}": _PERSON_AND_RECORD,
     "GET /identity/v2/identities/{id}": _PERSON_AND_RECORD,
+    # FHIR
+    "GET /fhir/metadata": _PUBLIC,
+    "POST /fhir/Patient/$match": _needs(Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ),
+    "POST /fhir/Patient/$idi-match": _needs(Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ),
+    "GET /fhir/Patient/$ihe-pix": _needs(Action.CROSSWALK_READ),
     # Crosswalk
     "GET /v1/crosswalk": _needs(Action.CROSSWALK_READ),
     "GET /v1/events": _needs(Action.CROSSWALK_READ),

@@ -51,7 +51,9 @@ def test_no_error_log_or_metric_holds_a_planted_value(own_site, attack, caplog):
             path = path.replace("T7K3-M92Q-X0HN", site.hidden_eids[0]).replace("D01", OTHER)
             answer = _ask(site, route, method, path)
             # A page with an error shows what its own sender typed; a problem repeats nothing.
-            is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
+            is_problem = answer.headers.get("content-type", "").startswith(
+                ("application/problem+json", "application/fhir+json")
+            )
             leaks = _find_leaks(answer.text) if is_problem else []
             leaks += _names_of(answer.headers.get("location", ""))
             attempts.add(is_through=bool(leaks), what=(route, answer.status_code, leaks))

@@ -266,6 +266,39 @@ def _identity(c: Chooser) -> dict[str, object]:
     return {**stated, **({"BirthOrder": c.one_of(1, 2)} if c.is_rare(0.3) else {})}
 
 
+def _patient(c: Chooser) -> dict[str, object]:
+    """Return what is known of a child as a FHIR Patient."""
+    name = {"family": c.content.get("last_name"), "given": [c.content.get("first_name")]}
+    known = {key: value for key, value in name.items() if value not in (None, [None])}
+    identifier = {"system": f"urn:mpi:source:{c.source()}", "value": c.local_id()}
+    return {
+        "resourceType": "Patient",
+        **({"name": [known]} if known else {}),
+        **({"birthDate": c.content["birth_date"]} if c.content.get("birth_date") else {}),
+        **({"identifier": [identifier]} if c.is_rare(0.5) else {}),
+        **({"multipleBirthInteger": c.one_of(1, 2)} if c.is_rare(0.3) else {}),
+    }
+
+
+def _match(c: Chooser) -> dict[str, object]:
+    """Return the body of a FHIR match operation."""
+    flags = [
+        *([{"name": "onlyCertainMatches", "valueBoolean": True}] if c.is_rare(0.3) else []),
+        *([{"name": "count", "valueInteger": c.one_of(0, 1, 2)}] if c.is_rare(0.3) else []),
+    ]
+    parameters = [{"name": "resource", "resource": _patient(c)}, *flags]
+    return {"json": {"resourceType": "Parameters", "parameter": parameters}}
+
+
+def _patient_identifier(c: Chooser) -> dict[str, object]:
+    """Return the query of FHIR's cross-reference."""
+    ref = c.ref()
+    known = f"urn:mpi:source:{ref['source']}|{ref['local_id']}"
+    source = f"urn:mpi:enterprise-id|{c.eid()}" if c.is_rare(0.3) else known
+    target = {"targetSystem": f"urn:mpi:source:{c.source()}"} if c.is_rare(0.3) else {}
+    return {"params": {"sourceIdentifier": source, **target}}
+
+
 def _bulk(c: Chooser) -> dict[str, object]:
     lines = [{**c.ref(), **c.record()} for _ in range(c.chance.randint(1, 4))]
     return {"content": "\n".join([*map(json.dumps, lines), "{" if c.is_rare() else ""])}
@@ -396,6 +429,7 @@ _CASE = "/v1/subpoenas/{code}"
 _RIGHTS = "/v1/rights-cases/{code}"
 API_CALLS: Mapping[str, Call] = {
     "GET /openapi.json": _nothing,
+    "GET /fhir/metadata": _nothing,
     "GET /v1/crosswalk": _crosswalk,
     "GET /v1/persons/{eid}": _as_of,
     "PUT /v1/sources/{source}/records/{local_id}": lambda c: {"json": c.record()},
@@ -412,6 +446,9 @@ API_CALLS: Mapping[str, Call] = {
     "POST /identity/v2/identities/search": lambda c: {"json": [_identity(c)]},
     "GET /identity/v2/identities/results/{token}": _nothing,
     "GET /identity/v2/identities/{id}": _nothing,
+    "POST /fhir/Patient/$match": _match,
+    "POST /fhir/Patient/$idi-match": _match,
+    "GET /fhir/Patient/$ihe-pix": _patient_identifier,
     "GET /v1/persons/{eid}/lineage": _nothing,
     "GET /v1/persons/{eid}/golden": _nothing,
     "POST /v1/persons/{eid}/corrections": _correction,

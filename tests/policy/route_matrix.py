@@ -41,7 +41,8 @@ STATES = (NONE, HOUSE, *AgreementState)
 PURPOSES_ASKED = (*PURPOSES, "curiosity", None)
 PROGRAM = "program"
 EDFI_PREFIX = " /identity/v2/"
-API_PREFIXES = (" /v1/", EDFI_PREFIX)
+FHIR_PREFIX = " /fhir/Patient/"
+API_PREFIXES = (" /v1/", EDFI_PREFIX, FHIR_PREFIX)
 """Beginnings of the paths that programs call."""
 
 
@@ -52,9 +53,9 @@ def is_api_route(route: str) -> bool:
 
 API_ROUTES = tuple(filter(is_api_route, ROUTES))
 PAGE_ROUTES = tuple(route for route in ROUTES if not is_api_route(route))
-DENIED = ("urn:mpi:problem:access-denied", "urn:ed-fi:api:security:authorization")
-NOT_AUTHENTICATED = ("urn:mpi:problem:not-authenticated", "urn:ed-fi:api:security:authentication")
-"""Types of the problems of refused and of unknown callers, of the index's own API and of Ed-Fi's."""
+DENIED = ("urn:mpi:problem:access-denied", "urn:ed-fi:api:security:authorization", "forbidden")
+NOT_AUTHENTICATED = ("urn:mpi:problem:not-authenticated", "urn:ed-fi:api:security:authentication", "login")
+"""Types of the problems of refused and of unknown callers, of the index's own API, Ed-Fi's and FHIR's."""
 PROGRAMS = (PROGRAM, *Role)
 """A program with every action, and one with the actions of each role."""
 WITHOUT_KEY = ("nobody", "stranger")
@@ -68,7 +69,10 @@ _PATH_VALUES = {
     "key": "pair:1:2", "step": "1", "name": "no-such", "code": "no-such",
     "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
-_QUERIES = {"GET /v1/crosswalk": "?source=D01&local_id=1"}
+_QUERIES = {
+    "GET /v1/crosswalk": "?source=D01&local_id=1",
+    "GET /fhir/Patient/$ihe-pix": "?sourceIdentifier=urn:mpi:source:D01|1",
+}
 _BODIES = {
     "POST /v1/agreements/{code}:approve": {"version": 1},
     "POST /v1/agreements/{code}:suspend": {"reason": ""},
@@ -273,8 +277,8 @@ def _check_api(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> bo
         return not is_refused and answer.status_code != 401
     if is_bulk or not is_refused:
         return is_refused
-    problem = answer.json()
-    return problem["type"] in DENIED and problem["reason"] in {refusal.reason_code for refusal in refusals}
+    kind, reason = read_problem(answer.json())
+    return kind in DENIED and reason in {refusal.reason_code for refusal in refusals}
 
 
 def _check_page(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> bool:
@@ -289,8 +293,17 @@ def _check_page(answer: httpx.Response, refusals: Sequence[AccessDecision]) -> b
 def is_unknown_caller(answer: httpx.Response) -> bool:
     """Return whether the answer asks who calls: with 401, or by the way to the sign-in page."""
     if answer.status_code == 401:
-        return answer.json().get("type") in NOT_AUTHENTICATED
+        return read_problem(answer.json())[0] in NOT_AUTHENTICATED
     return answer.status_code == 303 and answer.headers["location"].partition("?")[0] == "/sign-in"
+
+
+def read_problem(body: dict[str, object]) -> tuple[str | None, str | None]:
+    """Return the type of a problem or OperationOutcome, and the code of the reason of a refusal."""
+    if body.get("resourceType") != "OperationOutcome":
+        return body.get("type"), body.get("reason")
+    [issue] = body["issue"]
+    codings = issue.get("details", {}).get("coding", [{}])
+    return issue["code"], codings[0].get("code")
 
 
 def build_path(route: str) -> tuple[str, str]:

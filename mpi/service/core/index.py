@@ -149,6 +149,23 @@ class IdentitySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FhirSettings:
+    """Settings of the FHIR API.
+
+    Args:
+        url: base address as clients reach it, without a slash at the end; None for that of the call.
+        systems: identifier system (URI) by source code, where it is not ``urn:mpi:source:`` and the code.
+        organization: name of the organization that answers.
+        contact: where it is told of a wrong match; None where it gives no contact.
+    """
+
+    url: str | None = None
+    systems: Mapping[str, str] = field(default_factory=dict)
+    organization: str = "Master Person Index"
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuessLimits:
     """Most misses of a caller within a minute, in one process.
 
@@ -184,6 +201,7 @@ class IndexSettings:
         block_limits: alarm size and hard limit of a block.
         search_limits: most person searches of a client.
         identities: settings of the Ed-Fi Identities API.
+        fhir: settings of the FHIR API.
         guess_limits: most answers for what does not exist.
         host_names: names, besides those of this machine's loopback, that the server answers to.
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
@@ -215,6 +233,7 @@ class IndexSettings:
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     search_limits: SearchLimits = field(default_factory=SearchLimits)
     identities: IdentitySettings = field(default_factory=IdentitySettings)
+    fhir: FhirSettings = field(default_factory=FhirSettings)
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     host_names: frozenset[str] = frozenset()
     min_free_bytes: int = 0

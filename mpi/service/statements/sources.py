@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import SourceKind
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
-from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
@@ -129,3 +129,24 @@ def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:
 def list_readable_sources(index: Index, viewer: Viewer) -> list[Source]:
     """Return the visible source systems; none if reading is refused."""
     return list_visible_sources(index, viewer) if is_allowed(viewer, Action.RECORD_READ) else []
+
+
+def list_data_sources(index: Index, viewer: Viewer, action: Action) -> list[str]:
+    """Return the codes of sources on whose records a viewer may act.
+
+    The source of stewards' corrections is not among them.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        action: what the viewer would do.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    with index.database.read(viewer) as unit:
+        return [
+            source.code
+            for source in unit.sources.all()
+            if source.kind != STEWARD_SOURCE_KIND and is_allowed_on(viewer, action, source.code)
+        ]

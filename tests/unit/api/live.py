@@ -107,7 +107,13 @@ def await_status(url: str) -> int:
 
 
 def problem_of_route(answer: httpx.Response, path: str, status: int, code: str) -> dict[str, object]:
-    """Return the problem of a route's answer, after checking it; the Ed-Fi API has codes of its own."""
+    """Return the problem of a route's answer, after checking it; Ed-Fi and FHIR have codes of their own."""
+    if path.startswith("/fhir/"):
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/fhir+json"
+        [issue] = answer.json()["issue"]
+        assert issue["code"] == {401: "login", 403: "forbidden"}[status]
+        return {"detail": issue["diagnostics"]}
     if not path.startswith("/identity/v2"):
         return problem(answer, status, code)
     assert answer.status_code == status, answer.text

@@ -6,7 +6,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import eid
 from mpi.policy.route_table import ROUTES
-from tests.policy.route_matrix import EDFI_PREFIX, is_api_route
+from tests.policy.route_matrix import EDFI_PREFIX, FHIR_PREFIX, is_api_route
 
 METHODS = {"get", "put", "post", "delete"}
 
@@ -43,6 +43,10 @@ def test_every_operation_is_documented_completely(document):
         is_edfi = EDFI_PREFIX in name
         for status in ("400", "401", "403", *(() if is_edfi else ("503",)), "default"):
             content = operation["responses"][status]["content"]
+            if FHIR_PREFIX in name and status != "default":
+                [outcome] = [content["application/fhir+json"]["example"]]
+                assert outcome["resourceType"] == "OperationOutcome", (name, status)
+                continue
             assert set(content) == {"application/problem+json"}, (name, status)
             kind = "urn:ed-fi:api:" if is_edfi and status != "default" else "urn:mpi:problem:"
             assert content["application/problem+json"]["example"]["type"].startswith(kind)

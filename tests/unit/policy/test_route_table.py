@@ -25,7 +25,10 @@ PATH_VALUES = {
     "key": "pair:1:2", "step": "1", "name": "ana",
     "code": "house", "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
-QUERIES = {"GET /v1/crosswalk": "?source=D01&local_id=1"}
+QUERIES = {
+    "GET /v1/crosswalk": "?source=D01&local_id=1",
+    "GET /fhir/Patient/$ihe-pix": "?sourceIdentifier=urn:mpi:source:D01|1",
+}
 BODIES = {
     "POST /v1/agreements/{code}:approve": {"version": 1},
     "POST /v1/agreements/{code}:suspend": {"reason": ""},

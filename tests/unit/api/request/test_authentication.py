@@ -8,7 +8,7 @@ from mpi.domain.viewer import PURPOSES
 from tests.index import make_child
 from tests.unit.api.live import add_key, calling, problem, problem_of_route
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token", "/fhir/metadata"}
 """Routes without a key: they show nothing of a person, a record or a client."""
 
 BODIES = {"PUT": make_child("1"), "POST": make_child("1")}

@@ -96,7 +96,7 @@ def page_calls(app):
         if not getattr(route, "include_in_schema", True) and hasattr(route, "methods"):
             for method in sorted(route.methods - {"HEAD"}):
                 if not route.path.startswith(
-                    ("/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token")
+                    ("/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token", "/fhir/metadata")
                 ):
                     yield method, route.path
 
