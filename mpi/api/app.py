@@ -50,6 +50,7 @@ from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
+from mpi.service.webhooks.worker import WebhookWorker
 
 MAX_THREADS = 12
 """Threads that handle requests.
@@ -161,6 +162,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
         NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
+        WebhookWorker(lambda: app.state.index),
     )
     for worker in workers:
         worker.start()
