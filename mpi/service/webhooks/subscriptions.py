@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.viewer import Action, Viewer, require_any_permission, require_permission
 from mpi.service.access.administration_log import Subject, log_change
 from mpi.service.access.clients import has_rights_of
 from mpi.service.core.index import Index
@@ -30,7 +30,8 @@ MAX_OVERLAP_HOURS = 30 * 24
 """Most hours for which the secret before a rotation signs too."""
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
 _SECRET_BYTES = 32
-_KEYS = Action.CLIENT_ADMIN
+_MANAGERS = (Action.CROSSWALK_READ, Action.CLIENT_ADMIN)
+"""Rights of which one is needed to manage webhooks: a client's own, or those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def register_webhook(
         url: https address of the receiver.
         after: cursor of the feed after which it begins; 0 from the beginning.
         client: name of the client, for an operator; None for the viewer itself.
-        purpose: purpose of use of that client; a viewer that acts for itself has named its own.
+        purpose: purpose of use of that client; ignored without one, since the viewer has named its own.
 
     Raises:
         InputError: the URL cannot be called.
@@ -159,8 +160,7 @@ def list_webhooks(index: Index, viewer: Viewer) -> list[Webhook]:
     Raises:
         AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
-    if viewer.sources is not None or _KEYS not in viewer.actions:
-        require_permission(viewer, Action.CROSSWALK_READ)
+    require_any_permission(viewer, _MANAGERS)
     with index.database.read(viewer) as unit:
         return [_view(each) for each in unit.webhooks.all() if _may_manage(unit, viewer, each)]
 
@@ -170,7 +170,7 @@ def show_webhook(index: Index, viewer: Viewer, code: str) -> Webhook:
 
     Raises:
         NotFoundError: the viewer has no webhook of that code.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     with index.database.read(viewer) as unit:
         return _view(_find(unit, viewer, code))
@@ -188,7 +188,7 @@ def rotate_secret(index: Index, viewer: Viewer, code: str, overlap_hours: int = 
     Raises:
         InputError: the hours are too many.
         NotFoundError: the viewer has no webhook of that code.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
         raise InputError(f"overlap_hours: give 0 to {MAX_OVERLAP_HOURS} hours")
@@ -208,7 +208,7 @@ def pause_webhook(index: Index, viewer: Viewer, code: str) -> Webhook:
     Raises:
         NotFoundError: the viewer has no webhook of that code.
         ConflictError: it is not active.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     with index.database.write(viewer, COMMIT_KIND) as unit:
         webhook = _find(unit, viewer, code)
@@ -233,7 +233,7 @@ def resume_webhook(index: Index, viewer: Viewer, code: str, after: int | None = 
     Raises:
         NotFoundError: the viewer has no webhook of that code.
         ConflictError: the cursor is ahead of the index.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     with index.database.write(viewer, COMMIT_KIND) as unit:
         webhook = _find(unit, viewer, code)
@@ -259,7 +259,7 @@ def remove_webhook(index: Index, viewer: Viewer, code: str) -> Webhook:
 
     Raises:
         NotFoundError: the viewer has no webhook of that code.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     with index.database.write(viewer, COMMIT_KIND) as unit:
         webhook = _find(unit, viewer, code)
@@ -274,7 +274,7 @@ def send_test(index: Index, viewer: Viewer, code: str) -> TestResult:
 
     Raises:
         NotFoundError: the viewer has no webhook of that code.
-        AccessDenied: the viewer may not read the change feed.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
     with index.database.read(viewer) as unit:
         webhook = _find(unit, viewer, code)
@@ -296,7 +296,7 @@ def _become_client(index: Index, viewer: Viewer, name: str, purpose: str | None)
         NotAuthenticated: its key was revoked or has expired.
         AccessDenied: the viewer may not administer clients, or has less than the client.
     """
-    require_permission(viewer, _KEYS)
+    require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
         record = unit.clients.find_by_name(name)
     if record is None:
@@ -311,7 +311,9 @@ def _find(unit: ReadUnit, viewer: Viewer, code: str) -> StoredWebhook:
 
     Raises:
         NotFoundError: there is none of that code.
+        AccessDenied: the viewer may neither read the change feed nor administer clients.
     """
+    require_any_permission(viewer, _MANAGERS)
     webhook = unit.webhooks.find(code) if code.isalnum() else None
     if webhook is None or not _may_manage(unit, viewer, webhook):
         raise NotFoundError("there is no such webhook")
@@ -322,7 +324,7 @@ def _may_manage(unit: ReadUnit, viewer: Viewer, webhook: StoredWebhook) -> bool:
     """Return whether a webhook is the viewer's own, or of a client whose rights an operator has."""
     if webhook.client == viewer.client:
         return True
-    if _KEYS not in viewer.actions:
+    if Action.CLIENT_ADMIN not in viewer.actions:
         return False
     record = unit.clients.find_by_name(webhook.client)
     return record is not None and has_rights_of(viewer, record.client)

@@ -39,7 +39,7 @@ class WebhookWorker:
     def __init__(self, index: Callable[[], Index]) -> None:
         self._index = index
         self._stop_requested = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="webhooks", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         self._deliveries: dict[str, Delivery] = {}
         self._running: dict[str, Future[None]] = {}
@@ -48,17 +48,15 @@ class WebhookWorker:
         self._beat_at = 0.0
 
     def start(self) -> None:
-        """Start the thread, if processes of the server deliver webhooks."""
-        if self._index().settings.delivers_webhooks:
-            self._thread.start()
+        """Start the thread."""
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop after the messages that are being sent, and let other processes go on."""
         self._stop_requested.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
 
-    def run(self) -> None:
+    def _work(self) -> None:
         """Deliver until ``stop`` is called."""
         while not self._stop_requested.wait(self._index().tuning.request.webhook_poll_s):
             try:
