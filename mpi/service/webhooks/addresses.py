@@ -122,6 +122,6 @@ def _unwrap(address: IpAddress) -> IpAddress:
 
 def _is_public(address: IpAddress) -> bool:
     """Return whether an address is one of the public Internet."""
-    return (
-        address.is_global and not address.is_multicast and not address.is_reserved and address not in _NAT64
-    )
+    if isinstance(address, IPv6Address) and (address.is_site_local or address in _NAT64):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
