@@ -8,8 +8,16 @@ from standardwebhooks import Webhook as Signature
 
 from mpi.client.webhooks import WebhookSignatureError, verify_webhook
 from mpi.domain import clock
+from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
+from mpi.service.agreements.register import (
+    approve_version,
+    propose_version,
+    resume_agreement,
+    suspend_agreement,
+)
+from mpi.service.core.disclosure import NO_REDISCLOSURE
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.payload_encryption import rotate_payload_key
 from mpi.service.persons.change_feed import read_change_feed
@@ -26,7 +34,8 @@ from mpi.service.webhooks.subscriptions import (
 )
 from mpi.storage.repositories.notices.webhooks import StoredWebhook
 from tests.accounts import ManualClock
-from tests.index import OPERATOR, load_rows, make_child, with_settings
+from tests.agreements import make_dsa
+from tests.index import OPERATOR, SECOND_PERSON, load_rows, make_child, with_settings
 from tests.webhook_receiver import allow_loopback, deliver_due, receiving
 
 RIGHTS = ("crosswalk.read", "record.write")
@@ -227,6 +236,44 @@ def test_a_client_that_lost_its_rights_is_sent_nothing_and_keeps_its_cursor(hook
     assert receiver.requests == []
     webhook = show_webhook(hooked, OPERATOR, code)
     assert (webhook.state, webhook.last_failure, webhook.failures) == ("active", "not-permitted", 0)
+
+
+def test_a_suspended_agreement_stops_a_webhook_until_it_is_resumed(index, receiver):
+    moving = ManualClock()
+    moving.now = datetime(2026, 6, 1, tzinfo=UTC)
+    with clock.set_clock(lambda: moving.now):
+        hooked = allow_loopback(index)
+        propose_version(hooked, OPERATOR, make_dsa())
+        approve_version(hooked, SECOND_PERSON, "dsa-1")
+        options = {"agreement": "dsa-1", "party": "agency"}
+        add_client(hooked, OPERATOR, "caseworkers", RIGHTS, ["ccwis", "sis"], **options)
+        load_rows(hooked, "ccwis", make_child("C-1"))
+        url, purpose = receiver.url, "school_stability"
+        register_webhook(hooked, OPERATOR, url, client="caseworkers", purpose=purpose)
+        suspend_agreement(hooked, OPERATOR, "dsa-1", "breach")
+        deliver_due(hooked)
+        assert receiver.requests == []
+        resume_agreement(hooked, OPERATOR, "dsa-1", "mended")
+        moving.advance(minutes=2)
+        deliver_due(hooked)
+        [(headers, _)] = receiver.requests
+        assert headers["redisclosure"] == 'forbidden; agreement="dsa-1"'
+        with hooked.database.ledger.read(OPERATOR) as unit:
+            line = unit.disclosures.all()[-1]
+        assert (line.client, line.purpose, line.agreement) == ("caseworkers", purpose, "dsa-1")
+        assert NO_REDISCLOSURE in line.fields
+
+
+def test_a_purpose_that_the_agreement_does_not_permit_is_refused(index, receiver):
+    with clock.fixed_clock(datetime(2026, 6, 1, tzinfo=UTC)):
+        hooked = allow_loopback(index)
+        propose_version(hooked, OPERATOR, make_dsa())
+        approve_version(hooked, SECOND_PERSON, "dsa-1")
+        options = {"agreement": "dsa-1", "party": "agency"}
+        add_client(hooked, OPERATOR, "caseworkers", RIGHTS, ["ccwis", "sis"], **options)
+        for purpose in ("reporting", "curiosity", None):
+            with pytest.raises(AccessDenied):
+                register_webhook(hooked, OPERATOR, receiver.url, client="caseworkers", purpose=purpose)
 
 
 def test_a_restored_index_says_so_and_sends_everything_again(hooked, receiver):

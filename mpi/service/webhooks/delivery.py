@@ -15,6 +15,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, NotAuthenticated
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.access.client_authentication import viewer_from_client
+from mpi.service.core.disclosure import state_redisclosure
 from mpi.service.core.index import Index
 from mpi.service.persons.change_feed import read_changes_to_send
 from mpi.service.webhooks.messages import (
@@ -50,6 +51,21 @@ class Progress(Enum):
     """An attempt failed, the webhook was changed meanwhile, or another process delivers it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Messages of a page of the feed.
+
+    Args:
+        messages: the messages, in order; none at the end of the feed.
+        redisclosure: statement of the client's agreement that they may not be passed on, if it makes one.
+        remember_end: remembers, after a durable write, that there were no changes.
+    """
+
+    messages: Sequence[Message]
+    redisclosure: str | None = None
+    remember_end: Callable[[], None] = lambda: None
+
+
 @dataclass(slots=True)
 class Delivery:
     """Delivery of one webhook by this process.
@@ -80,14 +96,14 @@ class Delivery:
             StoreError: the store cannot be read or written.
         """
         try:
-            messages, remember = _read_messages(index, webhook, self.page_events)
+            page = _read_page(index, webhook, self.page_events)
         except (AccessDenied, NotAuthenticated, ConflictError):
             return Progress.STOPPED, self._store(index, _wait_for_permission(webhook)) or webhook
-        if not messages:
+        if not page.messages:
             self._store_beat(index)
-            remember()
+            page.remember_end()
             return Progress.ALL_SENT, webhook
-        delivered, outcome = self._send_all(messages, _list_secrets(webhook))
+        delivered, outcome = self._send_all(page, _list_secrets(webhook))
         self.page_events = 1 if outcome else min(2 * len(delivered), LARGEST_PAGE)
         moved = _move(webhook, delivered)
         stored = self._store(index, moved if outcome is None else _fail(moved, outcome))
@@ -95,14 +111,12 @@ class Delivery:
             return Progress.STOPPED, stored or webhook
         return Progress.SENT, stored
 
-    def _send_all(
-        self, messages: Sequence[Message], secrets: Sequence[str]
-    ) -> tuple[list[Message], Outcome | None]:
+    def _send_all(self, page: _Page, secrets: Sequence[str]) -> tuple[list[Message], Outcome | None]:
         """Send messages in order; return those delivered, and why the next one failed."""
         delivered: list[Message] = []
         end = time.monotonic() + BATCH_S
-        for message in messages:
-            outcome = self.receiver.send(message, secrets)
+        for message in page.messages:
+            outcome = self.receiver.send(message, secrets, page.redisclosure)
             if outcome.failure is not None:
                 return delivered, outcome
             delivered.append(message)
@@ -141,10 +155,8 @@ def read_generation(index: Index) -> str:
     return "" if info is None else info.generation
 
 
-def _read_messages(
-    index: Index, webhook: StoredWebhook, page_events: int
-) -> tuple[list[Message], Callable[[], None]]:
-    """Return the next messages, and what to remember once it is durable that there are none.
+def _read_page(index: Index, webhook: StoredWebhook, page_events: int) -> _Page:
+    """Return the next messages, as the client may read them now.
 
     Raises:
         AccessDenied: the client may not read the feed.
@@ -154,10 +166,11 @@ def _read_messages(
     viewer = find_subscriber(index, webhook.client, webhook.purpose)
     generation = read_generation(index)
     if generation != webhook.generation:
-        return [build_restored_message(index.keyed_hash, webhook.code, generation)], lambda: None
-    page, remember = read_changes_to_send(index, viewer, webhook.cursor, page_events)
+        return _Page([build_restored_message(index.keyed_hash, webhook.code, generation)])
+    page, remember_end = read_changes_to_send(index, viewer, webhook.cursor, page_events)
     messages = list(build_messages(index.keyed_hash, webhook.code, page, index.tuning.request.webhook_events))
-    return skip_delivered(messages, webhook.last_message), remember
+    unsent = skip_delivered(messages, webhook.last_message)
+    return _Page(unsent, state_redisclosure(viewer), remember_end)
 
 
 def _list_secrets(webhook: StoredWebhook) -> list[str]:

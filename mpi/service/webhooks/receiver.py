@@ -83,16 +83,20 @@ class Receiver:
             network_backend=GuardedNetwork(rules, self._deadline, is_encrypted=is_encrypted),
         )
 
-    def send(self, message: Message, secrets: Sequence[str]) -> Outcome:
+    def send(self, message: Message, secrets: Sequence[str], redisclosure: str | None = None) -> Outcome:
         """Send a message once.
 
         Args:
             message: the message.
             secrets: secrets that sign it: the present one, and during a rotation the former one.
+            redisclosure: statement that it may not be passed on, as the header of an answer makes it.
         """
         self._deadline.begin(self._attempt_s)
+        headers = _sign(message, secrets)
+        if redisclosure is not None:
+            headers.append(("Redisclosure", redisclosure))
         try:
-            return self._post(message.body.encode(), _sign(message, secrets))
+            return self._post(message.body.encode(), headers)
         except AddressRefusedError:
             return Outcome(None, Failure.ADDRESS)
         except (httpcore.TimeoutException, TimeoutError):

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from mpi.domain import clock
-from mpi.domain.errors import MpiError, describe_origin
+from mpi.domain.errors import MpiError, StoreError, describe_origin
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
@@ -41,6 +42,7 @@ class WebhookWorker:
         self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
+        self._owned: set[str] = set()
         self._deliveries: dict[str, Delivery] = {}
         self._running: dict[str, Future[None]] = {}
         self._all_sent: dict[str, tuple[int, int]] = {}
@@ -88,7 +90,8 @@ class WebhookWorker:
             for each in webhooks
             if each.state == WebhookState.ACTIVE and (each.worker == self._worker or self._take(each, now))
         ]
-        self._close_all_but({each.code for each in owned} | self._running.keys())
+        self._owned = {each.code for each in owned}
+        self._close_all_but(self._owned | self._running.keys())
         self._beat(now)
         return [
             (each, last_commit)
@@ -106,8 +109,8 @@ class WebhookWorker:
             return unit.webhooks.take_over(webhook.code, webhook.worker, self._worker, now)
 
     def _beat(self, now: str) -> None:
-        """Store a heartbeat, if one is due and this process delivers anything."""
-        if not self._deliveries or time.monotonic() - self._beat_at < HEARTBEAT_S:
+        """Store a heartbeat, if one is due and webhooks belong to this process."""
+        if not self._owned or time.monotonic() - self._beat_at < HEARTBEAT_S:
             return
         with self._index().database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
             unit.webhooks.record_beat(self._worker, now)
@@ -142,5 +145,11 @@ class WebhookWorker:
         """Wait for the messages that are being sent, and let other processes go on."""
         self._pool.shutdown()
         self._close_all_but(set())
-        with self._index().database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
+        if not self._owned:
+            return
+        # A store that is gone is no matter: another process notices that this one has ended.
+        with (
+            suppress(StoreError),
+            self._index().database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit,
+        ):
             unit.webhooks.release(self._worker)
