@@ -14,7 +14,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 @dataclass
-class TestReceiver:
+class RecordingReceiver:
     """What a receiver got, and what it answers.
 
     ``answers`` holds (status, headers, body) of the next answers; after them, it answers 204.
@@ -70,7 +70,7 @@ def receiving():
     """Serve on loopback and yield the receiver."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.receiver = TestReceiver(f"http://127.0.0.1:{server.server_port}/hook")
+    server.receiver = RecordingReceiver(f"http://127.0.0.1:{server.server_port}/hook")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

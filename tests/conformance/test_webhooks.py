@@ -21,6 +21,7 @@ from mpi.service.core.disclosure import NO_REDISCLOSURE
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.payload_encryption import rotate_payload_key
 from mpi.service.persons.change_feed import read_change_feed
+from mpi.service.records.upsert import upsert
 from mpi.service.webhooks import messages
 from mpi.service.webhooks.delivery import find_subscriber
 from mpi.service.webhooks.retry_schedule import PAUSES_S
@@ -53,9 +54,14 @@ def hooked(index):
     hooked = allow_loopback(index)
     add_client(hooked, OPERATOR, "school", RIGHTS, ["sis"])
     for number in "123":
-        load_rows(hooked, "sis", make_child(number, first_name=f"Name{number}"))
-    load_rows(hooked, "ccwis", make_child("C-1", first_name="Hidden"))
+        send(hooked, number)
+    upsert(hooked, OPERATOR, "ccwis", make_child("C-1", first_name="Hidden"))
     return hooked
+
+
+def send(index, local_id):
+    """Send a record of a child of its own, which is a commit of its own."""
+    upsert(index, OPERATOR, "sis", make_child(local_id, first_name=f"Name{local_id}"))
 
 
 @pytest.fixture
@@ -88,7 +94,7 @@ def test_each_change_is_sent_once_if_nothing_fails(hooked, receiver):
     register(hooked, receiver)
     for _ in range(3):
         deliver_due(hooked)
-    load_rows(hooked, "sis", make_child("4"))
+    send(hooked, "4")
     deliver_due(hooked)
     assert len(set(receiver.ids)) == len(receiver.ids) == 4
     assert receiver.events == read_feed(hooked)
@@ -123,7 +129,7 @@ def test_after_the_last_attempt_it_is_dead_and_resuming_loses_nothing(hooked, re
     assert len(receiver.ids) == len(PAUSES_S) + 1
     webhook = show_webhook(hooked, OPERATOR, code)
     assert (webhook.state, webhook.cursor, webhook.failures) == ("dead", 0, 10)
-    load_rows(hooked, "sis", make_child("4"))
+    send(hooked, "4")
     receiver.requests.clear()
     deliver_due(hooked)
     assert receiver.requests == []
@@ -162,7 +168,7 @@ def test_a_paused_webhook_goes_on_from_its_cursor(hooked, receiver):
     code = register(hooked, receiver).webhook.code
     deliver_due(hooked)
     pause_webhook(hooked, OPERATOR, code)
-    load_rows(hooked, "sis", make_child("4"))
+    send(hooked, "4")
     deliver_due(hooked)
     assert len(receiver.ids) == 3
     resume_webhook(hooked, OPERATOR, code)
@@ -207,7 +213,7 @@ def test_both_secrets_sign_for_a_time_after_a_rotation(hooked, receiver, moving_
     second = rotate_secret(hooked, OPERATOR, first.webhook.code, overlap_hours=2)
     deliver_due(hooked)
     moving_clock.advance(hours=2)
-    load_rows(hooked, "sis", make_child("4"))
+    send(hooked, "4")
     deliver_due(hooked)
 
     def signs(secret, request):
@@ -247,7 +253,7 @@ def test_a_suspended_agreement_stops_a_webhook_until_it_is_resumed(index, receiv
         approve_version(hooked, SECOND_PERSON, "dsa-1")
         options = {"agreement": "dsa-1", "party": "agency"}
         add_client(hooked, OPERATOR, "caseworkers", RIGHTS, ["ccwis", "sis"], **options)
-        load_rows(hooked, "ccwis", make_child("C-1"))
+        upsert(hooked, OPERATOR, "ccwis", make_child("C-1"))
         url, purpose = receiver.url, "school_stability"
         register_webhook(hooked, OPERATOR, url, client="caseworkers", purpose=purpose)
         suspend_agreement(hooked, OPERATOR, "dsa-1", "breach")

@@ -77,7 +77,7 @@ class Receiver:
         self._attempt_s = attempt_s
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls_context() if is_encrypted else None,
+            ssl_context=make_tls_context() if is_encrypted else None,
             max_connections=1,
             keepalive_expiry=_IDLE_S,
             network_backend=GuardedNetwork(rules, self._deadline, is_encrypted=is_encrypted),
@@ -162,6 +162,6 @@ def _read_retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def make_tls_context() -> ssl.SSLContext:
     """Return a TLS context that trusts the authorities of this system."""
     return ssl.create_default_context()

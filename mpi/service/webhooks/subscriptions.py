@@ -86,7 +86,7 @@ class WebhookSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class WebhookTest:
     """Outcome of a test message.
 
     Args:
@@ -269,7 +269,7 @@ def remove_webhook(index: Index, viewer: Viewer, code: str) -> Webhook:
         return _view(webhook)
 
 
-def send_test(index: Index, viewer: Viewer, code: str) -> TestResult:
+def send_test(index: Index, viewer: Viewer, code: str) -> WebhookTest:
     """Send a message that tells of nothing to a webhook's receiver, once.
 
     Raises:
@@ -283,7 +283,7 @@ def send_test(index: Index, viewer: Viewer, code: str) -> TestResult:
         outcome = receiver.send(build_test_message(index.keyed_hash, code), [webhook.secret])
     finally:
         receiver.close()
-    return TestResult(outcome.failure is None, outcome.status, outcome.failure)
+    return WebhookTest(outcome.failure is None, outcome.status, outcome.failure)
 
 
 def _become_client(index: Index, viewer: Viewer, name: str, purpose: str | None) -> Viewer:
@@ -343,6 +343,7 @@ def _make_secret() -> str:
 
 
 def _view(webhook: StoredWebhook) -> Webhook:
+    now = clock.format_timestamp(clock.now())
     return Webhook(
         code=webhook.code,
         client=webhook.client,
@@ -357,5 +358,5 @@ def _view(webhook: StoredWebhook) -> Webhook:
         failing_since=webhook.failing_since,
         last_failure=webhook.last_failure,
         next_attempt_at=webhook.next_attempt_at,
-        former_secret_until=webhook.former_until,
+        former_secret_until=webhook.former_until if (webhook.former_until or "") > now else None,
     )

@@ -22,7 +22,7 @@ from mpi.api.schemas.subscriptions.webhooks import (
 )
 from mpi.domain.viewer import Action
 from mpi.service.webhooks import subscriptions
-from mpi.service.webhooks.subscriptions import TestResult, Webhook, WebhookSecret
+from mpi.service.webhooks.subscriptions import Webhook, WebhookSecret, WebhookTest
 
 router = APIRouter(tags=["webhooks"], route_class=ModelReloadRoute)
 _WEBHOOK = "/v1/webhooks/{code}"
@@ -124,6 +124,6 @@ def post_replay(
 @_post(f"{_WEBHOOK}:test", _READS_FEED, "Send a test message", WebhookStepBody, WebhookTestOut)
 def post_test(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
-) -> TestResult:
+) -> WebhookTest:
     """Send a message that tells of nothing, once, and answer what became of it."""
     return subscriptions.send_test(index, viewer, code)

@@ -1,19 +1,21 @@
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
+from ipaddress import ip_network
 
 import pytest
 import trustme
 
-from mpi.service.webhooks import receiver as receiver_module
 from mpi.service.webhooks.addresses import AddressRules
 from mpi.service.webhooks.messages import Message
-from mpi.service.webhooks.receiver import Receiver
+from mpi.service.webhooks.receiver import Receiver, make_tls_context
 from tests.webhook_receiver import LOOPBACK, receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
 MESSAGE = Message("msg_1", '{"type":"x"}', 1, "g")
 RULES = AddressRules(LOOPBACK)
+RULES_OF_LOCALHOST = AddressRules((*LOOPBACK, ip_network("::1")))
 
 
 @contextmanager
@@ -25,6 +27,16 @@ def open_receiver(url, attempt_s=5.0, rules=RULES):
         receiver.close()
 
 
+def read_request(connection):
+    """Read a request to its end: to close before would reset the connection."""
+    data = b""
+    while not data.endswith(MESSAGE.body.encode()):
+        part = connection.recv(65536)
+        if not part:
+            return
+        data += part
+
+
 @contextmanager
 def answering(answer):
     """Serve one connection: ``answer(connection)`` after the request came."""
@@ -33,7 +45,7 @@ def answering(answer):
     def serve():
         connection, _ = listener.accept()
         with connection:
-            connection.recv(65536)
+            read_request(connection)
             try:
                 answer(connection)
             except OSError:
@@ -117,24 +129,49 @@ def test_an_address_is_checked_at_each_connection():
         assert target.requests == []
 
 
-def test_a_certificate_of_another_name_or_authority_is_refused(monkeypatch):
-    authority = trustme.CA()
-    context = receiver_module.ssl.SSLContext(receiver_module.ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("other.example").configure_cert(context)
-    listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+@contextmanager
+def answering_with_tls(authority, name):
+    """Serve one connection with a certificate; yield the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    listener = socket.create_server(("127.0.0.1", 0))
 
     def serve():
+        connection, _ = listener.accept()
         try:
-            listener.accept()[0].close()
+            with context.wrap_socket(connection, server_side=True) as encrypted:
+                read_request(encrypted)
+                encrypted.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
         except OSError:
             return
 
     thread = threading.Thread(target=serve)
     thread.start()
-    outcome = send(f"https://127.0.0.1:{listener.getsockname()[1]}/")
+    yield listener.getsockname()[1]
     thread.join()
     listener.close()
-    assert outcome.failure == "tls-failed"
+
+
+@pytest.fixture
+def trusted_authority(tmp_path, monkeypatch):
+    """An authority that the system trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    make_tls_context.cache_clear()
+    yield authority
+    make_tls_context.cache_clear()
+
+
+def test_the_certificate_must_be_for_the_name_of_the_host(trusted_authority):
+    for name, expected in (("localhost", None), ("other.example", "tls-failed")):
+        with answering_with_tls(trusted_authority, name) as port:
+            assert send(f"https://localhost:{port}/", rules=RULES_OF_LOCALHOST).failure == expected
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(trusted_authority):
+    with answering_with_tls(trustme.CA(), "localhost") as port:
+        assert send(f"https://localhost:{port}/", rules=RULES_OF_LOCALHOST).failure == "tls-failed"
 
 
 @pytest.mark.parametrize(
