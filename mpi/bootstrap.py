@@ -47,6 +47,7 @@ from mpi.service.core.index import (
 )
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
+from mpi.service.webhooks.addresses import parse_networks
 from mpi.standardize.version import MODEL_VERSIONS, name_version, split_version
 from mpi.storage import migrate
 from mpi.storage.backends.scope_location import locate_scope
@@ -201,6 +202,8 @@ def _create_index(
             break_glass_minutes=settings.break_glass_minutes,
             break_glass_children=settings.break_glass_children,
             incident_days=IncidentDays(settings.incident_send_days, settings.incident_acknowledge_days),
+            webhook_networks=parse_networks(settings.webhook_networks),
+            delivers_webhooks=settings.webhook_delivery == "server",
             sends_mail=settings.smtp_host is not None,
             orders_path=settings.orders_path,
             scope=settings.scope,

@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
     figures_lag_days: int = Field(default=1, ge=1, le=31)
     """Days from the measurement of figures to their publication."""
+    webhook_networks: str = ""
+    """Networks besides the public Internet that webhooks may be sent to, separated by commas."""
+    webhook_delivery: Literal["server", "command"] = "server"
+    """What delivers webhooks: each process of ``mpi serve``, or ``mpi webhook deliver`` alone."""
     smtp_host: str | None = None
     """Mail server of the daily mail; None sends no mail."""
     smtp_port: int = Field(default=587, ge=1, le=65_535)

@@ -45,12 +45,14 @@ from mpi.api.routes.oversight import incidents, ledger
 from mpi.api.routes.rights import cases as rights_cases
 from mpi.api.routes.rights import legal, retention
 from mpi.api.routes.sign_in import token_endpoint
+from mpi.api.routes.subscriptions import webhooks
 from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
+from mpi.service.webhooks.worker import WebhookWorker
 
 MAX_THREADS = 12
 """Threads that handle requests.
@@ -72,6 +74,7 @@ _TAGS = [
     {"name": "recluster", "description": "What would change, before it does."},
     {"name": "jobs", "description": "How far long work is."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
+    {"name": "webhooks", "description": "Addresses to which changes are sent."},
     {"name": "review", "description": "What waits for a steward."},
     {"name": "agreements", "description": "What may be disclosed to whom, why and until when."},
     {"name": "legal", "description": "What courts ask for, and what counsel lets out."},
@@ -84,7 +87,7 @@ _TAGS = [
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
-    retention, ledger, incidents, links, edfi, fhir, health, token_endpoint,
+    retention, ledger, incidents, links, webhooks, edfi, fhir, health, token_endpoint,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
@@ -160,11 +163,13 @@ def _include(*routers: APIRouter) -> list[BaseRoute]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    workers = (
+    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | WebhookWorker] = [
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
         NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
-    )
+    ]
+    if app.state.index.settings.delivers_webhooks:
+        workers.append(WebhookWorker(lambda: app.state.index))
     for worker in workers:
         worker.start()
     yield

@@ -115,6 +115,20 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Set whose signed tokens stand for a client.", "access.client:set_subject"
     ),
     "client revoke": CatalogEntry("Revoke a client's API key.", "access.client:revoke"),
+    "webhook": CatalogEntry("Send the change feed to addresses of clients."),
+    "webhook add": CatalogEntry(
+        "Register a webhook of a client and show its secret once.", "access.webhook:add"
+    ),
+    "webhook list": CatalogEntry("List the webhooks and how far each is.", "access.webhook:list_all"),
+    "webhook rotate": CatalogEntry(
+        "Give a webhook another secret and show it once.", "access.webhook:rotate"
+    ),
+    "webhook pause": CatalogEntry("Stop a webhook until it is resumed.", "access.webhook:pause"),
+    "webhook resume": CatalogEntry("Resume a webhook from its own cursor.", "access.webhook:resume"),
+    "webhook replay": CatalogEntry("Resume a webhook from another cursor.", "access.webhook:replay"),
+    "webhook test": CatalogEntry("Send a test message to a webhook.", "access.webhook:send_test"),
+    "webhook remove": CatalogEntry("Remove a webhook and destroy its secrets.", "access.webhook:remove"),
+    "webhook deliver": CatalogEntry("Deliver webhooks until Ctrl-C.", "access.webhook:deliver"),
     "account": CatalogEntry("Manage accounts of people who sign in."),
     "account add": CatalogEntry("Add an account and show its initial password once.", "access.account:add"),
     "account list": CatalogEntry("List the accounts and their roles.", "access.account:list_all"),

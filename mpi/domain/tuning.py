@@ -180,6 +180,9 @@ class RequestTuning:
         first_check_s: seconds within which the second check comes, at random, so that of several processes
             that start together one takes an interrupted run up first.
         publication_poll_s: seconds between two looks whether the figures of the day are measured.
+        webhook_poll_s: seconds between two looks for changes to send to webhooks.
+        webhook_events: most events of one message, of some 200 bytes each. The specification of webhooks
+            advises 20 kB at most.
     """
 
     concurrent_writer_s: float = 1.0
@@ -192,6 +195,8 @@ class RequestTuning:
     check_interval_s: float = 60.0
     first_check_s: float = 5.0
     publication_poll_s: float = 60.0
+    webhook_poll_s: float = 1.0
+    webhook_events: int = 100
 
 
 @dataclass(frozen=True, slots=True)

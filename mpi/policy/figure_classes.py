@@ -98,6 +98,12 @@ _NONE: tuple[str, ...] = (
     "mpi rights refuse", "mpi rights grant", "mpi rights ask-hearing", "mpi rights hear",
     "mpi rights attach", "mpi rights rule", "mpi legal-hold place", "mpi legal-hold list",
     "mpi legal-hold lift", "mpi research add", "mpi research list", "mpi research end",
+    # Webhooks: what they carry is read by the client's own rights.
+    "GET /v1/webhooks", "POST /v1/webhooks", "GET /v1/webhooks/{code}", "DELETE /v1/webhooks/{code}",
+    "POST /v1/webhooks/{code}:rotate", "POST /v1/webhooks/{code}:pause", "POST /v1/webhooks/{code}:resume",
+    "POST /v1/webhooks/{code}:replay", "POST /v1/webhooks/{code}:test", "mpi webhook add",
+    "mpi webhook list", "mpi webhook rotate", "mpi webhook pause", "mpi webhook resume",
+    "mpi webhook replay", "mpi webhook test", "mpi webhook remove", "mpi webhook deliver",
 )  # fmt: skip
 
 _NAMED: tuple[str, ...] = (

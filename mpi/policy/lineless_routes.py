@@ -9,6 +9,7 @@ from types import MappingProxyType
 _PROGRAM = "It tells of the program itself."
 _SIGN_IN = "It tells of the caller's own sign-in."
 _ACCESS = "It tells of accounts or clients, and of no child."
+_WEBHOOK = "It tells of a webhook. The worker that sends changes writes a line for each page that it reads."
 _TERMS = "It tells of agreements, purposes and laws, and of no child."
 _FIGURES = "It holds counts and figures, with small ones hidden where others could learn from them."
 _SETTINGS = "It tells of a source's settings, rules, pauses or freeze windows."
@@ -54,6 +55,15 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /clients/{name}/end": _ACCESS,
     "POST /clients/{name}": _ACCESS,
     "GET /emergency": _ACCESS,
+    "GET /v1/webhooks": _WEBHOOK,
+    "POST /v1/webhooks": _WEBHOOK,
+    "GET /v1/webhooks/{code}": _WEBHOOK,
+    "DELETE /v1/webhooks/{code}": _WEBHOOK,
+    "POST /v1/webhooks/{code}:rotate": _WEBHOOK,
+    "POST /v1/webhooks/{code}:pause": _WEBHOOK,
+    "POST /v1/webhooks/{code}:resume": _WEBHOOK,
+    "POST /v1/webhooks/{code}:replay": _WEBHOOK,
+    "POST /v1/webhooks/{code}:test": _WEBHOOK,
     "GET /emergency/uses": _ACCESS,
     "GET /workload": "It counts the questions of each person at work.",
     "GET /v1/agreements": _TERMS,

@@ -98,6 +98,15 @@ ROUTES = MappingProxyType({
     # Crosswalk
     "GET /v1/crosswalk": _needs(Action.CROSSWALK_READ),
     "GET /v1/events": _needs(Action.CROSSWALK_READ),
+    "GET /v1/webhooks": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks": _needs(Action.CROSSWALK_READ),
+    "GET /v1/webhooks/{code}": _needs(Action.CROSSWALK_READ),
+    "DELETE /v1/webhooks/{code}": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks/{code}:rotate": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks/{code}:pause": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks/{code}:resume": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks/{code}:replay": _needs(Action.CROSSWALK_READ),
+    "POST /v1/webhooks/{code}:test": _needs(Action.CROSSWALK_READ),
     # Decisions
     "POST /v1/decisions": _needs(Action.DECIDE),
     "GET /v1/decisions": _needs(Action.DECISION_READ),

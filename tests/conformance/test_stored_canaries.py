@@ -21,6 +21,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.repositories.access.research_projects import StoredProject
 from mpi.storage.repositories.access.rights_cases import StoredText
+from mpi.storage.repositories.notices.webhooks import StoredWebhook
 from mpi.storage.repositories.review.owner_questions import StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.sign_in.second_factors import SecondFactor
@@ -60,6 +61,8 @@ def canaries():
         "second factor",
         "rejected value",
         "salt",
+        "webhook secret",
+        "former webhook secret",
     )
     readable = ("name", "local ID", "former local ID", "subject")
     letters = iter(string.ascii_uppercase)
@@ -132,6 +135,23 @@ def plant(index, canaries):
         unit.rights_cases.add_text(StoredText("case", "wanted", 1, encrypted["wanted text"], unit.commit_no))
         unit.research_projects.add(
             StoredProject("study", "Study", encrypted["salt"], "D. Director", unit.commit_no)
+        )
+        secrets = (encrypted["webhook secret"], encrypted["former webhook secret"])
+        unit.webhooks.add(
+            StoredWebhook(
+                "hook",
+                "client",
+                "https://a.example",
+                None,
+                "paused",
+                now,
+                1,
+                secrets[0],
+                "g",
+                0,
+                1,
+                secrets[1],
+            )
         )
         unit.idempotent_answers.save(
             "client", "key", now, StoredAnswer("digest", (1,), f'{{"a":"{encrypted["answer"]}"}}'.encode())

@@ -480,6 +480,17 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/events": lambda c: {
         "params": {"after": int(c.seen("cursor", "0")), "limit": c.one_of(1, 5, 500)}
     },
+    "GET /v1/webhooks": _nothing,
+    "POST /v1/webhooks": lambda c: {
+        "json": {"url": c.one_of("https://192.0.2.1/", "x"), "after": c.one_of(0, 5)}
+    },
+    "GET /v1/webhooks/{code}": _nothing,
+    "DELETE /v1/webhooks/{code}": _nothing,
+    "POST /v1/webhooks/{code}:rotate": lambda c: {"json": {"overlap_hours": c.one_of(0, 24)}},
+    "POST /v1/webhooks/{code}:pause": _nothing,
+    "POST /v1/webhooks/{code}:resume": _nothing,
+    "POST /v1/webhooks/{code}:replay": lambda c: {"json": {"after": c.one_of(0, 5)}},
+    "POST /v1/webhooks/{code}:test": _nothing,
     "GET /v1/review-tasks": lambda c: {"params": {"limit": c.chance.randint(1, 60)}},
     "GET /v1/quality": _nothing,
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
@@ -1230,6 +1241,11 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "keys drop": "deletes keys from the key file of the site, and prints only their numbers",
     "tokens make": "reads a file of the agency and the secret of an exchange, and opens no index",
     "keys status": "prints the path of the site's key file and numbers of keys, nothing of a record",
+    **{
+        f"webhook {name}": "is about an address of a client; its routes are called, which do the same"
+        for name in ("add", "list", "rotate", "pause", "resume", "replay", "test", "remove")
+    },
+    "webhook deliver": "delivers until it is stopped; no receiver of a webhook is on the site",
     "serve": "listens until it is stopped; its routes are called in this process",
 }
 """Commands that are not called, and why."""

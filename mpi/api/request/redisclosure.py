@@ -6,7 +6,7 @@ FERPA asks a school to tell a recipient so (34 CFR 99.33(d)). An agreement may a
 from starlette.types import Scope
 
 from mpi.domain.viewer import Viewer
-from mpi.service.core.disclosure import forbids_redisclosure
+from mpi.service.core.disclosure import state_redisclosure
 
 HEADER = b"redisclosure"
 _STATEMENT = "mpi.redisclosure"
@@ -19,8 +19,9 @@ def state_terms(scope: Scope, viewer: Viewer) -> None:
         scope: the ASGI scope of the request.
         viewer: the caller who is about to be answered.
     """
-    if forbids_redisclosure(viewer):
-        scope[_STATEMENT] = f'forbidden; agreement="{viewer.agreement}"'.encode()
+    statement = state_redisclosure(viewer)
+    if statement is not None:
+        scope[_STATEMENT] = statement.encode()
 
 
 def read_statement(scope: Scope) -> list[tuple[bytes, bytes]]:

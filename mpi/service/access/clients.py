@@ -287,11 +287,11 @@ def _require_rights_of(viewer: Viewer, client: Client) -> None:
     Raises:
         AccessDenied: the key exceeds them.
     """
-    if not _has_rights_of(viewer, client):
+    if not has_rights_of(viewer, client):
         raise AccessDenied("a client's key can be rotated by somebody who may do all that the client may")
 
 
-def _has_rights_of(viewer: Viewer, client: Client) -> bool:
+def has_rights_of(viewer: Viewer, client: Client) -> bool:
     """Return whether the viewer has every right of a client."""
     sees_enough = viewer.sources is None or (client.sources is not None and client.sources <= viewer.sources)
     return client.actions <= viewer.actions and sees_enough
@@ -366,7 +366,7 @@ def find_client(index: Index, viewer: Viewer, name: str) -> ClientDetail:
         return ClientDetail(
             client=_build_views(unit, [record])[0],
             version=_version(record),
-            is_within_rights=_has_rights_of(viewer, record.client),
+            is_within_rights=has_rights_of(viewer, record.client),
             changes=list_changes(unit, Subject.CLIENT, name),
         )
 

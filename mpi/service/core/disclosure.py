@@ -20,6 +20,11 @@ def forbids_redisclosure(viewer: Viewer) -> bool:
     return viewer.rights is not None and viewer.rights.forbids_redisclosure
 
 
+def state_redisclosure(viewer: Viewer) -> str | None:
+    """Return what the header ``Redisclosure`` of the viewer's answers says, or None."""
+    return f'forbidden; agreement="{viewer.agreement}"' if forbids_redisclosure(viewer) else None
+
+
 def disclose(
     index: Index,
     viewer: Viewer,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -211,6 +212,8 @@ class IndexSettings:
         break_glass_minutes: minutes that a use of emergency access lasts.
         break_glass_children: children in the answers of such a use, from which on it is over.
         incident_days: days within which an incident of a wrong link is handled.
+        webhook_networks: networks besides the public Internet that webhooks may be sent to.
+        delivers_webhooks: whether a process of the server delivers webhooks.
         sends_mail: whether a mail server is configured, so that people can ask for the daily mail.
         orders_path: file of the orders to seal, unseal and expunge; None to keep no such file.
         scope: code of the scope whose records the index holds; ``shared`` where it holds those of all.
@@ -243,6 +246,8 @@ class IndexSettings:
     break_glass_minutes: int = 60
     break_glass_children: int = 20
     incident_days: IncidentDays = field(default_factory=IncidentDays)
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    delivers_webhooks: bool = True
     sends_mail: bool = False
     orders_path: Path | None = None
     scope: str = SHARED_SCOPE

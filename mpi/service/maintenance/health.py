@@ -45,6 +45,7 @@ class CheckName(StrEnum):
     RUN = "run"
     DECISIONS = "decisions"
     HOLDINGS = "holdings"
+    WEBHOOKS = "webhooks"
     KEYS = "keys"
     OPERATORS = "operators"
     VERIFICATION = "verification"
@@ -125,6 +126,7 @@ def read_health(index: Index, viewer: Viewer) -> Health:
             _check_run(unit),
             _check_decisions(unit),
             _check_holdings(unit),
+            _check_webhooks(unit),
         ]
     is_current = schema_state(index.database) is SchemaState.CURRENT
     checks += [
@@ -197,6 +199,12 @@ def _check_holdings(unit: ReadUnit) -> Check:
     """Check that no dropping of records waits for approval."""
     is_waiting = any(unit.holdings_runs.find_open(source.id) is not None for source in unit.sources.all())
     return _check(CheckName.HOLDINGS, is_good=not is_waiting, command="mpi holdings list")
+
+
+def _check_webhooks(unit: ReadUnit) -> Check:
+    """Check that no webhook has stopped by itself."""
+    has_stopped = unit.webhooks.has_stopped()
+    return _check(CheckName.WEBHOOKS, is_good=not has_stopped, command="mpi webhook list")
 
 
 def _check_access(index: Index, viewer: Viewer) -> Iterator[Check]:

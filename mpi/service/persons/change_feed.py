@@ -4,7 +4,7 @@ It serves systems that store enterprise IDs of this index. An event with the cau
 nothing: it tells that a provisional ID is final.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,6 +17,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import may_learn_block_sizes, visible_source_ids
 from mpi.storage.repositories.persons.identity_events import SETTLED, IdentityEvent
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_EVENTS = 1000
 """Largest page size; a page still ends with a complete commit."""
@@ -64,6 +65,23 @@ class ChangeEventPage:
     events: tuple[ChangeEvent, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _FeedRead:
+    """A page of the change feed that is on no ledger line yet.
+
+    Args:
+        page: the page.
+        record_ids: records that it tells of.
+        key: the reader and its cursor, for the cache of quiet cursors.
+        last_commit: last commit that the page covers if it is empty.
+    """
+
+    page: ChangeEventPage
+    record_ids: frozenset[int]
+    key: tuple[object, ...]
+    last_commit: int
+
+
 def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> ChangeEventPage:
     """Return a page of record-to-person changes after a cursor.
 
@@ -80,21 +98,62 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         AccessDenied: the viewer may not read the crosswalk, or asks in an emergency, which is about one
             child.
     """
+    require_feed_access(viewer)
+    feed_read = _read_page(index, viewer, after, limit)
+    disclose(index, viewer, Action.CROSSWALK_READ, feed_read.record_ids, FIELDS)
+    if not feed_read.page.events:
+        # Cache only once the ledger entry is durable, and earlier commits with it: after a crash, the number
+        # of a lost commit is given again, to a commit that may have an event for this reader.
+        _cache_quiet_cursor(index, feed_read.key, feed_read.last_commit)
+    return feed_read.page
+
+
+def read_changes_to_send(
+    index: Index, viewer: Viewer, after: int, limit: int
+) -> tuple[ChangeEventPage, Callable[[], None]]:
+    """Return a page of the change feed that the index itself sends on.
+
+    An empty page tells nobody anything and has no ledger line. The function that comes with it remembers that
+    there are no changes up to now. Call it after the next durable write: see ``read_change_feed``.
+
+    Arguments and errors as for ``read_change_feed``.
+    """
+    require_feed_access(viewer)
+    feed_read = _read_page(index, viewer, after, limit)
+    if feed_read.page.events:
+        disclose(index, viewer, Action.CROSSWALK_READ, feed_read.record_ids, FIELDS)
+        return feed_read.page, lambda: None
+    return feed_read.page, lambda: _cache_quiet_cursor(index, feed_read.key, feed_read.last_commit)
+
+
+def require_feed_access(viewer: Viewer) -> None:
+    """Raise unless the viewer may read the change feed.
+
+    Raises:
+        AccessDenied: the viewer may not read the crosswalk, or asks in an emergency.
+    """
     require_permission(viewer, Action.CROSSWALK_READ)
     _refuse_emergency(viewer)
+
+
+def _read_page(index: Index, viewer: Viewer, after: int, limit: int) -> _FeedRead:
+    """Read a page of the change feed without a ledger line.
+
+    Raises:
+        ConflictError: the cursor is ahead of this index.
+    """
     with index.database.read(viewer) as unit:
         info = unit.configs.index_info()
-        if after > unit.last_commit():
-            raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
+        require_known_cursor(unit, after)
         sources = visible_source_ids(unit)
         # The cursor does not move past hidden events: without the cache, each poll would read them again.
-        cursor = ("" if info is None else info.generation, sources, after)
-        begin = index.caches.quiet_until.get(cursor, after)
+        key = ("" if info is None else info.generation, sources, after)
+        begin = index.caches.quiet_until.get(key, after)
         hidden_cause = None if may_learn_block_sizes(unit) else SETTLED
         visible_events = unit.identity_events.events_after(
             begin, min(limit, MAX_EVENTS), sources, hidden_cause
         )
-        quiet_until = unit.last_commit()
+        last_commit = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in visible_events})
         times = unit.commit_info({event.commit_no for event in visible_events})
         persons = unit.persons.by_ids(
@@ -123,12 +182,17 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
             for seq, event in _number_events(visible_events, labels)
         ),
     )
-    disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in visible_events}, FIELDS)
-    if not visible_events:
-        # Cache only once the ledger entry is durable, and earlier commits with it: after a crash, the number
-        # of a lost commit is given again, to a commit that may have an event for this reader.
-        _cache_quiet_cursor(index, cursor, quiet_until)
-    return page
+    return _FeedRead(page, frozenset(event.record_id for event in visible_events), key, last_commit)
+
+
+def require_known_cursor(unit: ReadUnit, after: int) -> None:
+    """Raise unless the index has reached a cursor.
+
+    Raises:
+        ConflictError: the cursor is ahead of this index.
+    """
+    if after > unit.last_commit():
+        raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
 
 
 def _cache_quiet_cursor(index: Index, cursor: tuple[object, ...], commit: int) -> None:

@@ -15,6 +15,7 @@ from mpi.storage.encryption import envelope
 from mpi.storage.encryption.envelope import AlteredContentError
 from mpi.storage.repositories.access.research_projects import salt_place
 from mpi.storage.repositories.access.rights_cases import text_place
+from mpi.storage.repositories.notices.webhooks import former_secret_place, webhook_secret_place
 from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.repositories.review.owner_questions import note_place
 from mpi.storage.repositories.review.task_work import action_note_place
@@ -33,6 +34,7 @@ from mpi.storage.tables import (
     RightsTextRow,
     SecondFactorRow,
     TaskActionRow,
+    WebhookRow,
     table_of,
 )
 
@@ -45,6 +47,7 @@ _answer = table_of(KeptAnswerRow)
 _rights_text = table_of(RightsTextRow)
 _second_factor = table_of(SecondFactorRow)
 _project = table_of(ResearchProjectRow)
+_webhook = table_of(WebhookRow)
 
 _TEXTS: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
     "note.body": (_note.c.body, (_note.c.id,), decision_note_place),
@@ -54,6 +57,8 @@ _TEXTS: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
     "rights_text.text": (_rights_text.c.text, (_rights_text.c.code, _rights_text.c.kind), text_place),
     "second_factor.secret": (_second_factor.c.secret, (_second_factor.c.account_id,), secret_place),
     "research_project.salt": (_project.c.salt, (_project.c.code,), salt_place),
+    "webhook.secret": (_webhook.c.secret, (_webhook.c.code,), webhook_secret_place),
+    "webhook.former_secret": (_webhook.c.former_secret, (_webhook.c.code,), former_secret_place),
 }
 """Encrypted text columns: the column, its table's primary key, and the function of a row's place."""
 TEXT_COLUMNS = tuple(_TEXTS)

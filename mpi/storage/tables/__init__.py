@@ -98,7 +98,7 @@ from mpi.storage.tables.legal import (
     SubpoenaCaseRow,
     SubpoenaStepRow,
 )
-from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow
+from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow, WebhookRow
 from mpi.storage.tables.published_reports import PublishedReportRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
@@ -235,6 +235,7 @@ __all__ = [
     "TombstoneRow",
     "UnsealRequestRow",
     "UsedFlowRow",
+    "WebhookRow",
     "table_of",
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Tables of read marks, mentions, daily mails and short-lived links."""
+"""Tables of read marks, mentions, daily mails, short-lived links and webhooks."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -56,3 +56,39 @@ class DeskLinkRow(SQLModel, table=True):
     question: str | None = text(default=None)
     made_by: str = text()
     expires_at: str = text(index=True)
+
+
+class WebhookRow(SQLModel, table=True):
+    """A subscription of a client: an address to which changes of the feed are sent.
+
+    ``state`` is ``active``, ``paused``, ``dead`` or ``gone``, since ``state_at``. ``revision`` grows with
+    each change by a person or client, so that a delivery under way notices it. ``secret`` and
+    ``former_secret`` are encrypted. ``cursor`` is the last commit of which every message was delivered,
+    in the feed's ``generation``; ``last_message`` is the ID of the last message that was delivered, which
+    may be of the next commit. ``failures`` counts the attempts of the present message. ``worker`` is the
+    process that delivers, and ``beat`` that process's last heartbeat.
+    """
+
+    __tablename__ = "webhook"
+    __table_args__ = (Index("ix_webhook_client", "client"),)
+    code: str = text(primary_key=True)
+    client: str = text()
+    url: str = text()
+    purpose: str | None = text(default=None)
+    state: str = text()
+    state_at: str = text()
+    revision: int = bigint()
+    secret: str = text()
+    former_secret: str | None = text(default=None)
+    former_until: str | None = text(default=None)
+    generation: str = text()
+    cursor: int = bigint()
+    last_message: str | None = text(default=None)
+    delivered_at: str | None = text(default=None)
+    failures: int = bigint(default=0)
+    failing_since: str | None = text(default=None)
+    last_failure: str | None = text(default=None)
+    next_attempt_at: str | None = text(default=None)
+    worker: str = text(default="")
+    beat: str = text(default="")
+    created_commit: int = bigint()

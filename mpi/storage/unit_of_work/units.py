@@ -42,6 +42,7 @@ from mpi.storage.repositories.notices.desk_links import DeskLinks
 from mpi.storage.repositories.notices.digests import Digests
 from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
+from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
@@ -167,6 +168,7 @@ class ReadUnit:
     notice_marks = _LazyRepository(NoticeMarks)
     digests = _LazyRepository(Digests)
     desk_links = _LazyRepository(DeskLinks)
+    webhooks = _LazyRepository(Webhooks, "payload_keys")
     saved_views = _LazyRepository(SavedViews)
     large_blocks = _LazyRepository(LargeBlockRepository)
     clients = _LazyRepository(Clients)
