@@ -69,6 +69,7 @@ def get_metadata(base_url: BaseUrlDep, _: FormatDep) -> Response:
 
 @router.post(
     "/Patient/$match",
+    operation_id="match_patient",
     response_class=Response,
     summary="Match a Patient (PDQm ITI-119)",
     responses=describe_answers(MATCHES, 413, 415, 429),
@@ -90,6 +91,7 @@ def post_match(
 
 @router.post(
     "/Patient/$idi-match",
+    operation_id="match_patient_by_idi",
     response_class=Response,
     summary="Match a Patient (Identity Matching)",
     responses=describe_answers(IDI_MATCHES, 413, 415, 422, 429),
@@ -113,6 +115,7 @@ def post_idi_match(
 
 @router.get(
     "/Patient/$ihe-pix",
+    operation_id="get_patient_identifiers",
     response_class=Response,
     summary="Translate a patient identifier (PIXm ITI-83)",
     responses=describe_answers(CROSS_REFERENCES, 404),

@@ -31,7 +31,7 @@ _post = partial(make_post_route, router)
 _StepBodyDep = Annotated[WebhookStepBody, Depends(WebhookStepBody.read)]
 
 
-@_post("/v1/webhooks", _READS_FEED, "Register a webhook", WebhookBody, WebhookSecretOut)
+@_post("/v1/webhooks", "register_webhook", _READS_FEED, "Register a webhook", WebhookBody, WebhookSecretOut)
 def post_webhook(
     index: IndexDep,
     viewer: CallerDep,
@@ -47,6 +47,7 @@ def post_webhook(
 
 @router.get(
     "/v1/webhooks",
+    operation_id="list_webhooks",
     response_model=list[WebhookOut],
     summary="List the caller's webhooks",
     responses=describe_problems(),
@@ -59,6 +60,7 @@ def get_webhooks(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Webh
 
 @router.get(
     _WEBHOOK,
+    operation_id="get_webhook",
     response_model=WebhookOut,
     summary="Show a webhook",
     responses=describe_problems(404),
@@ -71,6 +73,7 @@ def get_webhook(index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQ
 
 @router.delete(
     _WEBHOOK,
+    operation_id="remove_webhook",
     response_model=WebhookOut,
     summary="Remove a webhook",
     responses=describe_problems(404),
@@ -81,7 +84,14 @@ def delete_webhook(index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: 
     return subscriptions.remove_webhook(index, viewer, code)
 
 
-@_post(f"{_WEBHOOK}:rotate", _READS_FEED, "Replace a webhook's secret", WebhookRotationBody, WebhookSecretOut)
+@_post(
+    f"{_WEBHOOK}:rotate",
+    "rotate_webhook_secret",
+    _READS_FEED,
+    "Replace a webhook's secret",
+    WebhookRotationBody,
+    WebhookSecretOut,
+)
 def post_rotation(
     index: IndexDep,
     viewer: CallerDep,
@@ -93,7 +103,7 @@ def post_rotation(
     return subscriptions.rotate_secret(index, viewer, code, body.overlap_hours)
 
 
-@_post(f"{_WEBHOOK}:pause", _READS_FEED, "Pause a webhook", WebhookStepBody, WebhookOut)
+@_post(f"{_WEBHOOK}:pause", "pause_webhook", _READS_FEED, "Pause a webhook", WebhookStepBody, WebhookOut)
 def post_pause(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
 ) -> Webhook:
@@ -101,7 +111,7 @@ def post_pause(
     return subscriptions.pause_webhook(index, viewer, code)
 
 
-@_post(f"{_WEBHOOK}:resume", _READS_FEED, "Resume a webhook", WebhookStepBody, WebhookOut)
+@_post(f"{_WEBHOOK}:resume", "resume_webhook", _READS_FEED, "Resume a webhook", WebhookStepBody, WebhookOut)
 def post_resumption(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
 ) -> Webhook:
@@ -109,7 +119,7 @@ def post_resumption(
     return subscriptions.resume_webhook(index, viewer, code)
 
 
-@_post(f"{_WEBHOOK}:replay", _READS_FEED, "Replay a webhook", WebhookReplayBody, WebhookOut)
+@_post(f"{_WEBHOOK}:replay", "replay_webhook", _READS_FEED, "Replay a webhook", WebhookReplayBody, WebhookOut)
 def post_replay(
     index: IndexDep,
     viewer: CallerDep,
@@ -121,7 +131,9 @@ def post_replay(
     return subscriptions.resume_webhook(index, viewer, code, body.after)
 
 
-@_post(f"{_WEBHOOK}:test", _READS_FEED, "Send a test message", WebhookStepBody, WebhookTestOut)
+@_post(
+    f"{_WEBHOOK}:test", "test_webhook", _READS_FEED, "Send a test message", WebhookStepBody, WebhookTestOut
+)
 def post_test(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
 ) -> WebhookTest:
