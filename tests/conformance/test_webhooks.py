@@ -10,7 +10,7 @@ from mpi.client.webhooks import WebhookSignatureError, verify_webhook
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import make_operator
-from mpi.service.access.clients import add_client, revoke_client
+from mpi.service.access.clients import add_client, revoke_client, set_expiry
 from mpi.service.agreements.register import (
     approve_version,
     propose_version,
@@ -270,6 +270,22 @@ def test_a_suspended_agreement_stops_a_webhook_until_it_is_resumed(index, receiv
         assert NO_REDISCLOSURE in line.fields
 
 
+def test_nothing_is_wrong_any_more_once_a_client_without_news_is_permitted_again(
+    hooked, receiver, moving_clock
+):
+    code = register(hooked, receiver).webhook.code
+    deliver_due(hooked)
+    set_expiry(hooked, OPERATOR, "school", (moving_clock.now + timedelta(days=1)).date().isoformat())
+    moving_clock.advance(days=1)
+    deliver_due(hooked)
+    assert show_webhook(hooked, OPERATOR, code).last_failure == "not-permitted"
+    set_expiry(hooked, OPERATOR, "school", None)
+    moving_clock.advance(minutes=2)
+    deliver_due(hooked)
+    webhook = show_webhook(hooked, OPERATOR, code)
+    assert (webhook.last_failure, webhook.next_attempt_at, len(receiver.ids)) == (None, None, 3)
+
+
 def test_a_purpose_that_the_agreement_does_not_permit_is_refused(index, receiver):
     with clock.fixed_clock(datetime(2026, 6, 1, tzinfo=UTC)):
         hooked = allow_loopback(index)
@@ -280,6 +296,18 @@ def test_a_purpose_that_the_agreement_does_not_permit_is_refused(index, receiver
         for purpose in ("reporting", "curiosity", None):
             with pytest.raises(AccessDenied):
                 register_webhook(hooked, OPERATOR, receiver.url, client="caseworkers", purpose=purpose)
+
+
+def test_a_cursor_that_a_restored_index_has_not_reached_waits(hooked, receiver):
+    webhook = register(hooked, receiver).webhook
+    with hooked.database.write(OPERATOR, "test") as unit:
+        ahead = replace(unit.webhooks.find(webhook.code), cursor=10**9)
+        unit.webhooks.change(ahead, ("cursor",))
+    deliver_due(hooked)
+    assert show_webhook(hooked, OPERATOR, webhook.code).last_failure == "cursor-ahead"
+    resume_webhook(hooked, OPERATOR, webhook.code, after=0)
+    deliver_due(hooked)
+    assert receiver.events == read_feed(hooked)
 
 
 def test_a_restored_index_says_so_and_sends_everything_again(hooked, receiver):

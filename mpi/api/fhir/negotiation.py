@@ -29,7 +29,8 @@ class FormatQuery(BaseModel):
 FormatDep = Annotated[FormatQuery, Query()]
 
 
-def require_json_answer(request: Request) -> None:
+# Async, because FastAPI would run plain functions in the thread pool.
+async def require_json_answer(request: Request) -> None:
     """Refuse a caller who accepts no JSON.
 
     ``_format`` overrides the header ``Accept``.
@@ -39,12 +40,12 @@ def require_json_answer(request: Request) -> None:
     """
     asked = request.query_params.get("_format")
     ranges = [asked] if asked is not None else request.headers.get("accept", "*/*").split(",")
-    if not any(_read_type(each) in (_JSON_TYPES if asked else _ACCEPTED_RANGES) for each in ranges):
+    if not any(_read_type(each) in (_ACCEPTED_RANGES if asked is None else _JSON_TYPES) for each in ranges):
         text = f"this server answers {FHIR_JSON} only"
         raise FhirError(Issue("not-supported", text), status=HTTPStatus.NOT_ACCEPTABLE)
 
 
-def require_json_body(request: Request) -> None:
+async def require_json_body(request: Request) -> None:
     """Refuse a body that is declared as another format than JSON.
 
     Raises:
@@ -55,7 +56,7 @@ def require_json_body(request: Request) -> None:
         raise FhirError(Issue("not-supported", text), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
 
-def find_base_url(request: Request, index: IndexDep) -> str:
+async def find_base_url(request: Request, index: IndexDep) -> str:
     """Return the base address of this server: that of the settings, or else that of the call."""
     return index.settings.fhir.url or f"{str(request.base_url).rstrip('/')}{BASE_PATH}"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,8 @@ from mpi.service.persons.golden_record import GoldenRecord
 from mpi.standardize.fields.codes import parse_sex
 
 _GENDERS = MappingProxyType({"F": "female", "M": "male", "X": "other"})
-_DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+_MONTH = re.compile(r"[1-9]\d{3}(-(0[1-9]|1[0-2]))?", re.ASCII)
+_DAY = re.compile(r"[1-9]\d{3}-\d{2}-\d{2}", re.ASCII)
 
 
 def build_patient(record: GoldenRecord, systems: IdentifierSystems) -> dict[str, Any]:
@@ -23,7 +25,6 @@ def build_patient(record: GoldenRecord, systems: IdentifierSystems) -> dict[str,
         systems: the systems that the caller may know of.
     """
     single = {value.attribute: value.value for value in record.values}
-    day = single.get("birth_date")
     patient = {
         "resourceType": "Patient",
         "id": record.enterprise_id,
@@ -37,7 +38,7 @@ def build_patient(record: GoldenRecord, systems: IdentifierSystems) -> dict[str,
             if (point := _clean({"system": kind, "value": single.get(name)})).get("value")
         ],
         "gender": _GENDERS.get(parse_sex(single.get("sex")) or ""),
-        "birthDate": day if isinstance(day, str) and _DAY.fullmatch(day) else None,
+        "birthDate": _read_birth_date(single.get("birth_date")),
         "address": list(filter(None, map(_build_address, _list_values(record, "addresses")))),
         **_build_multiple_birth(single),
         "contact": list(filter(None, map(_build_contact, _list_values(record, "guardians")))),
@@ -86,6 +87,18 @@ def _build_name(parts: Mapping[str, Any]) -> dict[str, Any]:
         "family": parts.get("last_name"),
         "given": [parts.get("first_name"), parts.get("middle_name")],
     }
+
+
+def _read_birth_date(text: str | None) -> str | None:
+    """Return a day, month or year that FHIR can hold; None for another text, such as ``2014-00-00``."""
+    if text is None or _MONTH.fullmatch(text):
+        return text
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
 
 
 def _build_address(parts: Mapping[str, str]) -> dict[str, Any]:

@@ -33,10 +33,10 @@ BATCH_S = 2.0
 """Seconds after which a batch ends, so that the rights are looked at again and the position is stored."""
 FIRST_PAGE, LARGEST_PAGE = 10, 100
 """Events of the first page for a receiver whose speed is not known, and of the largest page."""
-NOT_PERMITTED = "not-permitted"
-"""Failure of a webhook whose client may not read the feed at present."""
-NOT_PERMITTED_PAUSE = timedelta(minutes=1)
-"""Pause until the rights of such a client are looked at again."""
+NOT_PERMITTED, CURSOR_AHEAD = "not-permitted", "cursor-ahead"
+"""Failures of a webhook whose client may not read the feed, or not from this cursor, at present."""
+UNREADABLE_PAUSE = timedelta(minutes=1)
+"""Pause until such a feed is read again."""
 COMMIT_KIND = "webhook"
 
 
@@ -97,12 +97,15 @@ class Delivery:
         """
         try:
             page = _read_page(index, webhook, self.page_events)
-        except (AccessDenied, NotAuthenticated, ConflictError):
-            return Progress.STOPPED, self._store(index, _wait_for_permission(webhook)) or webhook
+        except (AccessDenied, NotAuthenticated):
+            return Progress.STOPPED, self._store(index, _wait(webhook, NOT_PERMITTED)) or webhook
+        except ConflictError:
+            return Progress.STOPPED, self._store(index, _wait(webhook, CURSOR_AHEAD)) or webhook
         if not page.messages:
-            self._store_beat(index)
+            # A durable write, after which quiet cursors may be remembered.
+            stored = self._store(index, replace(webhook, last_failure=None, next_attempt_at=None))
             page.remember_end()
-            return Progress.ALL_SENT, webhook
+            return Progress.STOPPED if stored is None else Progress.ALL_SENT, stored or webhook
         delivered, outcome = self._send_all(page, _list_secrets(webhook))
         self.page_events = 1 if outcome else min(2 * len(delivered), LARGEST_PAGE)
         moved = _move(webhook, delivered)
@@ -128,11 +131,6 @@ class Delivery:
         """Store how far the delivery is; return None if it is another process's, or changed."""
         with index.database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
             return webhook if unit.webhooks.record_progress(webhook, self.worker) else None
-
-    def _store_beat(self, index: Index) -> None:
-        """Store a heartbeat: the durable write after which quiet cursors may be remembered."""
-        with index.database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
-            unit.webhooks.record_beat(self.worker, clock.format_timestamp(clock.now()))
 
 
 def find_subscriber(index: Index, client_name: str, purpose: str | None) -> Viewer:
@@ -216,10 +214,10 @@ def _fail(webhook: StoredWebhook, outcome: Outcome) -> StoredWebhook:
     return replace(failed, state=WebhookState.GONE if outcome.is_gone else WebhookState.DEAD, state_at=moment)
 
 
-def _wait_for_permission(webhook: StoredWebhook) -> StoredWebhook:
-    """Return the webhook of a client that may not read the feed; it counts as no failed attempt."""
+def _wait(webhook: StoredWebhook, failure: str) -> StoredWebhook:
+    """Return the webhook while its feed cannot be read; that counts as no failed attempt."""
     return replace(
         webhook,
-        last_failure=NOT_PERMITTED,
-        next_attempt_at=clock.format_timestamp(clock.now() + NOT_PERMITTED_PAUSE),
+        last_failure=failure,
+        next_attempt_at=clock.format_timestamp(clock.now() + UNREADABLE_PAUSE),
     )

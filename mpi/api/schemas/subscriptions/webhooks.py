@@ -92,8 +92,8 @@ class WebhookOut(BaseModel):
     last_failure: str | None = Field(
         description=(
             "Why the last attempt failed: `status-503` or the like, `timeout`, `connection-failed`, "
-            "`tls-failed`, `answer-malformed`, `address-refused` or `not-permitted`; null since the last "
-            "delivery."
+            "`tls-failed`, `answer-malformed`, `address-refused`, `not-permitted` or `cursor-ahead`; null "
+            "since the last delivery."
         )
     )
     next_attempt_at: str | None = Field(description="When the next attempt is made.")

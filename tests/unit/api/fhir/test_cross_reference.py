@@ -2,11 +2,13 @@
 
 import pytest
 
+from mpi.api.app import create_app
 from mpi.api.fhir.cross_reference import PatientIdentifier, parse_token
+from mpi.service.core.index import GuessLimits
 from mpi.storage.tables import DisclosureRow, table_of
-from tests.index import OPERATOR
+from tests.index import OPERATOR, with_settings
 from tests.unit.api.fhir.conftest import D02_SYSTEM, issues_of
-from tests.unit.api.live import add_key, calling
+from tests.unit.api.live import add_key, calling, problem
 
 PATH = "/fhir/Patient/$ihe-pix"
 EID_SYSTEM = "urn:mpi:enterprise-id"
@@ -152,6 +154,14 @@ def test_each_answer_has_lines_on_the_ledger(index, everywhere, child):
     before = count_lines()
     identifiers_of(ask(everywhere, D01_SYSTEM, "pix-8"))
     assert count_lines() == before + 2
+
+
+def test_who_guesses_identifiers_has_to_wait(index):
+    limited = with_settings(index, guess_limits=GuessLimits(of_program=2))
+    with calling(create_app(limited), add_key(index, "guesser")) as client:
+        for guess in ("guess-1", "guess-2"):
+            issues_of(ask(client, D01_SYSTEM, guess), 404)
+        problem(ask(client, D01_SYSTEM, "guess-3"), 429, "too-many-guesses")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ import pytest
 from fhir.resources.R4B.patient import Patient
 
 from mpi.api.fhir.patient_input import BIRTH_PLACE_URL, read_patient
+from mpi.api.fhir.patient_output import build_patient
 from mpi.api.fhir.systems import IdentifierSystems, format_number_system, parse_number_system
 from mpi.composition.fhir import read_fhir_settings
 from mpi.config import Settings
 from mpi.domain.errors import InputError
+from mpi.domain.record_ref import RecordRef
 from mpi.service.core.index import FhirSettings
+from mpi.service.persons.golden_record import GoldenRecord, GoldenValue
 
 MAIDEN_NAME_URL = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName"
 EMAIL = {"system": "email", "value": "a@b.c"}
@@ -132,6 +135,31 @@ def test_identifiers_are_sorted_by_their_system():
 )
 def test_another_uri_is_no_system_of_a_number(uri):
     assert parse_number_system(uri) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "answered"),
+    [
+        ("2014-03-09", "2014-03-09"),
+        ("2014-03", "2014-03"),
+        ("2014", "2014"),
+        *(
+            (text, None)
+            for text in ("2014-00", "2014-00-00", "2014-02-30", "201403", "2014-W01-1", "0000", "")
+        ),
+    ],
+)
+def test_a_birth_date_that_fhir_cannot_hold_is_left_out(stated, answered):
+    ref = RecordRef("D01", "1")
+    values = (
+        GoldenValue("birth_date", stated, ref, "", "only"),
+        GoldenValue("phone", "\u00a0", ref, "", "only"),
+    )
+    record = GoldenRecord("T7K3-M92Q-X0HN", "active", (), values, "")
+    patient = build_patient(record, SYSTEMS)
+    assert patient.get("birthDate") == answered
+    assert "telecom" not in patient
+    assert Patient.model_validate(patient)
 
 
 def test_settings_name_address_systems_and_contact():

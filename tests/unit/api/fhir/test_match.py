@@ -1,6 +1,7 @@
 """The ten cases of PDQm 3.2.0's Patient Demographics Match (ITI-119), and what goes with them."""
 
 from mpi.api.app import create_app
+from mpi.service.agreements.refusals import list_refusals
 from mpi.service.core.index import SearchLimits
 from mpi.storage.tables import DisclosureRow, RecordRow, table_of
 from tests.index import OPERATOR, expunge, with_settings
@@ -301,7 +302,8 @@ def test_the_policy_refuses_with_an_outcome_before_the_body_is_read(index, app):
     with calling(app, add_key(index, "searcher", ["person.search"], ["D01"])) as client:
         [issue] = issues_of(client.post(PATH, content=b"{"), 403)
         assert issue["code"] == "forbidden"
-        assert issue["details"]["coding"][0]["code"]
+        reason = issue["details"]["coding"][0]["code"]
+    assert reason in {each.reason for each in list_refusals(index, OPERATOR) if each.client == "searcher"}
     with calling(app, "mpi_test_nobody") as stranger:
         answer = stranger.post(PATH, content=b"{")
         [issue] = issues_of(answer, 401)

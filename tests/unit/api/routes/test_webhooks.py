@@ -27,6 +27,7 @@ def keys(site):
         "agency": add_key(site, "agency", RIGHTS, ["ccwis"]),
         "operator": add_key(site, "all", (*RIGHTS, "client.admin", "record.write")),
         "clerk": add_key(site, "clerk", ("client.admin",)),
+        "registrar": add_key(site, "registrar", (*RIGHTS, "client.admin"), ["ccwis"]),
     }
 
 
@@ -82,13 +83,15 @@ def test_an_operator_registers_a_webhook_for_a_client(site, call, receiver):
 def test_nobody_gets_the_feed_of_a_client_that_may_do_more(call, receiver):
     problem(call("POST", "", "school", url=receiver.url, client="agency"), 403, "access-denied")
     problem(call("POST", "", "agency", url=receiver.url, client="school"), 403, "access-denied")
+    problem(call("POST", "", "registrar", url=receiver.url, client="school"), 403, "access-denied")
     problem(call("POST", "", "operator", url=receiver.url, client="nobody"), 404, "not-found")
     problem(call("POST", "", "clerk", url=receiver.url), 403, "access-denied")
 
 
 def test_a_webhook_of_another_client_does_not_exist(call, receiver):
     code = register(call, receiver)["webhook"]["code"]
-    assert call("GET", "", "agency").json() == []
+    for other in ("agency", "registrar"):
+        assert call("GET", "", other).json() == []
     for method, step in (("GET", ""), ("DELETE", ""), *(("POST", f":{name}") for name in ("pause", "test"))):
         problem(call(method, f"/{code}{step}", "agency"), 404, "not-found")
     for unknown in ("nope", "%00", "é" * 300):
