@@ -104,7 +104,13 @@ def post_acknowledgement(
     return show_incident(index, viewer, code).as_dict()
 
 
-@_post(f"{_INCIDENT}:close", "close_incident", Action.AGREEMENT_ADMIN, "Close an incident", ClosingBody)
+@_post(
+    f"{_INCIDENT}:close",
+    "close_incident",
+    (Action.AGREEMENT_ADMIN, Action.LEDGER_READ),
+    "Close an incident",
+    ClosingBody,
+)
 def post_closing(
     index: IndexDep,
     viewer: WriterDep,
