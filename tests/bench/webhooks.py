@@ -89,11 +89,22 @@ class ReceivingServer:
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join()
+            self._loop.run_until_complete(self._close(server))
+            self._loop.close()
 
     def start_over(self) -> None:
         """Forget what came so far, before a replay."""
         self.requests, self.first_at = 0, 0.0
         self.followers = [Follower(follower.secret) for follower in self.followers]
+
+    async def _close(self, server: asyncio.Server) -> None:
+        """End the server and its connections."""
+        server.close()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
