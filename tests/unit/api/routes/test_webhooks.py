@@ -106,7 +106,7 @@ def test_a_webhook_of_another_client_does_not_exist(call, receiver):
         "https://10.0.0.1/",
         "https://[::1]:8443/",
         "https://[::ffff:10.0.0.1]/",
-        "https://user:word@127.0.0.1/",
+        "https://user:word@127.0.0.1/",  # pragma: allowlist secret - an address that is refused
         "ftp://127.0.0.1/",
         "https:///path",
         "https://127.0.0.1/#part",
