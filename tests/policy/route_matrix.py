@@ -27,7 +27,7 @@ from mpi.service.access.session_authentication import csrf_token
 from mpi.service.access.setup import hash_token
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version, suspend_agreement
-from mpi.service.core.index import GuessLimits, IdentitySettings
+from mpi.service.core.index import GuessLimits, IdentitySettings, SignInLimits
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.database import Lock
@@ -356,7 +356,13 @@ def open_matrix_site(folder) -> Iterator[MatrixSite]:
             take_step(index, OPERATOR, make_code(state), "test")
         # Most cases name nothing that exists.
         identities = IdentitySettings(sources=frozenset({"D01"}))
-        index = with_settings(index, guess_limits=GuessLimits(10**9, 10**9, 10**9), identities=identities)
+        index = with_settings(
+            index,
+            guess_limits=GuessLimits(10**9, 10**9, 10**9),
+            # All calls take longer than a person may be idle.
+            sign_in_limits=SignInLimits(idle=timedelta(hours=12)),
+            identities=identities,
+        )
         url = stack.enter_context(serving(create_app(index), request_timeout_s=60))
         client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
         yield MatrixSite(index, client, terms, now.date())
