@@ -151,6 +151,7 @@ class AssertionRules:
 
         effect = self.apply_as_previewed(correct_person)
         assert crosswalk(self.index) == self.before
+        assert effect.etag == look_up_golden_record(self.index, OPERATOR, eid).etag
         [number] = effect.decisions
         with self.index.database.read(OPERATOR) as unit:
             [decision] = unit.decisions.by_ids([number]).values()
