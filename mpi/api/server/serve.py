@@ -14,6 +14,7 @@ from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.tls_files import TlsFiles
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
+from mpi.service.processes.pacing import collect_recent_garbage
 
 GRACE_S = 10
 """Seconds that running calls get to finish when the server stops."""
@@ -40,6 +41,8 @@ def serve(
     listener = listen(host, port, is_public=may_be_public(tls, index.settings.host_names))
     log_to_stderr()
     start_resumption(app)
+    # Modules, routes and the model stay: to scan them would stop every request for a third of a second.
+    collect_recent_garbage()
     config = ServerConfig(app, request_timeout_s=index.settings.request_timeout_s, grace_s=GRACE_S, tls=tls)
     uvicorn.Server(config).run(sockets=[listener])
 

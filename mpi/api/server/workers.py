@@ -17,6 +17,7 @@ from mpi.api.server.shared_port import open_shared_port
 from mpi.api.server.tls_files import TlsFiles
 from mpi.bootstrap import open_index
 from mpi.config import Settings
+from mpi.service.processes.pacing import collect_recent_garbage
 
 _SILENT_S = 30
 """Seconds without a reply to its supervisor after which a worker is replaced."""
@@ -74,4 +75,5 @@ def application() -> FastAPI:
     log_to_stderr()
     app = create_app(open_index(Settings()))
     start_resumption(app)
+    collect_recent_garbage()
     return app

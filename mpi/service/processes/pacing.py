@@ -48,7 +48,7 @@ def freeze_existing_objects() -> Iterator[None]:
 
 
 def collect_recent_garbage() -> None:
-    """Collect the cyclic garbage of one step of a batch job.
+    """Collect the cyclic garbage of a step of a batch job, or of the start of a server.
 
     What is left lives on, and later collections skip it.
     """
