@@ -49,6 +49,18 @@ def test_the_server_runs_until_interrupted(tmp_path):
 
 
 @pytest.mark.slow
+def test_garbage_collection_skips_what_a_server_keeps(tmp_path):
+    with open_test_index(tmp_path, "D01"):
+        pass
+    program = (
+        "import gc\nfrom mpi.api.server.workers import application\napp = application()\n"
+        "print(gc.get_freeze_count() > 10 * len(gc.get_objects()))"
+    )
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    assert subprocess.check_output([sys.executable, "-c", program], env=environment) == b"True\n"
+
+
+@pytest.mark.slow
 def test_several_workers_share_one_port_until_interrupted(tmp_path):
     with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
