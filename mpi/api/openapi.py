@@ -44,7 +44,7 @@ class DocumentedAPI(FastAPI):
 
 
 def _add_headers(document: dict[str, Any]) -> None:
-    """Name the headers of every answer, and of those that ask the caller to wait."""
+    """Name the headers of every answer of a document."""
     document["components"]["headers"] = HEADER_COMPONENTS
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     for status, answer in (each for operation in operations for each in operation["responses"].items()):

@@ -22,7 +22,7 @@ _URI_SYSTEM = "urn:ietf:rfc:3986"
 
 
 def build_match_bundle(answer: MatchAnswer, systems: IdentifierSystems, base_url: str) -> Bundle:
-    """Build the answer of ``$match``: a searchset of Patients, and of warnings if there are any."""
+    """Build the answer of ``$match``: a searchset of Patients and warnings."""
     return Bundle.model_validate(
         {
             **_build_searchset(answer, base_url, "$match"),

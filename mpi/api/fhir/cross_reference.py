@@ -84,7 +84,9 @@ class CrossReference:
         return system in (ENTERPRISE_ID_SYSTEM, self._base_url) or bool(self._systems.find_source(system))
 
     def _list_others(self, source: PatientIdentifier) -> list[PatientIdentifier]:
-        """Return the other identifiers of the person that one names; none of a retired person.
+        """Return the other identifiers of an identifier's person.
+
+        A retired person has none.
 
         Raises:
             FhirError: there is no such identifier that the viewer may see.
@@ -115,7 +117,7 @@ class CrossReference:
         ]
 
     def _find_enterprise_id(self, identifier: PatientIdentifier) -> str | None:
-        """Return the enterprise ID that an identifier stands for; None where a record has none.
+        """Return an identifier's enterprise ID; None where a record has none.
 
         Raises:
             NotFoundError: there is no such identifier that the viewer may see.

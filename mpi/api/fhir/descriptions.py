@@ -50,7 +50,7 @@ _BUNDLE: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total
 
 
 def _describe_resource(kind: str) -> dict[str, Any]:
-    """Return a schema that says no more than which resource it is: FHIR R4 defines the rest."""
+    """Return a schema that names a resource; FHIR defines the rest."""
     return {
         "type": "object",
         "properties": {"resourceType": {"type": "string", "enum": [kind]}},

@@ -56,7 +56,9 @@ PROFILES: Mapping[str, Callable[[Patient], bool]] = MappingProxyType(
 
 
 def require_profiles(patient: Patient) -> None:
-    """Refuse a Patient that does not meet the profiles that it claims; without any, the base profile.
+    """Refuse a Patient that does not meet the profiles that it claims.
+
+    A Patient that claims none has to meet the base profile.
 
     Raises:
         FhirError: a profile is not met.

@@ -124,7 +124,7 @@ def read_compared_values(values: Mapping[str, Any]) -> ComparedValues:
 def find_agreements(
     sent: SentRecord, record: GoldenRecord, contributions: Iterable[WeightContribution]
 ) -> frozenset[Element]:
-    """Return the elements of a sent record that agree with a person as it is shown.
+    """Return the elements in which a sent record and a shown person agree.
 
     Args:
         sent: what the caller sent.
@@ -183,7 +183,7 @@ def _are_same(left: str | None, right: str | None) -> bool:
 
 
 def _are_alike(left: str | None, right: str | None) -> bool:
-    """Return whether names are the same but for one letter, or two that are exchanged."""
+    """Return whether names differ by one letter, or two exchanged ones."""
     return left is not None and right is not None and OSA.distance(left, right, score_cutoff=1) <= 1
 
 
@@ -193,7 +193,7 @@ def _names_record(sent: SentRecord, record: GoldenRecord) -> bool:
 
 
 def _compare_homes(left: ComparedValues, right: ComparedValues) -> set[Element]:
-    """Return the elements of an address that agree, of the pair of homes that agrees most."""
+    """Return the elements of an address that agree, of the closest homes."""
     pairs = ((one, other) for one in left.addresses for other in right.addresses)
     return max((_compare_home(one, other) for one, other in pairs), key=len, default=set())
 

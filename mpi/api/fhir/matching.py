@@ -78,7 +78,7 @@ class MatchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A person that a search found, with its golden record and what birth order tells."""
+    """Person that a search found, with golden record and birth order."""
 
     result: SearchResult
     record: GoldenRecord
@@ -120,7 +120,10 @@ def score_by_quality(answer: MatchAnswer) -> MatchAnswer:
 
 
 def require_names(answer: MatchAnswer) -> MatchAnswer:
-    """Return an answer in which a match is certain only if first and last name agree, as IDI asks."""
+    """Lower the grade of matches whose first and last names disagree.
+
+    Identity Matching (IDI) asks for both.
+    """
     matches = [
         match if Element.NAMES in match.agreements else replace(match, grade=_lower(match.grade))
         for match in answer.matches
@@ -147,7 +150,7 @@ def select_matches(answer: MatchAnswer, request: MatchRequest) -> MatchAnswer:
 def _read_candidates(
     index: Index, viewer: Viewer, sent: SentRecord, results: Sequence[SearchResult]
 ) -> tuple[list[_Candidate], bool]:
-    """Return what the viewer may see of results, and whether birth order would tell twins apart."""
+    """Return the persons that the viewer may see, and whether twins are near."""
     candidates, known = [], []
     for result in results:
         record = _look_up(index, viewer, result.enterprise_id)
@@ -159,7 +162,7 @@ def _read_candidates(
 
 
 def _look_up(index: Index, viewer: Viewer, enterprise_id: str) -> GoldenRecord | None:
-    """Return the golden record of an active person; None where the viewer may not see it any more."""
+    """Return an active person's golden record; None where it is hidden."""
     try:
         record = look_up_golden_record(index, viewer, enterprise_id)
     except NotFoundError as error:

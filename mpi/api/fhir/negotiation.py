@@ -57,7 +57,7 @@ async def require_json_body(request: Request) -> None:
 
 
 async def find_base_url(request: Request, index: IndexDep) -> str:
-    """Return the base address of this server: that of the settings, or else that of the call."""
+    """Return this server's base address, from the settings or the call."""
     return index.settings.fhir.url or f"{str(request.base_url).rstrip('/')}{BASE_PATH}"
 
 

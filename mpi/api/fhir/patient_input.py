@@ -194,7 +194,7 @@ def _list_homes(addresses: Sequence[Address]) -> list[Address]:
 
 
 def _read_telecom(points: Sequence[ContactPoint], kinds: Sequence[str]) -> str | None:
-    """Return the values of current contact points of some kinds, separated by ``;`` where several count."""
+    """Return the current values of contact points, separated by ``;``."""
     values = [point.value for point in points if point.system in kinds and point.use != "old" and point.value]
     return values[0] if values and "email" in kinds else ";".join(values) or None
 

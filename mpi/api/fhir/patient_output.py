@@ -60,7 +60,7 @@ def _list_values(record: GoldenRecord, attribute: str) -> list[Any]:
 
 
 def _build_identifiers(record: GoldenRecord, systems: IdentifierSystems) -> list[dict[str, Any]]:
-    """Return the enterprise ID, the local IDs of visible records, and the numbers that they state."""
+    """Return enterprise ID, local IDs, and the numbers that records state."""
     local_ids = sorted(
         (uri, ref.local_id)
         for ref in list_record_refs(record)
@@ -90,7 +90,7 @@ def _build_name(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_birth_date(text: str | None) -> str | None:
-    """Return a day, month or year that FHIR can hold; None for another text, such as ``2014-00-00``."""
+    """Return a date that FHIR can hold; None for ``2014-00-00``."""
     if text is None or _MONTH.fullmatch(text):
         return text
     if not _DAY.fullmatch(text):

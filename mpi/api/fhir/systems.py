@@ -35,11 +35,11 @@ class IdentifierSystems:
         self._source_by_uri = {uri: code for code, uri in self._uri_by_source.items()}
 
     def find_source(self, uri: str | None) -> str | None:
-        """Return the source whose local IDs a system holds; None where it is no such system."""
+        """Return the source whose local IDs a system holds, or None."""
         return None if uri is None else self._source_by_uri.get(uri)
 
     def find_uri(self, source: str) -> str | None:
-        """Return the system of a source's local IDs; None for a source that the caller may not see."""
+        """Return the system of a source's local IDs; None for a hidden source."""
         return self._uri_by_source.get(source)
 
 

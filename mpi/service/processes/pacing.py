@@ -48,9 +48,9 @@ def freeze_existing_objects() -> Iterator[None]:
 
 
 def collect_recent_garbage() -> None:
-    """Collect the cyclic garbage of a step of a batch job, or of the start of a server.
+    """Collect cyclic garbage, and let later collections skip what is left.
 
-    What is left lives on, and later collections skip it.
+    A batch job calls it after a step, and a server once it has started.
     """
     gc.collect()
     gc.freeze()

@@ -128,13 +128,13 @@ class Delivery:
         return delivered, None
 
     def _store(self, index: Index, webhook: StoredWebhook) -> StoredWebhook | None:
-        """Store how far the delivery is; return None if it is another process's, or changed."""
+        """Store how far the delivery is; None if it was taken or changed."""
         with index.database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
             return webhook if unit.webhooks.record_progress(webhook, self.worker) else None
 
 
 def find_subscriber(index: Index, client_name: str, purpose: str | None) -> Viewer:
-    """Return a client as viewer of the feed, with the rights that it has now.
+    """Return a client as viewer of the feed, with its present rights.
 
     Raises:
         NotAuthenticated: the client does not exist, or its key was revoked or has expired.
@@ -172,7 +172,7 @@ def _read_page(index: Index, webhook: StoredWebhook, page_events: int) -> _Page:
 
 
 def _list_secrets(webhook: StoredWebhook) -> list[str]:
-    """Return the secrets that sign: the present one, and the former one for its time."""
+    """Return the secrets that sign; the former one signs for a time."""
     now = clock.format_timestamp(clock.now())
     is_former_valid = webhook.former_secret is not None and (webhook.former_until or "") > now
     return [webhook.secret, *([webhook.former_secret or ""] if is_former_valid else [])]
@@ -197,7 +197,7 @@ def _move(webhook: StoredWebhook, delivered: Sequence[Message]) -> StoredWebhook
 
 
 def _fail(webhook: StoredWebhook, outcome: Outcome) -> StoredWebhook:
-    """Return the webhook after an attempt failed: it waits, or it is dead or gone."""
+    """Return the webhook after a failed attempt: waiting, dead or gone."""
     now = clock.now()
     moment = clock.format_timestamp(now)
     failures = webhook.failures + 1
@@ -215,7 +215,10 @@ def _fail(webhook: StoredWebhook, outcome: Outcome) -> StoredWebhook:
 
 
 def _wait(webhook: StoredWebhook, failure: str) -> StoredWebhook:
-    """Return the webhook while its feed cannot be read; that counts as no failed attempt."""
+    """Return the webhook while its feed cannot be read.
+
+    That counts as no failed attempt.
+    """
     return replace(
         webhook,
         last_failure=failure,

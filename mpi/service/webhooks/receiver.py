@@ -114,7 +114,7 @@ class Receiver:
         self._pool.close()
 
     def _post(self, body: bytes, headers: list[tuple[str, str]]) -> Outcome:
-        """Post a body and read the answer to its end, or to the most that is read."""
+        """Post a body, and read the answer up to a limit."""
         timeouts = {
             "connect": CONNECT_S,
             "read": self._attempt_s,

@@ -321,7 +321,10 @@ def _find(unit: ReadUnit, viewer: Viewer, code: str) -> StoredWebhook:
 
 
 def _may_manage(unit: ReadUnit, viewer: Viewer, webhook: StoredWebhook) -> bool:
-    """Return whether a webhook is the viewer's own, or of a client whose rights an operator has."""
+    """Return whether the viewer may manage a webhook.
+
+    It is the viewer's own, or of a client whose rights an operator has.
+    """
     if webhook.client == viewer.client:
         return True
     if Action.CLIENT_ADMIN not in viewer.actions:

@@ -77,7 +77,7 @@ class WebhookWorker:
             self._end()
 
     def _take_due(self) -> list[tuple[StoredWebhook, int]]:
-        """Return the webhooks that this process is to deliver, each with the last commit there was.
+        """Return the webhooks to deliver here, each with its last commit.
 
         Those of processes that are gone are taken over.
         """
@@ -102,7 +102,7 @@ class WebhookWorker:
         ]
 
     def _take(self, webhook: StoredWebhook, now: str) -> bool:
-        """Take a webhook over whose process is gone; return whether it is this process's now."""
+        """Take over a webhook whose process is gone; return whether it worked."""
         if is_worker_alive(webhook.worker, webhook.beat):
             return False
         with self._index().database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
@@ -117,7 +117,10 @@ class WebhookWorker:
         self._beat_at = time.monotonic()
 
     def _deliver(self, webhook: StoredWebhook, last_commit: int) -> None:
-        """Deliver a webhook until nothing is left, an attempt fails, or the process is to end."""
+        """Deliver a webhook until nothing is left or an attempt fails.
+
+        It ends too when the process is to end.
+        """
         delivery = self._deliveries.get(webhook.code)
         if delivery is None:
             receiver = Receiver(webhook.url, AddressRules(self._index().settings.webhook_networks))

@@ -59,7 +59,7 @@ class DeskLinkRow(SQLModel, table=True):
 
 
 class WebhookRow(SQLModel, table=True):
-    """A subscription of a client: an address to which changes of the feed are sent.
+    """Subscription of a client: an address that gets the change feed.
 
     ``state`` is ``active``, ``paused``, ``dead`` or ``gone``, since ``state_at``. ``revision`` grows with
     each change by a person or client, so that a delivery under way notices it. ``secret`` and

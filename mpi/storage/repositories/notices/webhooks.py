@@ -123,7 +123,7 @@ class Webhooks:
         return self._connection.execute(select(_webhook.c.code).where(stopped).limit(1)).first() is not None
 
     def change(self, webhook: StoredWebhook, members: Collection[str]) -> None:
-        """Store members of a webhook that a person or client changed, as a further revision.
+        """Store what a person or client changed, as a further revision.
 
         A delivery under way then stores no position any more.
 
