@@ -5,20 +5,18 @@ errors. What an identity system cannot do is answered with 502 and ``IdentitySys
 (``mpi.api.edfi.outcomes``).
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mpi.api.edfi.outcomes import Outcome, respond_to_failure
 from mpi.api.edfi.schemas import InvalidBodyError
-from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.adapter_route import AdapterRoute
 from mpi.api.request.problems import (
     MEDIA_TYPE,
     REQUEST_ID,
@@ -26,7 +24,6 @@ from mpi.api.request.problems import (
     headers_of_error,
     log_unexpected,
 )
-from mpi.api.request.refusals import REFUSALS, record_denied_call
 from mpi.domain.errors import AccessDenied, MpiError, RecordError, ReusedKeyError, StoreError
 from mpi.service.records.identities import NoIdentitySourceError
 from mpi.service.records.identity_batches import TooManyBatchesError
@@ -107,35 +104,19 @@ def build_problem(
     return Response(orjson.dumps(problem), status, dict(headers or {}), MEDIA_TYPE)
 
 
-class EdfiRoute(ModelReloadRoute):
+class EdfiRoute(AdapterRoute):
     """Route whose errors are answered in Ed-Fi form."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return a request handler that answers errors in Ed-Fi form."""
-        handle = super().get_route_handler()
+    def build_parameter_error(self, request: Request, error: RequestValidationError) -> Response:  # noqa: ARG002 - it may quote
+        """Build the problem of a parameter that a route does not have."""
+        sentence = "the URL has a parameter that this route does not have"
+        return build_problem(request, HTTPStatus.BAD_REQUEST, errors=[sentence])
 
-        async def handler(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except InvalidBodyError as error:
-                return build_problem(request, HTTPStatus.BAD_REQUEST, validation_errors=error.errors)
-            except RequestValidationError:
-                sentence = "the URL has a parameter that this route does not have"
-                return build_problem(request, HTTPStatus.BAD_REQUEST, errors=[sentence])
-            except MpiError as error:
-                return await _answer_error(request, error)
-
-        return handler
-
-
-async def _answer_error(request: Request, error: MpiError) -> Response:
-    """Convert an error into a response; record first that the policy refused."""
-    if isinstance(error, REFUSALS):
-        try:
-            await run_in_threadpool(record_denied_call, request.app.state.index, error)
-        except MpiError as failure:
-            return _build_response(request, failure)
-    return _build_response(request, error)
+    def build_error(self, request: Request, error: MpiError) -> Response:
+        """Build the problem of an error."""
+        if isinstance(error, InvalidBodyError):
+            return build_problem(request, HTTPStatus.BAD_REQUEST, validation_errors=error.errors)
+        return _build_response(request, error)
 
 
 def _build_response(request: Request, error: MpiError) -> Response:

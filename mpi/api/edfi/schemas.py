@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_pascal
 
 from mpi.api.request.json_body import EXPECTED_BY_ERROR
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
+from mpi.domain.errors import InputError
 from mpi.standardize.fields.codes import MAX_BIRTH_ORDER
 
 MAX_ITEMS = 200
@@ -37,7 +38,7 @@ _CHILD: dict[str, Any] = {
 }
 
 
-class InvalidBodyError(Exception):
+class InvalidBodyError(InputError):
     """Error: a request body is not of the form that Ed-Fi gives it.
 
     Args:

@@ -1,6 +1,6 @@
 """Errors of the FHIR API as OperationOutcome resources."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
@@ -8,12 +8,10 @@ from typing import Any, Literal
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fhir.resources.R4B.operationoutcome import OperationOutcome
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.adapter_route import AdapterRoute
 from mpi.api.request.problems import REQUEST_ID, find_status, headers_of_error, log_unexpected
-from mpi.api.request.refusals import REFUSALS, record_denied_call
 from mpi.domain.errors import AccessDenied, InputError, MpiError
 
 FHIR_JSON = "application/fhir+json"
@@ -101,22 +99,16 @@ def build_outcome(issues: Sequence[Issue], outcome_id: str | None = None) -> Ope
     )
 
 
-class FhirRoute(ModelReloadRoute):
+class FhirRoute(AdapterRoute):
     """Route whose errors are answered as OperationOutcome."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return a request handler that answers errors as OperationOutcome."""
-        handle = super().get_route_handler()
+    def build_parameter_error(self, request: Request, error: RequestValidationError) -> Response:
+        """Build an OperationOutcome with an issue for each wrong parameter."""
+        return _respond(request, HTTPStatus.BAD_REQUEST, _list_parameter_issues(error))
 
-        async def handler(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except RequestValidationError as error:
-                return _respond(request, HTTPStatus.BAD_REQUEST, _list_parameter_issues(error))
-            except MpiError as error:
-                return await _answer_error(request, error)
-
-        return handler
+    def build_error(self, request: Request, error: MpiError) -> Response:
+        """Build an OperationOutcome of an error."""
+        return _build_response(request, error)
 
 
 def _list_parameter_issues(error: RequestValidationError) -> list[Issue]:
@@ -133,16 +125,6 @@ def _list_parameter_issues(error: RequestValidationError) -> list[Issue]:
             )
             issues.append(Issue(code, f"{name}: {text}"))
     return list(dict.fromkeys(issues))
-
-
-async def _answer_error(request: Request, error: MpiError) -> Response:
-    """Convert an error into a response; record first that the policy refused."""
-    if isinstance(error, REFUSALS):
-        try:
-            await run_in_threadpool(record_denied_call, request.app.state.index, error)
-        except MpiError as failure:
-            return _build_response(request, failure)
-    return _build_response(request, error)
 
 
 def _build_response(request: Request, error: MpiError) -> Response:
