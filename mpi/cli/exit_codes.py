@@ -15,6 +15,7 @@ from mpi.domain.errors import (
     MpiError,
     NotAuthenticated,
     NotFoundError,
+    RemoteSystemError,
     StoreError,
 )
 
@@ -33,6 +34,7 @@ class ExitCode(IntEnum):
     DENIED = 8
     MODEL = 9
     STORE = 10
+    REMOTE = 11
     UNEXPECTED = 70
     INTERRUPTED = 130
     PIPE_CLOSED = 141
@@ -77,6 +79,7 @@ _CODES: tuple[tuple[type[MpiError], ExitCode], ...] = (
     (ModelError, ExitCode.MODEL),
     (EngineError, ExitCode.MODEL),
     (StoreError, ExitCode.STORE),
+    (RemoteSystemError, ExitCode.REMOTE),
 )
 _DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -22,6 +22,7 @@ MpiError
 ├── LoadHeld              a load guard stopped a file; nothing of it was applied
 ├── ModelError            a model folder is missing, corrupt or cannot be compiled
 ├── EngineError           the requested engine is missing, or failed
+├── RemoteSystemError     another system cannot be reached, refuses, or answers what cannot be read
 └── StoreError            the database is missing, locked, full, or of another version
 
 A message says what was wrong, where, and what to do. It never holds a value of a person's record.
@@ -253,6 +254,12 @@ class EngineError(MpiError):
     """Error: the scoring engine is not installed, does not start, or failed."""
 
     code = "engine-unusable"
+
+
+class RemoteSystemError(MpiError):
+    """Error: another system cannot be reached, refuses, or answers nonsense."""
+
+    code = "remote-system"
 
 
 class StoreError(MpiError):

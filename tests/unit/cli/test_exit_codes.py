@@ -71,6 +71,7 @@ def large_file(tmp_path):
         (errors.AccessDenied("x"), 8),
         (errors.LoadHeld("x"), 3),
         (errors.ModelError("x"), 9),
+        (errors.RemoteSystemError("x"), 11),
         (errors.StoreError("x"), 10),
         (OSError(errno.ENOSPC, "No space left on device"), 10),
         (PermissionError(errno.EACCES, "Permission denied", "f"), 10),

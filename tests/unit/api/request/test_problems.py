@@ -15,7 +15,7 @@ EXPECTED = {
     "StaleError": 412, "ReusedKeyError": 422, "ClaimedError": 409, "EngineError": 500,
     "AgreementLapsed": 409, "SurvivorshipError": 400, "SearchLimitError": 429,
     "NotAuthenticated": 401, "AccessDenied": 403, "UnmetConditionError": 404, "LoadHeld": 409,
-    "ModelError": 500, "StoreError": 503,
+    "ModelError": 500, "RemoteSystemError": 500, "StoreError": 503,
 }  # fmt: skip
 VALUE = "Xanthippe"
 

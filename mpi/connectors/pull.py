@@ -1,0 +1,53 @@
+"""What every connector takes and gives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Progress = Callable[[str, int, int | None], None]
+"""Receives the name of a resource, the number of its items that were read, and of all, where known."""
+
+
+class RowSink(Protocol):
+    """Where a connector puts what it pulls, in any order."""
+
+    def add(self, fields: Mapping[str, object]) -> None:
+        """Add one record in canonical fields; its ``local_id`` names it."""
+
+    def remove(self, local_id: str) -> None:
+        """Say that the system holds a record no more."""
+
+    def rename(self, old_local_id: str, new_local_id: str) -> None:
+        """Say that the system gave a record another local ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """How a pull ended.
+
+    Args:
+        cursor: where the next pull begins, in the connector's own form; at most 4,000 characters.
+        is_full: whether every record of the system was pulled, so that a record that is absent is gone.
+        rejected: number of items by reason that gave no row.
+    """
+
+    cursor: str
+    is_full: bool
+    rejected: Mapping[str, int]
+
+
+class Connector(Protocol):
+    """Pulls the records of one system."""
+
+    def pull(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
+        """Pull what has changed since a cursor, or everything.
+
+        Args:
+            cursor: where the last pull ended; None to pull everything.
+            sink: gets the rows.
+            progress: is told how far the pull is.
+
+        Raises:
+            RemoteSystemError: the system cannot be reached, refuses, or answers what cannot be read.
+            InputError: an option of the connection is wrong.
+        """
