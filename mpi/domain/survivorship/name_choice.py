@@ -54,6 +54,8 @@ def _rank_names(values: Mapping[str, Sequence[StatedValue]], rule: AttributeRule
         for value in values.get(part, ()):
             if value.kind != STEWARD_SOURCE_KIND:
                 parts_by_record.setdefault(value.record, {})[part] = value
+    if len(parts_by_record) == 1:
+        return [_join_parts(parts, 0) for parts in parts_by_record.values()]
     agreement = _count_agreement([_form_of(parts) for parts in parts_by_record.values()])
     ranked = rank_values(
         (_join_parts(parts, agreement[_form_of(parts)]) for parts in parts_by_record.values()), rule

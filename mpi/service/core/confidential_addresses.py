@@ -10,6 +10,7 @@ record has (ADR 0088). An opt-out removes a record from searches and research.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from mpi.domain import clock
 from mpi.domain.features import LIST_COLUMNS, Features
@@ -38,6 +39,7 @@ WITHHELD_COLUMNS = (
 """Feature columns that are computed from ``WITHHELD_FIELDS``."""
 _RESTRICTING_FIELDS = frozenset({"addresses", "restrictions"})
 """Fields that decide whether something of a record is withheld."""
+NO_RECORDS: Mapping[int, CanonicalRecord] = MappingProxyType({})
 _NO_CONTACTS = {column: () if column in LIST_COLUMNS else None for column in WITHHELD_COLUMNS}
 
 
@@ -62,25 +64,35 @@ def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> boo
     return bool(_find_restricted_records(unit, record_ids).withheld)
 
 
-def find_withheld_records(unit: ReadUnit, record_ids: Collection[int]) -> frozenset[int]:
+def find_withheld_records(
+    unit: ReadUnit, record_ids: Collection[int], known: Mapping[int, CanonicalRecord] = NO_RECORDS
+) -> frozenset[int]:
     """Return the records whose whereabouts are withheld from the viewer.
 
     These are records of a person with a confidential address or a protective order. Nothing is withheld of
     records of the viewer's own sources.
+
+    Args:
+        unit: the transaction of the viewer.
+        record_ids: the records.
+        known: visible records that the caller has read, with addresses and restrictions; they are not read
+            again.
     """
-    return find_restricted_records(unit, record_ids).withheld
+    return find_restricted_records(unit, record_ids, known).withheld
 
 
-def find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:
+def find_restricted_records(
+    unit: ReadUnit, record_ids: Collection[int], known: Mapping[int, CanonicalRecord] = NO_RECORDS
+) -> RestrictedRecords:
     """Return the records whose whereabouts are withheld, and those opted out.
 
     Nothing is withheld of records of the viewer's own sources. To be named for the source of another party,
-    as a recipient is, makes no owner.
+    as a recipient is, makes no owner. Arguments as for ``find_withheld_records``.
     """
     viewer = unit.viewer
     if not record_ids or sees_only_own(viewer):
         return RestrictedRecords()
-    restricted = _find_restricted_records(unit, record_ids)
+    restricted = _find_restricted_records(unit, record_ids, known)
     if viewer.sources is None:
         return restricted
     labels = unit.records.labels(restricted.withheld | restricted.opted_out)
@@ -110,14 +122,17 @@ def withhold_contacts_of(
     }
 
 
-def _find_restricted_records(unit: ReadUnit, record_ids: Collection[int]) -> RestrictedRecords:
+def _find_restricted_records(
+    unit: ReadUnit, record_ids: Collection[int], known: Mapping[int, CanonicalRecord] = NO_RECORDS
+) -> RestrictedRecords:
     """Return records of persons with visible restrictions, and opted-out records."""
     person_by_record = unit.persons.current_persons(record_ids)
     members_by_person = unit.persons.members(set(person_by_record.values()))
     member_ids = {record for members in members_by_person.values() for record in members}
-    payloads = unit.record_versions.payloads(visible_labels(unit, {*record_ids, *member_ids}))
-    records = {
-        record: record_from_bytes(payload, _RESTRICTING_FIELDS) for record, (_, payload) in payloads.items()
+    unread = visible_labels(unit, {*record_ids, *member_ids} - known.keys())
+    records = dict(known) | {
+        record: record_from_bytes(payload, _RESTRICTING_FIELDS)
+        for record, (_, payload) in unit.record_versions.payloads(unread).items()
     }
     day = clock.today()
     confidential = {record for record, content in records.items() if are_whereabouts_withheld(content, day)}

@@ -199,6 +199,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     )
     work_by_question = unit.task_work.get(tasks_by_question)
     now = clock.format_timestamp(clock.now())
+    sees_flags = sees_all_flags(unit.viewer)
     questions = {}
     for key, tasks in tasks_by_question.items():
         visible_tasks = tuple(task for task in tasks if decisions_by_task[task.key] is not None)
@@ -210,7 +211,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
                 decisions=decisions,
                 work=work_by_question.get(key),
                 now=now,
-                sees_flags=sees_all_flags(unit.viewer),
+                sees_flags=sees_flags,
             )
     return questions
 

@@ -40,6 +40,8 @@ SORTS = (URGENT, NAME, AGE, COUNTY, SYSTEM, OLDEST, NEWEST)
 _TASK_READ = Action.TASK_READ
 _READ_FIELDS = frozenset({"first_name", "middle_name", "last_name", "birth_date"})
 """Fields of a record that triage reads in any case."""
+_COUNTY_FIELDS = frozenset({"addresses", "restrictions"})
+"""Fields that tell a county, and whether it may be told."""
 
 
 def needs_triage(filters: Filters) -> bool:
@@ -164,6 +166,7 @@ class _RecordFacts:
     Args:
         words: every word of the name, folded; empty where it is missing, hidden or not filtered by.
         birth_date: ``YYYY-MM-DD``; None where it is not whole.
+        age: age today in whole years; None without a birth date.
         counties: counties of the child's present addresses.
         populations: populations of the flags in force.
         system: name of the record's source.
@@ -171,6 +174,7 @@ class _RecordFacts:
 
     words: tuple[str, ...]
     birth_date: str | None
+    age: int | None
     counties: frozenset[str]
     populations: frozenset[str]
     system: str
@@ -194,8 +198,9 @@ class _FactReader:
         self._needs_counties = filters.county is not None or filters.sort == COUNTY
         self._needs_flags = filters.flag is not None
         self._needs_names = filters.child is not None
-        self._read_fields = _READ_FIELDS | ({"addresses"} if self._needs_counties else frozenset())
+        self._read_fields = _READ_FIELDS | (_COUNTY_FIELDS if self._needs_counties else frozenset())
         self._day = clock.today()
+        self._carried: dict[str, frozenset[str] | None] = {}
 
     def read(self, questions: Collection[OpenQuestion]) -> dict[str, _Facts]:
         """Return the facts of each question, by key.
@@ -252,10 +257,14 @@ class _FactReader:
         def read(name: str) -> str:
             return (getattr(record, name) or "") if carried is None or name in carried else ""
 
-        first, middle, last = read("first_name"), read("middle_name"), read("last_name")
+        words: tuple[str, ...] = ()
+        if self._needs_names:
+            words = split_words(f"{read('first_name')} {read('middle_name')} {read('last_name')}")
+        birth_date = to_birth_day(read("birth_date"))
         return _RecordFacts(
-            words=split_words(f"{first} {middle} {last}") if self._needs_names else (),
-            birth_date=to_birth_day(read("birth_date")),
+            words=words,
+            birth_date=birth_date,
+            age=_compute_age(birth_date, self._day),
             counties=frozenset(),
             populations=populations,
             system=system,
@@ -263,8 +272,10 @@ class _FactReader:
 
     def _carried_fields(self, source: str) -> frozenset[str] | None:
         """Return a source's fields that the queue may use; None for all."""
-        rights = self._unit.viewer.rights
-        return None if rights is None else rights.carried(_TASK_READ, source).fields
+        if source not in self._carried:
+            rights = self._unit.viewer.rights
+            self._carried[source] = None if rights is None else rights.carried(_TASK_READ, source).fields
+        return self._carried[source]
 
     def _carries_addresses(self, source: str) -> bool:
         carried = self._carried_fields(source)
@@ -281,7 +292,7 @@ class _FactReader:
             for number, record in records.items()
         }
         stated = {number for number, names in counties.items() if names}
-        withheld = find_withheld_records(self._unit, stated)
+        withheld = find_withheld_records(self._unit, stated, known=records)
         return {number: counties[number] for number in stated - withheld}
 
     def _read_populations(self, source_by_record: Mapping[int, str]) -> dict[int, frozenset[str]]:
@@ -331,8 +342,7 @@ def _record_matches(record: _RecordFacts, filters: Filters) -> bool:
         return False
     if filters.min_age is None and filters.max_age is None:
         return True
-    age = _compute_age(record.birth_date)
-    return age is not None and (filters.min_age or 0) <= age <= (
+    return record.age is not None and (filters.min_age or 0) <= record.age <= (
         MAX_AGE if filters.max_age is None else filters.max_age
     )
 
@@ -342,11 +352,11 @@ def _begins_words(typed: Sequence[str], words: Sequence[str]) -> bool:
     return bool(typed) and all(any(word.startswith(each) for word in words) for each in typed)
 
 
-def _compute_age(birth_date: str | None) -> int | None:
-    """Return the age today in whole years, or None."""
+def _compute_age(birth_date: str | None, day: str) -> int | None:
+    """Return the age on a day in whole years, or None."""
     if birth_date is None:
         return None
-    born, today = date.fromisoformat(birth_date), date.fromisoformat(clock.today())
+    born, today = date.fromisoformat(birth_date), date.fromisoformat(day)
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    bindparam,
     exists,
     func,
     literal,
@@ -52,6 +53,10 @@ _consent = table_of(ConsentRow)
 _owner_question = table_of(OwnerQuestionRow)
 _mention = table_of(MentionRow)
 _mark = table_of(NoticeMarkRow)
+_person = bindparam("person", type_=Text)
+_since_commit = bindparam("since_commit", type_=BigInteger)
+_since = bindparam("since", type_=Text)
+_limit = bindparam("limit", type_=BigInteger)
 
 ESCALATE = "escalate"
 ESCALATION_ANSWERS = ("answer", "undo", "note", "release", "reply")
@@ -141,18 +146,8 @@ class ReturnedAnswers:
             since: the same as a moment (ISO, UTC).
             limit: most lines.
         """
-        queries = (
-            _select_consents(person, since_commit),
-            _select_approvals(person, since_commit),
-            _select_undone(person, since_commit),
-            _select_owner_answers(person, since),
-            _select_escalations(person, since),
-            _select_mentions(person, since),
-        )
-        parts = [query.limit(limit).subquery() for query in queries]
-        united = union_all(*(select(part) for part in parts)).subquery()
         rows = self._connection.execute(
-            select(united).order_by(united.c.at.desc(), united.c.number.desc()).limit(limit)
+            _UNREAD, {"person": person, "since_commit": since_commit, "since": since, "limit": limit}
         )
         return [
             ReturnLine(
@@ -204,15 +199,13 @@ def _columns(  # noqa: PLR0913 - one argument for each column of the union
     ]
 
 
-def _is_unread(
-    person: str, kind: ReturnKind, number: ColumnElement[int], part: ColumnElement[int]
-) -> ColumnElement[bool]:
-    """Return the condition that a person has not read something."""
+def _is_unread(kind: ReturnKind, number: ColumnElement[int], part: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that the person has not read something."""
     is_same = (_mark.c.kind == kind.value, _mark.c.number == number, _mark.c.part == part)
-    return ~exists(select(1).where(_mark.c.person == person, *is_same))
+    return ~exists(select(1).where(_mark.c.person == _person, *is_same))
 
 
-def _select_consents(person: str, since: int) -> Select[Any]:
+def _select_consents() -> Select[Any]:
     """Select owners' consents to a person's steps, and refusals."""
     kind = ReturnKind.CONSENT
     columns = _columns(
@@ -225,16 +218,16 @@ def _select_consents(person: str, since: int) -> Select[Any]:
         .join(_made, _made.c.no == _step.c.commit_no)
         .join(_answered, _answered.c.no == _consent.c.commit_no)
         .where(
-            _made.c.client == person,
-            _consent.c.commit_no > since,
+            _made.c.client == _person,
+            _consent.c.commit_no > _since_commit,
             _consent.c.status != ConsentStatus.ASKED.value,
-            _is_unread(person, kind, _consent.c.step_id, _consent.c.source_id),
+            _is_unread(kind, _consent.c.step_id, _consent.c.source_id),
         )
         .order_by(_consent.c.commit_no.desc())
     )
 
 
-def _select_approvals(person: str, since: int) -> Select[Any]:
+def _select_approvals() -> Select[Any]:
     """Select second approvals of a person's steps."""
     kind = ReturnKind.APPROVAL
     columns = _columns(
@@ -248,18 +241,18 @@ def _select_approvals(person: str, since: int) -> Select[Any]:
         .join(_made, _made.c.no == _step.c.commit_no)
         .join(_answered, _answered.c.no == _approval.c.commit_no)
         .where(
-            _made.c.client == person,
-            _answered.c.client != person,
-            _approval.c.commit_no > since,
+            _made.c.client == _person,
+            _answered.c.client != _person,
+            _approval.c.commit_no > _since_commit,
             _approval.c.kind == _step.c.kind,
-            _is_unread(person, kind, _step.c.id, _approval.c.commit_no),
+            _is_unread(kind, _step.c.id, _approval.c.commit_no),
         )
         .distinct()
         .order_by(_answered.c.at.desc())
     )
 
 
-def _select_undone(person: str, since: int) -> Select[Any]:
+def _select_undone() -> Select[Any]:
     """Select steps of a person that others sent back or undid.
 
     A refusal of consent ends a step too; it comes back as the consent.
@@ -283,17 +276,17 @@ def _select_undone(person: str, since: int) -> Select[Any]:
         .join(_made, _made.c.no == _step.c.commit_no)
         .join(_answered, _answered.c.no == _step.c.undone_commit)
         .where(
-            _step.c.undone_commit > since,
-            _made.c.client == person,
-            _answered.c.client != person,
+            _step.c.undone_commit > _since_commit,
+            _made.c.client == _person,
+            _answered.c.client != _person,
             ~was_refused,
-            _is_unread(person, kind, _step.c.id, _step.c.undone_commit),
+            _is_unread(kind, _step.c.id, _step.c.undone_commit),
         )
         .order_by(_step.c.undone_commit.desc())
     )
 
 
-def _select_owner_answers(person: str, since: str) -> Select[Any]:
+def _select_owner_answers() -> Select[Any]:
     """Select owners' answers to a person's questions about records."""
     kind = ReturnKind.OWNER_ANSWER
     question = _owner_question
@@ -304,47 +297,47 @@ def _select_owner_answers(person: str, since: str) -> Select[Any]:
     return (
         select(*columns)
         .where(
-            question.c.asked_by == person,
+            question.c.asked_by == _person,
             question.c.state == ANSWERED,
-            question.c.answered_at > since,
-            _is_unread(person, kind, question.c.id, question.c.record_id),
+            question.c.answered_at > _since,
+            _is_unread(kind, question.c.id, question.c.record_id),
         )
         .order_by(question.c.answered_at.desc())
     )
 
 
-def _select_escalations(person: str, since: str) -> Select[Any]:
+def _select_escalations() -> Select[Any]:
     """Select what others did with questions that a person escalated."""
     asked = _action.alias("asked")
     was_escalated = exists(
         select(1).where(
             asked.c.question == _action.c.question,
-            asked.c.actor == person,
+            asked.c.actor == _person,
             asked.c.action == ESCALATE,
             asked.c.id < _action.c.id,
         )
     )
-    own_questions = select(asked.c.question).where(asked.c.actor == person, asked.c.action == ESCALATE)
+    own_questions = select(asked.c.question).where(asked.c.actor == _person, asked.c.action == ESCALATE)
     condition = and_(
         _action.c.question.in_(own_questions),
         was_escalated,
-        _action.c.at > since,
-        _action.c.actor != person,
+        _action.c.at > _since,
+        _action.c.actor != _person,
         _action.c.action.in_(ESCALATION_ANSWERS),
     )
-    return _select_actions(ReturnKind.ESCALATION, person).where(condition)
+    return _select_actions(ReturnKind.ESCALATION).where(condition)
 
 
-def _select_mentions(person: str, since: str) -> Select[Any]:
+def _select_mentions() -> Select[Any]:
     """Select notes that mention a person."""
     return (
-        _select_actions(ReturnKind.MENTION, person)
+        _select_actions(ReturnKind.MENTION)
         .join(_mention, _mention.c.action_id == _action.c.id)
-        .where(_mention.c.person == person, _action.c.at > since)
+        .where(_mention.c.person == _person, _action.c.at > _since)
     )
 
 
-def _select_actions(kind: ReturnKind, person: str) -> Select[Any]:
+def _select_actions(kind: ReturnKind) -> Select[Any]:
     """Select unread actions on questions, newest first."""
     no_part = literal(0, BigInteger)
     columns = _columns(
@@ -354,6 +347,25 @@ def _select_actions(kind: ReturnKind, person: str) -> Select[Any]:
     return (
         select(*columns)
         .select_from(_action)
-        .where(_is_unread(person, kind, _action.c.id, no_part))
+        .where(_is_unread(kind, _action.c.id, no_part))
         .order_by(_action.c.id.desc())
     )
+
+
+def _select_unread() -> Select[Any]:
+    """Select everything that came back for a person and is unread, newest first."""
+    queries = (
+        _select_consents(),
+        _select_approvals(),
+        _select_undone(),
+        _select_owner_answers(),
+        _select_escalations(),
+        _select_mentions(),
+    )
+    parts = [query.limit(_limit).subquery() for query in queries]
+    united = union_all(*(select(part) for part in parts)).subquery()
+    return select(united).order_by(united.c.at.desc(), united.c.number.desc()).limit(_limit)
+
+
+_UNREAD = _select_unread()
+"""Each page counts what it selects, and composing it takes 15 ms."""

@@ -4,7 +4,7 @@ The order is (harm, question), both descending, which an index holds. So a page 
 however many tasks wait behind it. A question stands where its most harmful matching task stands.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -252,11 +252,17 @@ class TaskQueue:
             func.max(_task.c.weight),
             func.min(_task.c.opened_commit),
         )
-        bursts: list[Burst] = []
-        for batch_id, pattern in frequent_patterns:
-            burst_filter = replace(task_filter, burst=(batch_id, pattern), without=())
-            statement = self._restrict(select(*columns), burst_filter, by_claims=False).group_by(*group)
-            bursts += [Burst(*row) for row in self._connection.execute(statement)]
+        unrestricted_filter = replace(task_filter, burst=None, without=())
+        statement = self._restrict(select(*columns), unrestricted_filter, by_claims=False)
+        patterns_by_load = _group_by_load(frequent_patterns)
+        is_frequent = or_(
+            *(
+                and_(_task.c.batch_id == batch_id, is_in(_task.c.pattern, patterns))
+                for batch_id, patterns in patterns_by_load.items()
+            )
+        )
+        rows = self._connection.execute(statement.where(is_frequent).group_by(*group))
+        bursts = [Burst(*row) for row in rows]
         return sorted(
             (burst for burst in bursts if burst.questions >= min_questions), key=lambda burst: -burst.harm
         )
@@ -320,10 +326,7 @@ def _filter_conditions(task_filter: TaskFilter, *, by_claims: bool) -> list[Colu
         is_free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == task_filter.actor)
         conditions.append(or_(*is_free, _work.c.lease_until <= task_filter.now))
         conditions.append(or_(_work.c.escalated_by.is_(None), _work.c.escalated_by != task_filter.actor))
-    patterns_by_load: dict[int, list[str]] = {}
-    for batch_id, pattern in task_filter.without:
-        patterns_by_load.setdefault(batch_id, []).append(pattern)
-    for batch_id, patterns in patterns_by_load.items():
+    for batch_id, patterns in _group_by_load(task_filter.without).items():
         is_of_other_load = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
         has_other_pattern = or_(_task.c.pattern.is_(None), not_(is_in(_task.c.pattern, patterns)))
         conditions.append(or_(is_of_other_load, has_other_pattern))
@@ -339,6 +342,14 @@ def _is_asked(task_filter: TaskFilter) -> ColumnElement[bool]:
 def _is_asleep(task_filter: TaskFilter) -> ColumnElement[bool]:
     is_snoozed = and_(_work.c.state == ASLEEP, _work.c.asleep_until > task_filter.today)
     return or_(_task.c.quiet_until > task_filter.today, is_snoozed)
+
+
+def _group_by_load(groups: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+    """Return the patterns of each load."""
+    patterns_by_load: dict[int, list[str]] = {}
+    for batch_id, pattern in groups:
+        patterns_by_load.setdefault(batch_id, []).append(pattern)
+    return patterns_by_load
 
 
 def _narrowing_conditions(task_filter: TaskFilter) -> list[ColumnElement[bool]]:
