@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from mpi.domain.roles import Role
 from mpi.policy.route_table import ROUTES
 from tests.policy.route_matrix import (
     API_ROUTES,
@@ -44,6 +45,13 @@ def test_the_table_decides_a_sample_of_all_calls(site, cases):
     assert {case.route for case in drawn} == {case.route for case in cases}
     assert {case.state for case in drawn} == set(STATES)
     assert find_faults(site, drawn) == []
+
+
+def test_whoever_may_only_read_decisions_answers_no_waiting_step(site):
+    route = "POST /waiting/{number}"
+    cases = [case for case in PAGE_CASES if (case.route, case.caller) == (route, Role.STEWARD)]
+    assert {case.state for case in cases} == set(STATES)
+    assert find_faults(site, cases) == []
 
 
 def test_the_cases_are_all_routes_and_some_are_permitted(site):

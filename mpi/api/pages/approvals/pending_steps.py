@@ -22,7 +22,7 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError, StaleError
-from mpi.domain.viewer import Action, is_allowed
+from mpi.domain.viewer import Action, is_allowed, require_any_permission
 from mpi.service.approvals.own_answers import has_answered
 from mpi.service.approvals.step_question import load_step_question
 from mpi.service.core.index import Index
@@ -62,6 +62,7 @@ def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
 @router.post("/waiting/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Approve a waiting step, consent to it, or send it back."""
+    require_any_permission(visit.viewer, (Action.APPROVE, Action.CONSENT))
     try:
         outcome = _answer_step(index, visit, number, form)
     except (InputError, ConflictError, NotFoundError) as error:
