@@ -48,10 +48,10 @@ def select_engine(engine: Engine | None, master: str | None, memory: str | None)
         EngineError: Spark is not installed, or has no folder that its workers reach.
         InputError: the options contradict each other, no Spark master is named, or the memory is not a size.
     """
-    from mpi import bootstrap  # noqa: PLC0415 - --help needs no engine
+    from mpi.composition import batch_engine  # noqa: PLC0415 - --help needs no engine
 
     if engine is Engine.SPARK:
-        return bootstrap.create_batch_engine(read_settings(), master, spark=True)
+        return batch_engine.create_batch_engine(read_settings(), master, spark=True)
     if master is not None:
         raise InputError("--master names a Spark cluster: it goes with --engine spark")
-    return bootstrap.create_batch_engine(read_settings(), None, spark=False, memory=memory)
+    return batch_engine.create_batch_engine(read_settings(), None, spark=False, memory=memory)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from mpi.bootstrap import load_matcher, open_index, open_matcher
+from mpi.bootstrap import open_index
+from mpi.composition.models import load_matcher, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.viewer import make_operator

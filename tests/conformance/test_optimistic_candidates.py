@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.group_commit import GroupCommit

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash

@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mpi.bootstrap import open_index, open_matcher
+from mpi.bootstrap import open_index
+from mpi.composition.models import open_matcher
 from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mpi.bootstrap import load_matcher
+from mpi.composition.models import load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.viewer import make_operator

@@ -25,7 +25,7 @@ from mpi.api.schemas.proposals import (
     SimulationOut,
 )
 from mpi.api.schemas.request_bodies import ReasonBody, describe_body
-from mpi.bootstrap import keep_model, load_matcher
+from mpi.composition.models import keep_model, load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import InputError, ModelError, NotFoundError
 from mpi.domain.viewer import Action

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from mpi.api.request.model_reload import cache_model, reload_model
 from mpi.api.request.recluster_process import resume_run
-from mpi.bootstrap import load_matcher
+from mpi.composition.models import load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, MpiError, describe_origin
 from mpi.domain.tuning import RequestTuning

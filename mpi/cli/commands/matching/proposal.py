@@ -38,14 +38,14 @@ def make(
 
     Nothing else changes.
     """
-    from mpi import bootstrap
+    from mpi.composition import models
     from mpi.service.recluster import proposals
 
     with open_session() as session, show_progress() as report:
         matcher = session.index.matcher
         if model is not None:
-            bootstrap.keep_model(session.settings, model)
-            matcher = bootstrap.open_matcher(model, session.settings)
+            models.keep_model(session.settings, model)
+            matcher = models.open_matcher(model, session.settings)
         new_proposal = proposals.propose(
             session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report
         )
@@ -188,11 +188,11 @@ def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 def _load_matcher(session: CommandSession, ref: str) -> Matcher:
     """Return a model's matcher, loaded if the index uses another model."""
-    from mpi import bootstrap
+    from mpi.composition import models
 
     if ref == session.index.matcher.model.ref:
         return session.index.matcher
-    return bootstrap.load_matcher(session.settings, ref)
+    return models.load_matcher(session.settings, ref)
 
 
 def _show_proposal(view: ProposalView, *, as_json: bool) -> None:

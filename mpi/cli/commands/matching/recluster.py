@@ -79,7 +79,7 @@ def _make_plan(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
 ) -> tuple[ReclusterPlan, StopListPlan | None]:
     """Compute the plan of re-clustering all records, and apply it if asked."""
-    from mpi import bootstrap
+    from mpi.composition import models
     from mpi.service.maintenance import blocking_stop_list
     from mpi.service.processes import core_reservation
     from mpi.service.recluster import recluster_plan
@@ -89,14 +89,14 @@ def _make_plan(
         show_progress() as report,
         core_reservation.reserve_core(session.index.database, session.viewer, session.index.tuning.pacing),
     ):
-        matcher = session.index.matcher if model is None else bootstrap.open_matcher(model, session.settings)
+        matcher = session.index.matcher if model is None else models.open_matcher(model, session.settings)
         stops = (
             None
             if stop_over is None
             else blocking_stop_list.plan_stop_list(session.index, session.viewer, stop_over)
         )
         if model is not None and apply:
-            bootstrap.keep_model(session.settings, model)
+            models.keep_model(session.settings, model)
         plan = recluster_plan.recluster(
             session.index,
             session.viewer,
@@ -114,7 +114,7 @@ def _manage_runs(
     engine: BatchEngine, *, is_engine_given: bool, resume: bool, give_up: bool, as_json: bool
 ) -> None:
     """List re-cluster runs after resuming or abandoning the interrupted one."""
-    from mpi import bootstrap
+    from mpi.composition import models
     from mpi.service.processes import core_reservation
     from mpi.service.recluster import proposal_application, run_executor
     from mpi.storage.repositories.derived import recluster_runs
@@ -133,7 +133,7 @@ def _manage_runs(
                     _require_same_engine(interrupted_runs[0], engine)
                 matcher = index.matcher
                 if interrupted_runs[0].model != matcher.model.ref:
-                    matcher = bootstrap.load_matcher(session.settings, interrupted_runs[0].model)
+                    matcher = models.load_matcher(session.settings, interrupted_runs[0].model)
                 with core_reservation.reserve_core(index.database, viewer, index.tuning.pacing):
                     proposal_application.resume_run(
                         index, viewer, matcher, interrupted_runs[0].id, report, engine

@@ -13,7 +13,7 @@ from mpi.api.pages.desk.person_view import build_person_page
 from mpi.api.pages.desk.shown_values import describe_changes, list_shown_values
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator

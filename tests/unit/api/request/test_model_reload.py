@@ -7,7 +7,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import resume_interrupted
-from mpi.bootstrap import keep_model, open_matcher
+from mpi.composition.models import keep_model, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.service.maintenance.verify import verify

@@ -20,7 +20,8 @@ import pytest
 from pyarrow import parquet
 from splink import comparison_library as library
 
-from mpi.bootstrap import create_batch_engine, open_matcher
+from mpi.composition.batch_engine import create_batch_engine
+from mpi.composition.models import open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef

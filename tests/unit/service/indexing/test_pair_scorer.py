@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.errors import MpiError
 from mpi.domain.tuning import ScoringTuning
 from mpi.matching.scoring.batch_scorer import LoadScorer, ScoringResources

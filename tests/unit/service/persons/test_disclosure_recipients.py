@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.access.clients import add_client

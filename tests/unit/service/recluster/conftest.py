@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from tests.models import tiny_model
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold

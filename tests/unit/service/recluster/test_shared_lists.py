@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.errors import RecordError
 from mpi.domain.tuning import DEFAULT_TUNING
 from mpi.matching.model.blocking_keys import BlockingSpec

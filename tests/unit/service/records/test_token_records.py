@@ -5,7 +5,8 @@ import json
 import pytest
 
 from mpi.api.app import create_app
-from mpi.bootstrap import keep_model, load_matcher, open_index, open_matcher
+from mpi.bootstrap import open_index
+from mpi.composition.models import keep_model, load_matcher, open_matcher
 from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import ModelError

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 
 from mpi.api.app import create_app
-from mpi.bootstrap import keep_model, open_matcher
+from mpi.composition.models import keep_model, open_matcher
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.eid import mint_eid

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError

@@ -12,7 +12,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink import comparison_library as library
 from typer.testing import CliRunner
 
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mpi.api.app import create_app
-from mpi.bootstrap import open_matcher
+from mpi.composition.models import open_matcher
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, get_job, list_jobs

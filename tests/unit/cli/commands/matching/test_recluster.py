@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from mpi.bootstrap import keep_model, open_index, open_matcher
+from mpi.bootstrap import open_index
+from mpi.composition.models import keep_model, open_matcher
 from mpi.config import Settings
 from mpi.domain.viewer import make_operator
 from mpi.service.recluster.derived_sync import WRITING
