@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mpi.api.middleware.conditional_answer import make_conditional
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
+from mpi.api.middleware.gzip_answer import compress_answer
+from mpi.api.middleware.gzip_request import decompress_request
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.call_limiter import EXEMPT_PATHS, CallLimiter, TooManyCallsError
 from mpi.api.request.client_address import get_client_network
@@ -142,11 +145,13 @@ class RequestMiddleware:
 
     async def _dispatch(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         """Answer a request, bypassing FastAPI where a route can do so."""
+        receive = decompress_request(scope, receive)
         try:
             response = await self._dispatcher.dispatch(scope, receive)
         except MpiError as error:
             response = await answer_error(scope, error, call.id)
-        await (response or self._app)(scope, receive, call.send)
+        answer = compress_answer(response or self._app, scope)
+        await answer(scope, receive, make_conditional(scope, call.send))
 
     def _record(self, call: "_CallState", scope: Scope) -> None:
         """Count and log an answered request, with its latency, by route template.

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from mpi.api.entity_tags import parse_state
 from mpi.api.request.record_body import RawBodyDep
 from mpi.api.request.redisclosure import state_terms
 from mpi.domain.errors import NotFoundError
@@ -187,12 +188,14 @@ def parse_if_match(
 ) -> tuple[str, ...] | None:
     """Parse the ETags of an ``If-Match`` header.
 
+    What a tag says of the answer's bytes is left out: a change asks for the state alone.
+
     Returns:
         None if the header is missing.
     """
     if if_match is None:
         return None
-    return tuple(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
+    return tuple(parse_state(tag) for tag in if_match.split(","))
 
 
 IfMatchDep = Annotated[tuple[str, ...] | None, Depends(parse_if_match)]

@@ -20,7 +20,7 @@ from mpi.api.request.model_reload import reload_model
 from mpi.api.request.problems import log_unexpected, problem_from_error
 from mpi.api.request.record_body import BodyLine, iterate_lines, parse_json_object
 from mpi.api.request.refusals import record_denied_call
-from mpi.domain.errors import ModelMovedError, MpiError, RecordError
+from mpi.domain.errors import InputError, ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import upsert
 from mpi.service.records.upsert_result import UpsertResult
@@ -47,14 +47,17 @@ async def answer_lines(
         chunks: the body. It is always read to its end, or the client could not read the answers.
         request_id: ID of the request, for the log.
     """
-    line_count = 0
-    async for line in iterate_lines(chunks):
-        line_count += 1
-        if line_count <= MAX_LINES:
-            yield await run_in_threadpool(answer_line, app, sent_credentials, line, request_id)
-        elif line_count == MAX_LINES + 1:
-            error = RecordError("record", "too-many", f"one call has at most {MAX_LINES:,} lines")
-            yield _encode_line({"line": line.number, "problem": problem_from_error(error)})
+    line_count = line_number = 0
+    try:
+        async for line in iterate_lines(chunks):
+            line_count, line_number = line_count + 1, line.number
+            if line_count <= MAX_LINES:
+                yield await run_in_threadpool(answer_line, app, sent_credentials, line, request_id)
+            elif line_count == MAX_LINES + 1:
+                error = RecordError("record", "too-many", f"one call has at most {MAX_LINES:,} lines")
+                yield _encode_line({"line": line.number, "problem": problem_from_error(error)})
+    except InputError as error:  # what follows of a compressed body cannot be read
+        yield _encode_line({"line": line_number + 1, "problem": problem_from_error(error)})
 
 
 def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, request_id: str) -> bytes:

@@ -52,6 +52,12 @@ class TooLargeError(InputError):
     code = "too-large"
 
 
+class EncodingError(InputError):
+    """Error of a request body that is compressed in another way than gzip."""
+
+    code = "unsupported-encoding"
+
+
 class HeadersTooLargeError(InputError):
     """Error of a request whose line and headers are too large together."""
 
@@ -76,6 +82,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     EidError: (HTTPStatus.BAD_REQUEST, "Not an enterprise ID"),
     RequestTimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly"),
     TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large"),
+    EncodingError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is compressed in an unknown way"),
     HeadersTooLargeError: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large"),
     WrongHostError: (HTTPStatus.MISDIRECTED_REQUEST, "Another host was meant"),
     RecordError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The record is refused"),
@@ -103,6 +110,7 @@ A subclass that is not listed has those of its nearest listed ancestor.
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="mpi"'},
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {"Accept-Encoding": "gzip"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
 }

@@ -9,7 +9,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CorrectionBody, GoldenOut
 from mpi.api.schemas.openapi_parts import ETAG_ANSWER
-from mpi.api.schemas.parameters import EidDep, NoQueryDep
+from mpi.api.schemas.parameters import ConditionalRead, EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
 from mpi.domain.viewer import Action
@@ -27,6 +27,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     response_model=GoldenOut,
     summary="Read the golden record of a person",
     responses=describe_problems(404) | ETAG_ANSWER,
+    dependencies=[ConditionalRead],
 )
 def get_golden(
     index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep, response: Response

@@ -7,7 +7,7 @@ from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, perm
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.record_body import RecordBodyDep
 from mpi.api.schemas.openapi_parts import ETAG_ANSWER
-from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
+from mpi.api.schemas.parameters import AsOfDep, ConditionalRead, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import CHILD, build_record_body
@@ -79,6 +79,7 @@ def post_search(
     response_model=PersonOut,
     summary="Look up an enterprise ID",
     responses=describe_problems(404) | ETAG_ANSWER,
+    dependencies=[ConditionalRead],
 )
 def get_person(
     index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep, response: Response

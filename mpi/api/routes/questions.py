@@ -9,7 +9,7 @@ from mpi.api.request.authentication import ActionPath, CallerDep, IfMatchDep, In
 from mpi.api.request.json_body import require_member
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.openapi_parts import ETAG_ANSWER
-from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.parameters import ConditionalRead, NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.questions import (
     AnswerBody,
@@ -78,6 +78,7 @@ def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> Qu
     response_model=QuestionViewOut,
     summary="Read a review question",
     responses=describe_problems(404) | ETAG_ANSWER,
+    dependencies=[ConditionalRead],
 )
 def get_question(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, response: Response

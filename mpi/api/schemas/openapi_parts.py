@@ -10,11 +10,18 @@ EXAMPLE_EID = "T7K3-M92Q-X0HN"
 EXAMPLE_TIME = "2026-11-24T06:00:02.118000Z"
 SCHEMAS = "#/components/schemas/"
 HEADERS = "#/components/headers/"
-ETAG_ANSWER: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": {"$ref": HEADERS + "ETag"}}}}
-"""Answer that names the state that was read."""
+_ETAG: dict[str, Any] = {"headers": {"ETag": {"$ref": HEADERS + "ETag"}}}
+ETAG_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: _ETAG,
+    304: {"description": "The answer is the one that `If-None-Match` names. It has no body.", **_ETAG},
+}
+"""Answers that name the state that was read."""
 HEADER_COMPONENTS: dict[str, dict[str, Any]] = {
     "ETag": {
-        "description": "Name of the state that was read, in quotes. Send it as `If-Match` with a change.",
+        "description": (
+            "Name of the state that was read, in quotes. Send it as `If-Match` with a change, or as "
+            "`If-None-Match` with the next read."
+        ),
         "schema": {"type": "string", "pattern": '^"[^"]*"$'},
         "example": '"3f0c5a"',
     },

@@ -5,7 +5,7 @@ An unknown query parameter is refused: a misspelled ``as_of`` must not answer fo
 
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Depends, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
@@ -64,6 +64,21 @@ class DecisionsQuery(NoQuery):
     limit: int = Field(100, ge=1, le=MAX_LISTED, description="Maximum number of decisions.")
 
 
+async def _document_if_none_match(
+    _: Annotated[
+        str | None,
+        Header(
+            alias="If-None-Match",
+            description="`ETag` of the answer that the caller has: if it is the same, 304 without a body.",
+            examples=['"3f0c-91aa"'],
+        ),
+    ] = None,
+) -> None:
+    """Document the header, which the middleware reads."""
+
+
+ConditionalRead = Depends(_document_if_none_match)
+"""Dependency of a route whose answer has an ETag."""
 NoQueryDep = Annotated[NoQuery, Query()]
 AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]

@@ -60,7 +60,7 @@ def test_the_answer_to_a_correction_names_the_state_that_the_next_one_refers_to(
         answer = call.post(f"/v1/persons/{eid}/corrections", json=body, headers={"If-Match": f'"{tag}"'})
         assert answer.status_code == 200, name
         tag = answer.json()["etag"]
-        assert call.get(f"/v1/persons/{eid}/golden").headers["ETag"] == f'"{tag}"'
+        assert call.get(f"/v1/persons/{eid}/golden").headers["ETag"].startswith(f'"{tag}-')
         steps.append(answer.json()["step"])
     for step in reversed(steps):
         assert call.post(f"/v1/steps/{step}:undo").status_code == 200
