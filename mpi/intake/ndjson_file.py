@@ -4,6 +4,7 @@ Each line is an object of its own, so a bad line costs only itself.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,28 @@ _DETAILS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """One object of a JSON file.
+
+    Args:
+        line: line on which it begins, from 1.
+        offset: byte at which it begins.
+        end: byte after it.
+        outcome: its values, or the reason why it is rejected.
+    """
+
+    line: int
+    offset: int
+    end: int
+    outcome: dict[str, object] | str
+
+    def reject(self) -> RejectedRow:
+        """Return the rejected row of an object that has a reason."""
+        reason = self.outcome if isinstance(self.outcome, str) else "unknown-column"
+        return RejectedRow(self.line, self.offset, reason, _DETAILS[reason])
+
+
 class NdjsonTable:
     """A file of JSON objects, one a line.
 
@@ -49,12 +72,14 @@ class NdjsonTable:
             sample = file.read(SAMPLE_BYTES)
             check_encoding(path.name, sample, "utf-8", has_header=False)
             if sample.removeprefix(BOM).lstrip().startswith(b"["):
-                raise FileError(f"{path.name}: this is one JSON array; write one object a line")
+                raise FileError(
+                    f"{path.name}: this is one JSON array; write one object a line (Ed-Fi: say --format edfi)"
+                )
             file.seek(0)
             keys: dict[str, None] = {}
-            for _, (_, outcome) in zip(range(_COLUMN_SAMPLE_ROWS), self._read_objects(file), strict=False):
-                if isinstance(outcome, dict):
-                    keys |= dict.fromkeys(outcome)
+            for _, found in zip(range(_COLUMN_SAMPLE_ROWS), read_json_lines(file), strict=False):
+                if isinstance(found.outcome, dict):
+                    keys |= dict.fromkeys(found.outcome)
         self.columns = tuple(keys)
         self.position = 0
 
@@ -62,38 +87,45 @@ class NdjsonTable:
         """Yield a row or a reject for each nonblank line of JSON."""
         known_columns = frozenset(self.columns)
         with open_binary(self._path) as file:
-            for number, ((line, offset), outcome) in enumerate(self._read_objects(file), start=1):
+            for number, found in enumerate(read_json_lines(file), start=1):
+                self.position = found.end
+                outcome = found.outcome
                 if isinstance(outcome, dict) and outcome.keys() <= known_columns:
-                    yield RawRow(line, offset, number, [outcome.get(key) for key in self.columns])
+                    values = [outcome.get(key) for key in self.columns]
+                    yield RawRow(found.line, found.offset, number, values)
                 else:
-                    reason = outcome if isinstance(outcome, str) else "unknown-column"
-                    yield RejectedRow(line, offset, reason, _DETAILS[reason])
-
-    def _read_objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
-        """Yield each line's number, offset, and JSON object or reject reason."""
-        offset = 0
-        for line in count(1):
-            data = file.readline(MAX_RECORD_BYTES + 1)
-            if not data:
-                return
-            start, offset = offset, offset + len(data)
-            too_long = len(data) > MAX_RECORD_BYTES
-            while too_long and data and not data.endswith(b"\n"):
-                data = file.readline(MAX_RECORD_BYTES)
-                offset += len(data)
-            self.position = offset
-            if too_long:
-                yield (line, start), "field-too-large"
-            elif data := (data.removeprefix(BOM) if line == 1 else data).strip():
-                yield (line, start), _parse_object(data)
+                    yield found.reject()
 
 
-def _parse_object(data: bytes) -> dict[str, object] | str:
-    """Return a line's JSON object, or the reason why it is rejected."""
+def read_json_lines(file: BinaryIO) -> Iterator[JsonObject]:
+    """Yield the object, or the reason for its rejection, of each nonblank line of JSON."""
+    offset = 0
+    for line in count(1):
+        data = file.readline(MAX_RECORD_BYTES + 1)
+        if not data:
+            return
+        start, offset = offset, offset + len(data)
+        too_long = len(data) > MAX_RECORD_BYTES
+        while too_long and data and not data.endswith(b"\n"):
+            data = file.readline(MAX_RECORD_BYTES)
+            offset += len(data)
+        if too_long:
+            yield JsonObject(line, start, offset, "field-too-large")
+        elif data := (data.removeprefix(BOM) if line == 1 else data).strip():
+            yield JsonObject(line, start, offset, parse_object(data))
+
+
+def parse_object(data: bytes) -> dict[str, object] | str:
+    """Return a JSON object, or the reason why it is rejected."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return "malformed-json" if is_utf8(data) else "invalid-utf8"
+    return check_object(value)
+
+
+def check_object(value: object) -> dict[str, object] | str:
+    """Return a JSON value that is an object, or the reason why it is rejected."""
     if not isinstance(value, dict):
         return "not-an-object"
     return value if _is_shallow(value, MAX_DEPTH) else "malformed-json"

@@ -8,7 +8,7 @@ from mpi.domain.errors import FileError, MappingError
 from mpi.intake.afcars_file import AfcarsFile
 from mpi.intake.columns import check_columns, list_columns
 from mpi.intake.csv_file import CsvTable
-from mpi.intake.edfi_file import STUDENT_ROOT, EdfiFile
+from mpi.intake.edfi.edfi_file import STUDENT_ROOT, EdfiFile, list_edfi_files
 from mpi.intake.mapping_types import FileMapping, make_canonical_mapping
 from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
@@ -37,10 +37,10 @@ class FileRows:
     Args:
         path: the file.
         file_format: one of FORMATS.
-        columns: the file's own columns; none for the XML formats.
+        columns: the file's own columns; none for AFCARS and Ed-Fi.
         rows: begins to read; None for a row that is skipped.
         position: returns the number of bytes read.
-        mapping_digest: digest of the mapping; empty for the XML formats, which have one meaning.
+        mapping_digest: digest of the mapping; empty for AFCARS and Ed-Fi, which have one meaning.
 
     Attributes:
         format: the file's format.
@@ -61,7 +61,7 @@ class FileRows:
     ) -> None:
         self.format = file_format
         self.columns = columns
-        self._files = _list_files(path)
+        self._files = list_edfi_files(path)
         self.size_bytes = sum(file.stat().st_size for file in self._files)
         self.skipped_rows = 0
         self._rows = rows
@@ -107,9 +107,9 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
     """Open a file, check its columns, and prepare to read its rows.
 
     Args:
-        path: a file; for Ed-Fi also a folder of interchange files.
+        path: a file; for Ed-Fi also a folder.
         mapping: how its columns become canonical fields; None where they are canonical already. Formats of
-            one meaning (XML, Open Link Token) take none.
+            one meaning (AFCARS, Ed-Fi, Open Link Token) take none.
         file_format: one of FORMATS; None to tell it from the mapping or the file's name.
 
     Raises:
@@ -177,7 +177,3 @@ def _detect_format(path: Path) -> str:
     if path.suffix.lower() in _FORMAT_OF_SUFFIX:
         return _FORMAT_OF_SUFFIX[path.suffix.lower()]
     raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")
-
-
-def _list_files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.xml")) if path.is_dir() else [path]

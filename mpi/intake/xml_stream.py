@@ -61,14 +61,6 @@ def read_child_text(element: Element | None, *path: str) -> str | None:
     return (text or "").strip() or None
 
 
-def to_descriptor_code(text: str | None) -> str | None:
-    """Return the code of an Ed-Fi descriptor.
-
-    ``Female`` of ``uri://ed-fi.org/SexDescriptor#Female``.
-    """
-    return text and text.rpartition("#")[2]
-
-
 class XmlFile:
     """An XML file read as a stream of records.
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mpi.api.edfi.schemas import IdentityCreateRequest, IdentitySearchRequest
-from mpi.intake.xml_stream import to_descriptor_code
+from mpi.intake.edfi.items import to_descriptor_code
 from mpi.standardize.fields.codes import STATE_CODES, parse_sex, parse_state
 
 _TEXTS = MappingProxyType(

@@ -39,7 +39,7 @@ class Format(StrEnum):
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi also a folder of interchange files.")],
+    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi also a folder.")],
     *,
     source: Annotated[str, typer.Option(help="Code of the records' source.")],
     mapping: Annotated[
