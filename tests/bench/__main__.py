@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.bench import (
     delta,
     dense,
+    interfaces,
     large_person,
     online,
     recluster,
@@ -25,11 +26,11 @@ from tests.postgres import start_postgres
 
 PARTS = ("load", "online", "delta", "scoring", "batch")
 """Parts that run by default; each needs the load."""
-ON_REQUEST = ("beside", "dense", "settlement", "person")
+ON_REQUEST = ("beside", "interfaces", "dense", "settlement", "person")
 """Parts that run only when named; half a minute, or two at a million records."""
 _STANDALONE = {"dense", "settlement", "person"}
 """Parts that need no simulated state."""
-_CHANGING = {"online", "beside", "delta"}
+_CHANGING = {"online", "beside", "interfaces", "delta"}
 """Parts that write to the index."""
 
 
@@ -134,6 +135,11 @@ def _measure_store(
     if "beside" in arguments.parts:
         step(f"{store}: over HTTP, in turn with Splink")
         results["beside_splink"] = splink_comparison.measure(
+            bench_index, state_folder / "state", folder / "fresh", arguments.workers
+        )
+    if "interfaces" in arguments.parts:
+        step(f"{store}: FHIR, Ed-Fi and the change feed over HTTP")
+        results["interfaces"] = interfaces.measure(
             bench_index, state_folder / "state", folder / "fresh", arguments.workers
         )
     if "dense" in arguments.parts:

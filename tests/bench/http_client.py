@@ -47,11 +47,16 @@ class HttpClient:
         """Build a read."""
         return Call(self._head("GET", path, 0))
 
-    def _head(self, method: str, path: str, size: int) -> bytes:
+    def post(self, path: str, values: object, content_type: str) -> Call:
+        """Build a call with a body of JSON."""
+        body = json.dumps(values).encode()
+        return Call(self._head("POST", path, len(body), content_type) + body)
+
+    def _head(self, method: str, path: str, size: int, content_type: str = "application/json") -> bytes:
         return (
             f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
             f"Authorization: Bearer {self._key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {size}\r\n\r\n"
         ).encode()
 
     def send(self, call: Call) -> dict[str, object]:
