@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 
+from mpi.client.webhooks import WebhookSignatureError, verify_webhook
 from mpi.service.webhooks.worker import WebhookWorker
 from tests.index import with_settings
 
@@ -17,12 +18,14 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 class RecordingReceiver:
     """What a receiver got, and what it answers.
 
-    ``answers`` holds (status, headers, body) of the next answers; after them, it answers 204.
+    ``answers`` holds (status, headers, body) of the next answers; after them, it answers 204, or 400 to a
+    message that ``secret`` did not sign.
     """
 
     url: str = ""
     requests: list = field(default_factory=list)
     answers: list = field(default_factory=list)
+    secret: str | None = None
 
     @property
     def messages(self):
@@ -52,7 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers["content-length"]))
         receiver.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        status, headers, content = receiver.answers.pop(0) if receiver.answers else (204, {}, b"")
+        status, headers, content = (
+            receiver.answers.pop(0) if receiver.answers else self.choose(receiver, body)
+        )
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -60,6 +65,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def choose(self, receiver, body):
+        """Return an answer that depends on the signature, if the receiver has a secret."""
+        try:
+            if receiver.secret is not None:
+                verify_webhook(body, self.headers, receiver.secret)
+        except WebhookSignatureError:
+            return 400, {}, b""
+        return 204, {}, b""
 
     def log_message(self, *_):
         pass

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from mpi.api.app import create_app
 from mpi.api.server.resumption import start_resumption
@@ -37,13 +39,33 @@ def serve(
     Raises:
         InputError: the host is not permitted, the port is taken, or a real index is asked for open pages.
     """
-    app = create_app(index, open_pages=open_pages)
-    listener = listen(host, port, is_public=may_be_public(tls, index.settings.host_names))
+    run_application(create_app(index, open_pages=open_pages), host, port, tls=tls)
+
+
+def run_application(
+    app: FastAPI, host: str, port: int, *, tls: TlsFiles | None = None, front: ASGIApp | None = None
+) -> None:
+    """Serve an application from this process until it is interrupted.
+
+    Args:
+        app: the application, with its open index.
+        host: as for ``serve``.
+        port: 0 for any free one.
+        tls: certificate and key; None to speak without TLS.
+        front: application that gets the requests and passes them on to ``app``; None for ``app`` itself.
+
+    Raises:
+        InputError: the host is not permitted, or the port is taken.
+    """
+    settings = app.state.index.settings
+    listener = listen(host, port, is_public=may_be_public(tls, settings.host_names))
     log_to_stderr()
     start_resumption(app)
     # Modules, routes and the model stay: to scan them would stop every request for a third of a second.
     collect_recent_garbage()
-    config = ServerConfig(app, request_timeout_s=index.settings.request_timeout_s, grace_s=GRACE_S, tls=tls)
+    config = ServerConfig(
+        front or app, request_timeout_s=settings.request_timeout_s, grace_s=GRACE_S, tls=tls
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from mpi.api.server.tls_files import TlsFiles
 
@@ -25,7 +25,7 @@ class ServerConfig(uvicorn.Config):
 
     def __init__(
         self,
-        app: FastAPI | str,
+        app: ASGIApp | str,
         *,
         request_timeout_s: float,
         grace_s: int,

@@ -24,6 +24,8 @@ from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_m
 from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS
 from mpi.service.persons.step_effects import StepEffect
 
+IS_SANDBOX = "mpi.is_sandbox"
+"""Key in the ASGI scope of a request to the sandbox for vendors."""
 _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
@@ -206,6 +208,7 @@ class Visit:
         role: the user's role.
         csrf: CSRF token of every form.
         test: whether the records are synthetic.
+        is_sandbox: whether the index is the sandbox for vendors.
         roles: roles that a demonstration lets the user try.
         flash: message about what the user has just done.
         emergency: what is left of the emergency access that the user uses; None for none.
@@ -224,6 +227,7 @@ class Visit:
     emergency: EmergencyBanner | None = None
     session: SessionClock | None = None
     count: Callable[[], MenuCounts] = MenuCounts
+    is_sandbox: bool = False
 
     @property
     def menu(self) -> tuple[MenuItem, ...]:
@@ -280,7 +284,7 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
         signed: the signed-in person; None for nobody.
     """
     if signed is None:
-        return Visit(Viewer("nobody"), test=index.settings.is_test)
+        return Visit(Viewer("nobody"), test=index.settings.is_test, is_sandbox=_is_sandbox(request))
     return Visit(
         viewer=signed.viewer,
         name=signed.name,
@@ -288,12 +292,18 @@ def create_visit(request: Request, index: Index, signed: SignedInAccount | None)
         role=signed.role,
         csrf=signed.csrf,
         test=index.settings.is_test,
+        is_sandbox=_is_sandbox(request),
         roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
         flash=_read_flash_message(request),
         emergency=None if signed.emergency is None else _describe_emergency(signed.emergency),
         session=None if signed.end is None else _read_session_clock(request, index, signed, signed.end),
         count=cache(lambda: _count(index, signed.viewer)),
     )
+
+
+def _is_sandbox(request: Request) -> bool:
+    """Return whether the pages are those of the sandbox for vendors."""
+    return IS_SANDBOX in request.scope
 
 
 def count_seconds_left(end: SessionEnd) -> int:

@@ -1,13 +1,17 @@
 """Command ``mpi serve``: serve the API and pages."""
 
+import gc
+import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import open_session
-from mpi.cli.output import print_note
+from mpi.cli.command_session import open_session, read_settings
+from mpi.cli.output import print_facts, print_note
+from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Index
@@ -28,12 +32,26 @@ def run(
     tls_key: Annotated[
         Path | None, typer.Option(help="Private key, readable by its owner only; MPI_TLS_KEY by default.")
     ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Serve a new index of made-up people, for vendors to try.")
+    ] = False,
+    sandbox_folder: Annotated[
+        Path | None,
+        typer.Option(help="Empty folder of the sandbox, which is kept; a temporary one by default."),
+    ] = None,
 ) -> None:
     """Serve the API and pages on this machine.
 
     Without a certificate the server listens on this machine only. Ctrl-C stops it after open requests are
-    answered.
+    answered. The sandbox never opens an index that exists.
     """
+    if sandbox or sandbox_folder:
+        if workers != 1 or tls_cert or tls_key:
+            raise InputError(
+                "--sandbox serves this machine from one process: leave --workers and --tls-… out"
+            )
+        _serve_sandbox(sandbox_folder, host, port)
+        return
     from mpi.api.server import serve
     from mpi.api.server import workers as worker_processes
     from mpi.api.server.tls_files import open_tls_files
@@ -51,6 +69,29 @@ def run(
         else:
             session.index.database.dispose()
             worker_processes.serve_with(address, number, workers, tls)
+
+
+def _serve_sandbox(folder: Path | None, host: str | None, port: int | None) -> None:
+    """Make a sandbox, print its API key, and serve it."""
+    from mpi.sandbox.sandbox_index import open_sandbox
+    from mpi.sandbox.server import serve_sandbox
+
+    settings = read_settings()
+    if settings.database_url is not None:
+        raise InputError(
+            "a sandbox never opens the database of MPI_DATABASE_URL: unset it, or leave --sandbox out"
+        )
+    address = settings.host if host is None else host
+    number = settings.port if port is None else port
+    # A service manager's end is like Ctrl-C: the temporary folder goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), open_sandbox(folder) as sandbox:
+        gc.enable()  # the imports are done: see PausedCollection
+        print_facts({"api key": sandbox.key, "folder": str(sandbox.folder)})
+        print_note("sandbox: send made-up children only, never records of real ones")
+        print_note(f"serving on {address}, port {number}; Ctrl-C stops it")
+        sys.stdout.flush()
+        serve_sandbox(sandbox, address, number)
 
 
 def _print_first_link(index: "Index", pages_url: str) -> None:
