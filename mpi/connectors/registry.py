@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from mpi.connectors.connection import Connection
+from mpi.connectors.oneroster.connector import OneRosterConnector
 from mpi.connectors.pull import Connector
 from mpi.domain.errors import InputError
 
-CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {}
+CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {
+    "oneroster": OneRosterConnector,
+}
 """Connector of each system that ``system`` of a connection may name."""
 
 

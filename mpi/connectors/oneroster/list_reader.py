@@ -1,0 +1,256 @@
+"""Lists of a OneRoster API, page by page, while the system goes on changing them.
+
+Lists are sorted by ``sourcedId``, and each page begins with the last item of the page before. If that item
+is not there, items before it were deleted, and the reader steps back; a list that moves too far is read
+again. So an item that is there all the time is never missed. It may be given twice.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
+
+import httpx
+
+from mpi.connectors.api_session import ApiAnswer, ApiSession
+from mpi.domain import clock
+from mpi.domain.errors import RemoteSystemError
+from mpi.intake.oneroster.items import Item, read_text
+
+MAX_ITEMS = 50_000_000
+"""Most items of one list, repeated ones counted."""
+_MAX_READS = 3
+"""How often a list is read that moves while it is read."""
+_NEXT_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next\b', re.IGNORECASE)
+
+ItemCount = Callable[[int, int | None], None]
+"""Receives the number of items that were read, and of all, where known."""
+
+
+class _ListMovedError(Exception):
+    """Error: a page does not go on where the one before ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One page of a list.
+
+    Args:
+        items: its items.
+        total: number of all items, where the system says it.
+        has_links: whether the system says where the next page is, if there is one.
+        next_url: address of the next page.
+    """
+
+    items: list[Item]
+    total: int | None
+    has_links: bool
+    next_url: str | None
+
+    @property
+    def ids(self) -> list[str | None]:
+        """The ``sourcedId`` of each item."""
+        return [read_text(item, "sourcedId") for item in self.items]
+
+    @property
+    def follows_links(self) -> bool:
+        """Whether only the system knows where the next page is."""
+        return self.next_url is not None and "offset" not in parse_qs(urlsplit(self.next_url).query)
+
+    def is_last(self, offset: int) -> bool:
+        """Return whether the system says that no page follows."""
+        if self.has_links:
+            return self.next_url is None
+        return self.total is not None and offset + len(self.items) >= self.total
+
+
+class ListReader:
+    """Reader of the lists of an API.
+
+    Args:
+        session: calls the system.
+        address: address of the connection.
+        base_path: path of the API below the address of the connection.
+        page_size: items that are asked for at a time.
+
+    Attributes:
+        began: time of the system's first answer, by its own clock.
+    """
+
+    def __init__(self, session: ApiSession, address: str, base_path: str, page_size: int) -> None:
+        self._session = session
+        self._address = address
+        self._base_path = base_path
+        self._page_size = page_size
+        self.began: datetime | None = None
+
+    def read(
+        self, resource: str, since: str | None, count: ItemCount, *, refusal: str = ""
+    ) -> Iterator[Item]:
+        """Yield the items of a list.
+
+        Args:
+            resource: name of the list, such as ``students``.
+            since: time (ISO, UTC) from which on a listed item has changed; None for all items.
+            count: is told how far the list is.
+            refusal: what to say if the system refuses the list; empty for its status alone.
+
+        Raises:
+            RemoteSystemError: the system cannot be reached, refuses, or its pages do not continue each other.
+        """
+        for _ in range(_MAX_READS):
+            try:
+                yield from self._read_once(resource, since, count, refusal)
+            except _ListMovedError:
+                continue
+            return
+        raise RemoteSystemError(
+            f"{self._base_path}/{resource}: the list changed {_MAX_READS} times while it was read: pull "
+            "again when the system is quiet"
+        )
+
+    def get_one(self, resource: str, key: str, *, refusal: str = "") -> Item | None:
+        """Return one item, or None if the system has none of that ID.
+
+        Args:
+            resource: name of its list.
+            key: its ``sourcedId``.
+            refusal: as for ``read``.
+
+        Raises:
+            RemoteSystemError: the system cannot be reached or refuses.
+        """
+        path = f"{self._base_path}/{resource}/{_quote(key)}"
+        accepted = frozenset({httpx.codes.OK, httpx.codes.NOT_FOUND})
+        answer = self._get(path, {}, refusal, accepted)
+        if answer.status == httpx.codes.NOT_FOUND:
+            return None
+        content = answer.json()
+        values = content.values() if isinstance(content, dict) else ()
+        items = [value for value in values if isinstance(value, dict)]
+        if len(items) != 1:
+            raise RemoteSystemError(f"{self._base_path}/{resource}: the answer holds no item")
+        return items[0]
+
+    def _read_once(self, resource: str, since: str | None, count: ItemCount, refusal: str) -> Iterator[Item]:
+        """Yield the items of a list once.
+
+        Raises:
+            _ListMovedError: it moved farther than a page while it was read.
+        """
+        offset, given, page_length = 0, 0, 0
+        last: str | None = None
+        link: str | None = None
+        seen_links: set[str] = set()
+        has_stepped_back = False
+        while True:
+            page = self._get_page(resource, since, offset, link, refusal)
+            start = 0
+            if link is None and last is not None:
+                if last in page.ids:
+                    start = len(page.ids) - page.ids[::-1].index(last)
+                elif has_stepped_back:
+                    raise _ListMovedError
+                else:
+                    offset, has_stepped_back = max(0, offset - page_length), True
+                    continue
+            has_stepped_back, page_length = False, len(page.items)
+            new_items = page.items[start:]
+            yield from new_items
+            given += len(new_items)
+            count(given, page.total)
+            self._check_progress(resource, page, offset, given, len(new_items))
+            if not new_items or page.is_last(offset):
+                return
+            last, link = page.ids[-1], self._follow(resource, page, seen_links)
+            # The next page begins with the last item of this one.
+            offset += len(page.items) - (1 if last and len(page.items) > 1 else 0)
+            last = last if len(page.items) > 1 else None
+
+    def _check_progress(self, resource: str, page: _Page, offset: int, given: int, new_count: int) -> None:
+        """Refuse a list whose pages repeat or never end."""
+        claims_more = page.next_url is not None or (page.total or 0) > offset + len(page.items)
+        if (new_count == 0 and claims_more) or given > MAX_ITEMS:
+            raise RemoteSystemError(
+                f"{self._base_path}/{resource}: its pages do not continue each other after {given:,} items"
+            )
+
+    def _follow(self, resource: str, page: _Page, seen_links: set[str]) -> str | None:
+        """Return the address of the next page, where only the system knows it."""
+        if not page.follows_links or page.next_url is None:
+            return None
+        if page.next_url in seen_links:
+            raise RemoteSystemError(f"{self._base_path}/{resource}: a page leads back to an earlier one")
+        seen_links.add(page.next_url)
+        return page.next_url
+
+    def _get_page(
+        self, resource: str, since: str | None, offset: int, link: str | None, refusal: str
+    ) -> _Page:
+        """Return one page of a list."""
+        path = f"{self._base_path}/{resource}"
+        parameters = {
+            "limit": str(self._page_size),
+            "offset": str(offset),
+            "sort": "sourcedId",
+            "orderBy": "asc",
+        }
+        if since is not None:
+            parameters["filter"] = f"dateLastModified>='{since}'"
+        answer = self._get(link or path, {} if link else parameters, refusal)
+        links = answer.headers.get("Link")
+        match = _NEXT_LINK.search(links) if links else None
+        url = urljoin(f"{self._address}{path}", match[1]) if match else None
+        return _Page(_read_items(answer, path), _read_total(answer), links is not None, url)
+
+    def _get(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        refusal: str,
+        accepted: frozenset[int] = frozenset({httpx.codes.OK}),
+    ) -> ApiAnswer:
+        """Return an answer, and note the system's time of the first one."""
+        refused = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
+        explained = frozenset(refused) - accepted if refusal else frozenset()
+        answer = self._session.get(path, parameters, accepted=accepted | explained)
+        if answer.status in explained:
+            raise RemoteSystemError(f"{path}: status {answer.status}: {refusal}")
+        if self.began is None:
+            self.began = _read_date(answer) or clock.now()
+        return answer
+
+
+def _read_items(answer: ApiAnswer, path: str) -> list[Item]:
+    """Return the items of an answer, which holds one list.
+
+    Raises:
+        RemoteSystemError: it holds none, or an item is no object.
+    """
+    content = answer.json()
+    values = content.values() if isinstance(content, dict) else ()
+    lists = [value for value in values if isinstance(value, list)]
+    if len(lists) != 1 or not all(isinstance(item, dict) for item in lists[0]):
+        raise RemoteSystemError(f"{path}: the answer holds no list of items")
+    return lists[0]
+
+
+def _read_total(answer: ApiAnswer) -> int | None:
+    text = answer.headers.get("X-Total-Count", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ITEMS)) else None
+
+
+def _read_date(answer: ApiAnswer) -> datetime | None:
+    """Return the time of an answer by the system's clock."""
+    try:
+        moment = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _quote(key: str) -> str:
+    """Return an ID as one segment of a path."""
+    return quote(key, safe="")
