@@ -98,6 +98,9 @@ class ParquetTable:
                 )
         except (pa.ArrowException, OSError) as error:
             raise FileError(f"{self._path.name}: not a whole Parquet file: is it cut short?") from error
+        except UnicodeDecodeError:
+            # The error holds the name, so it is not chained.
+            raise FileError(f"{self._path.name}: the name of a column is not UTF-8 text") from None
         return parquet, plan
 
     def _iter_batches(self, parquet: pq.ParquetFile, plan: ReadPlan) -> Iterator[pa.RecordBatch]:

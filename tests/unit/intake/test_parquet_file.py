@@ -139,6 +139,14 @@ def test_corrupt_pages_are_refused_while_reading(tmp_path):
         list(open_file(path, None, None))
 
 
+def test_a_column_whose_name_is_not_utf_8_is_refused(tmp_path):
+    path = write_parquet(tmp_path, {"local_id": ["1"], "birth_date": ["2013-09-11"]}, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"birth_date", b"birth_d\xffte"))
+    with pytest.raises(FileError, match=r"f\.parquet: the name of a column is not UTF-8 text") as refusal:
+        open_file(path, None, None)
+    assert refusal.value.__cause__ is None
+
+
 def test_unknown_columns_are_named(tmp_path):
     with pytest.raises(MappingError, match="'lastname' \\(near 'last_name'\\)"):
         open_file(write_parquet(tmp_path, {"local_id": ["1"], "lastname": ["Ek"]}), None, None)
