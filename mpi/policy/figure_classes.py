@@ -26,6 +26,7 @@ _NONE: tuple[str, ...] = (
     "PUT /v1/sources/{source}/records/{local_id:path}", "GET /v1/sources/{source}/records/{local_id:path}",
     "DELETE /v1/sources/{source}/records/{local_id:path}",
     "POST /v1/sources/{source}/records/{local_id:path}/rekey",
+    "GET /v1/sources/{source}/merges", "mpi merges list",
     "POST /v1/sources/{source}:pause", "POST /v1/persons:search", "GET /v1/persons/{eid}/lineage",
     "POST /identity/v2/identities", "POST /identity/v2/identities/find",
     "POST /identity/v2/identities/search", "GET /identity/v2/identities/results/{token}",
@@ -109,6 +110,7 @@ _NONE: tuple[str, ...] = (
 _NAMED: tuple[str, ...] = (
     # What the caller's own records, files and steps did, in a preview or a receipt.
     "POST /v1/records:bulk", "POST /v1/loads/{number}:undo", "POST /v1/sources/{source}:resume",
+    "POST /v1/sources/{source}/merges", "DELETE /v1/sources/{source}/merges/{number}",
     "POST /v1/decisions", "POST /v1/decisions/{number}:undo", "POST /v1/steps/{number}:undo",
     "POST /v1/steps/{number}:approve", "POST /v1/steps/{number}:consent", "POST /v1/steps/{number}:refuse",
     "POST /v1/persons:merge", "POST /v1/persons/{eid}:split", "POST /v1/persons/{eid}:move",
@@ -158,7 +160,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/jobs", "GET /v1/jobs/{number}", "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
-    "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
+    "mpi rekey", "mpi merges import", "mpi merges take-back", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
     "mpi proposal apply", "mpi proposal reject", "mpi proposal rollback", "mpi hold release",
     "mpi hold refuse", "mpi explain", "mpi decide", "mpi tasks", "mpi merge", "mpi split", "mpi move",
     "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
