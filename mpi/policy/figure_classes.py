@@ -160,7 +160,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/jobs", "GET /v1/jobs/{number}", "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
     "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
-    "mpi rekey", "mpi merges import", "mpi merges take-back", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
+    "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
     "mpi proposal apply", "mpi proposal reject", "mpi proposal rollback", "mpi hold release",
     "mpi hold refuse", "mpi explain", "mpi decide", "mpi tasks", "mpi merge", "mpi split", "mpi move",
     "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
@@ -171,6 +171,7 @@ _NAMED: tuple[str, ...] = (
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
     # What a source's own files held.
+    "mpi merges import", "mpi merges take-back",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo",
 )  # fmt: skip

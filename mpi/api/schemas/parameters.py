@@ -71,9 +71,7 @@ class MergesQuery(NoQuery):
     before: int | None = Field(
         None, ge=1, lt=2**63, description="`number` of the last statement of the page before."
     )
-    limit: int = Field(
-        100, ge=1, le=MAX_LISTED_STATEMENTS, description="Maximum number of statements."
-    )
+    limit: int = Field(100, ge=1, le=MAX_LISTED_STATEMENTS, description="Maximum number of statements.")
 
 
 NoQueryDep = Annotated[NoQuery, Query()]

@@ -95,4 +95,3 @@ def _make_statement(row: CanonicalRow) -> MergeStatement:
         date=values["date"],
         place=f"line {row.line}",
     )
-

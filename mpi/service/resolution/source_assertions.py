@@ -32,14 +32,7 @@ SAME_AS, NOT, MERGED_INTO = "same_as", "not", "merged_into"
 STATED_MERGE, STATED_SPLIT, STATED_REUSE = "stated_merge", "stated_split", "stated_reuse"
 """Origins of what a source states about its own local IDs, apart from its records."""
 STATED_ORIGINS = (STATED_MERGE, STATED_SPLIT, STATED_REUSE)
-_KINDS = {
-    SAME_AS: DecisionKind.SAME,
-    NOT: DecisionKind.DIFFERENT,
-    MERGED_INTO: DecisionKind.SAME,
-    STATED_MERGE: DecisionKind.SAME,
-    STATED_SPLIT: DecisionKind.DIFFERENT,
-    STATED_REUSE: DecisionKind.DIFFERENT,
-}
+_KINDS = {SAME_AS: DecisionKind.SAME, NOT: DecisionKind.DIFFERENT, MERGED_INTO: DecisionKind.SAME}
 MAX_NOT_EIDS = 20
 WAITING_STATES = frozenset({HELD, OVERLAY, REFUSED})
 _MISSING = object()
@@ -270,23 +263,8 @@ def write_assertion(
     *,
     is_claim: bool,
     seen_versions: Mapping[int, int | None] | None = None,
-    stated_on: str | None = None,
 ) -> int:
-    """Write a source's assertion of identity as an undoable decision.
-
-    Args:
-        unit: the transaction.
-        index: the open index.
-        record_id: the record that the source asserts it of.
-        origin: kind of the assertion.
-        groups: record numbers, by group.
-        is_claim: whether it links nothing and waits for a steward.
-        seen_versions: record versions that it is about, where they differ from the current ones.
-        stated_on: day (ISO) from which it holds at the source, of what a source states of its local IDs.
-
-    Returns:
-        The number of the decision.
-    """
+    """Write a source's assertion of identity as an undoable decision."""
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
     draft = DecisionDraft(
         kind=_KINDS[origin],
@@ -297,6 +275,5 @@ def write_assertion(
         asserting_record=record_id,
         is_claim=is_claim,
         seen_versions=seen_versions or {},
-        stated_on=stated_on,
     )
     return add_decision(unit, index, step_id, draft)

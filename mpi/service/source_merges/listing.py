@@ -95,7 +95,9 @@ def _keep_visible(unit: ReadUnit, statements: Sequence[StoredDecision]) -> list[
 def _build_views(unit: ReadUnit, statements: Sequence[StoredDecision]) -> Iterator[StatementView]:
     """Yield the views of visible statements."""
     labels = visible_labels(unit, {record for statement in statements for record in statement.seen})
-    steps = unit.steps.by_ids({statement.step_id for statement in statements if statement.step_id is not None})
+    steps = unit.steps.by_ids(
+        {statement.step_id for statement in statements if statement.step_id is not None}
+    )
     numbers = [(statement.commit_no, statement.ended_commit) for statement in statements]
     commits = unit.commit_info({number for pair in numbers for number in pair if number is not None})
     for statement in statements:

@@ -1,8 +1,8 @@
 """Store what a source states about its own local IDs, and take it back.
 
-A merge says that an old local ID is now another one, a split that two merged ones are two again, and a reuse
-that one was used for two children. Each is an assertion of the source: weaker than a steward's decision, dated,
-listed, and revocable. A reuse links nothing; a task asks a steward.
+A merge says that an old local ID is now another one, a split that two merged ones are two again, and a
+reuse that one was used for two children. Each is an assertion of the source: weaker than a steward's
+decision, dated, listed, and revocable. A reuse links nothing; a task asks a steward.
 """
 
 from collections.abc import Mapping, Sequence
@@ -122,7 +122,9 @@ def state_merges(
     reason_code = check_reason(reason)
     checked = check_statements(statements)
     with step_transaction(index, viewer, SOURCE_MERGES, preview=preview) as unit:
-        if (stored_answer := find_stored_answer(unit, index, _ANSWER_FIELDS, Action.RECORD_WRITE)) is not None:
+        if (
+            stored_answer := find_stored_answer(unit, index, _ANSWER_FIELDS, Action.RECORD_WRITE)
+        ) is not None:
             return _result_from_answer(stored_answer)
         source = _require_source(unit, viewer, source_code)
         writer = _StatementWriter(unit, index, source, checked, progress)
@@ -144,9 +146,7 @@ def state_merges(
     return result
 
 
-def take_back(
-    index: Index, viewer: Viewer, source_code: str, number: int
-) -> TakenBackResult:
+def take_back(index: Index, viewer: Viewer, source_code: str, number: int) -> TakenBackResult:
     """Take back what a source stated; what it replaced is in force again.
 
     The source may state it again.
@@ -164,7 +164,9 @@ def take_back(
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     with index.database.write(viewer, SOURCE_MERGES) as unit:
-        if (stored_answer := find_stored_answer(unit, index, _ANSWER_FIELDS, Action.RECORD_WRITE)) is not None:
+        if (
+            stored_answer := find_stored_answer(unit, index, _ANSWER_FIELDS, Action.RECORD_WRITE)
+        ) is not None:
             return TakenBackResult(**stored_answer)
         source = _require_source(unit, viewer, source_code)
         statement = _require_statement(unit, source, number)
@@ -239,13 +241,14 @@ class _StatementWriter:
             ConflictError: merges make a circle, or merge one local ID into two.
         """
         records_by_id = self._find_records()
-        accepted = []
+        accepted: list[tuple[CheckedStatement, list[int]]] = []
         for statement in self._statements:
-            records = [records_by_id.get(local_id) for local_id in statement.local_ids]
-            if None in records:
+            numbers = [records_by_id[local_id] for local_id in statement.local_ids]
+            records = [number for number in numbers if number is not None]
+            if len(records) < len(numbers):
                 self.refused.append(statement.place)
             else:
-                accepted.append((statement, [record for record in records if record is not None]))
+                accepted.append((statement, records))
         histories = load_histories(self._unit, [frozenset(records) for _, records in accepted])
         for done, (statement, records) in enumerate(accepted, 1):
             history = histories[frozenset(records)]

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mpi.domain import clock
+from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.core.index import Index
-from mpi.service.resolution.source_assertions import (
-    STATED_MERGE,
-    STATED_ORIGINS,
-    STATED_REUSE,
-    write_assertion,
-)
+from mpi.service.core.undoable_steps import add_step
+from mpi.service.decisions.decision_log import DecisionDraft, add_decision
+from mpi.service.resolution.source_assertions import STATED_MERGE, STATED_ORIGINS, STATED_REUSE
 from mpi.service.source_merges.statement_checks import ORIGIN_BY_KIND, CheckedStatement
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import WriteUnit
@@ -37,9 +35,7 @@ class StatementHistory:
     undone: list[StoredDecision] = field(default_factory=list)
 
 
-def load_histories(
-    unit: WriteUnit, record_sets: Iterable[RecordSet]
-) -> dict[RecordSet, StatementHistory]:
+def load_histories(unit: WriteUnit, record_sets: Iterable[RecordSet]) -> dict[RecordSet, StatementHistory]:
     """Return what was stated about each set of records before."""
     histories = {records: StatementHistory() for records in record_sets}
     named = {record for records in histories for record in records}
@@ -114,12 +110,20 @@ def write_statement(
         history: what was stated about them before.
     """
     origin = ORIGIN_BY_KIND[statement.kind]
-    stated_on = statement.date or clock.today()
-    is_claim = origin == STATED_REUSE
-    groups = (tuple(records),) if origin == STATED_MERGE else tuple((record,) for record in records)
-    number = write_assertion(
-        unit, index, records[0], origin, groups, is_claim=is_claim, stated_on=stated_on
+    is_merge, is_claim = origin == STATED_MERGE, origin == STATED_REUSE
+    draft = DecisionDraft(
+        kind=DecisionKind.SAME if is_merge else DecisionKind.DIFFERENT,
+        groups=(tuple(records),) if is_merge else tuple((record,) for record in records),
+        reason=origin,
+        origin=origin,
+        authority=Authority.SOURCE,
+        asserting_record=records[0],
+        is_claim=is_claim,
+        stated_on=statement.date or clock.today(),
     )
+    # A step of its own: what one person undoes of a file is known by it.
+    step_id = add_step(unit, "assertion", origin, {"record": records[0]})
+    number = add_decision(unit, index, step_id, draft)
     [written] = unit.decisions.by_ids([number]).values()
     if is_claim:
         history.counting.append(written)
