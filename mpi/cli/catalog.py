@@ -152,6 +152,12 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Import the person IDs of another system.", "files.crosswalk_import:crosswalk"
     ),
     "rekey": CatalogEntry("Replace local IDs of a source's records.", "files.rekey:run"),
+    "merges": CatalogEntry("State merges and splits of a source's own local IDs."),
+    "merges import": CatalogEntry(
+        "State what a file says about a source's local IDs.", "files.merges:import_file"
+    ),
+    "merges list": CatalogEntry("List what a source stated about its local IDs.", "files.merges:show"),
+    "merges take-back": CatalogEntry("Take back one statement of a source.", "files.merges:take_back"),
     "search": CatalogEntry("Search for the person whom a record describes.", "persons.search:run"),
     "recluster": CatalogEntry(
         "Compute all persons again and show or apply the plan.", "matching.recluster:run"

@@ -5,7 +5,7 @@ docs/reference/mappings.md.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -75,13 +75,43 @@ def load_mapping(source: Path | str) -> FileMapping:
     Raises:
         MappingError: there is none, or it is wrong; the message says where.
     """
+    path, document = _read_document(source)
+    try:
+        return _read_mapping(path.stem, document)
+    except _MappingFaultError as fault:
+        raise MappingError(f"mapping {path.name}: {fault}") from None
+
+
+def load_field_mapping(source: Path | str, fields: Sequence[str]) -> FileMapping:
+    """Read a file that maps columns to the fields of rows that are no records.
+
+    It has no ``local_id`` and no lists; the rest of the language is that of ``load_mapping``.
+
+    Args:
+        source: a TOML file.
+        fields: names of the fields.
+
+    Raises:
+        MappingError: there is none, or it is wrong; the message says where.
+    """
+    path, document = _read_document(source)
+    try:
+        _require_known_keys("", document, ("description", "file", "where", "ignore", "fields"))
+        values = _require_table("[fields]", document.get("fields", {}))
+        _require_known_keys("[fields]", values, fields)
+        return _build_mapping(path.stem, document, None, _read_values("[fields]", values, ()))
+    except _MappingFaultError as fault:
+        raise MappingError(f"mapping {path.name}: {fault}") from None
+
+
+def _read_document(source: Path | str) -> tuple[Path, dict[str, object]]:
+    """Return the path and the TOML document of a mapping file."""
     path = Path(source)
     try:
         if str(source) in list_shipped_mappings():
             resource = files("mpi.intake") / "mappings" / f"{source}.toml"
-            document = tomllib.loads(resource.read_text(encoding="utf-8"))
-        else:
-            document = parse_toml(path.read_bytes().decode())
+            return path, tomllib.loads(resource.read_text(encoding="utf-8"))
+        return path, parse_toml(path.read_bytes().decode())
     except OSError as error:
         raise MappingError(
             f"mapping {path.name}: cannot be opened: {error.strerror}; shipped mappings: "
@@ -91,10 +121,6 @@ def load_mapping(source: Path | str) -> FileMapping:
         raise MappingError(f"mapping {path.name}: it is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"mapping {path.name}: not TOML: {error}") from error
-    try:
-        return _read_mapping(path.stem, document)
-    except _MappingFaultError as fault:
-        raise MappingError(f"mapping {path.name}: {fault}") from None
 
 
 class _MappingFaultError(Exception):
@@ -104,17 +130,36 @@ class _MappingFaultError(Exception):
 def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
     """Return the column mapping of a parsed TOML document."""
     _require_known_keys("", document, _TOP_LEVEL_KEYS)
-    file_table = _require_table("[file]", document.get("file", {}))
-    _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
     lists = tuple(
         _read_list_entry(name, entry)
         for name in OBJECT_KEYS
         for entry in _require_tables(name, document.get(name, []))
     )
-    mapping = FileMapping(
+    mapping = _build_mapping(
+        stem,
+        document,
+        _read_local_id(document.get("local_id")),
+        _read_fields(_require_table("[fields]", document.get("fields", {}))),
+        lists,
+    )
+    _check_lists_against_fields(mapping)
+    return mapping
+
+
+def _build_mapping(
+    stem: str,
+    document: dict[str, object],
+    local_id: MappedValue | None,
+    fields: tuple[tuple[str, MappedValue], ...],
+    lists: tuple[ListEntry, ...] = (),
+) -> FileMapping:
+    """Return a mapping of some values, with what its document says of the file."""
+    file_table = _require_table("[file]", document.get("file", {}))
+    _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
+    return FileMapping(
         name=f"mapping {stem}",
-        local_id=_read_local_id(document.get("local_id")),
-        fields=_read_fields(_require_table("[fields]", document.get("fields", {}))),
+        local_id=local_id,
+        fields=fields,
         lists=lists,
         ignore=frozenset(_require_texts("ignore", document.get("ignore", []))),
         where=_require_text_table("where", document.get("where", {})),
@@ -122,8 +167,6 @@ def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
         delimiter=_read_delimiter(file_table.get("delimiter")),
         encoding=_read_encoding(file_table.get("encoding", "utf-8")),
     )
-    _check_lists_against_fields(mapping)
-    return mapping
 
 
 def _read_local_id(raw: object) -> MappedValue | None:

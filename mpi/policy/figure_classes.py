@@ -26,6 +26,7 @@ _NONE: tuple[str, ...] = (
     "PUT /v1/sources/{source}/records/{local_id:path}", "GET /v1/sources/{source}/records/{local_id:path}",
     "DELETE /v1/sources/{source}/records/{local_id:path}",
     "POST /v1/sources/{source}/records/{local_id:path}/rekey",
+    "GET /v1/sources/{source}/merges", "mpi merges list",
     "POST /v1/sources/{source}:pause", "POST /v1/persons:search", "GET /v1/persons/{eid}/lineage",
     "POST /identity/v2/identities", "POST /identity/v2/identities/find",
     "POST /identity/v2/identities/search", "GET /identity/v2/identities/results/{token}",
@@ -109,6 +110,7 @@ _NONE: tuple[str, ...] = (
 _NAMED: tuple[str, ...] = (
     # What the caller's own records, files and steps did, in a preview or a receipt.
     "POST /v1/records:bulk", "POST /v1/loads/{number}:undo", "POST /v1/sources/{source}:resume",
+    "POST /v1/sources/{source}/merges", "DELETE /v1/sources/{source}/merges/{number}",
     "POST /v1/decisions", "POST /v1/decisions/{number}:undo", "POST /v1/steps/{number}:undo",
     "POST /v1/steps/{number}:approve", "POST /v1/steps/{number}:consent", "POST /v1/steps/{number}:refuse",
     "POST /v1/persons:merge", "POST /v1/persons/{eid}:split", "POST /v1/persons/{eid}:move",
@@ -169,6 +171,7 @@ _NAMED: tuple[str, ...] = (
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
     # What a source's own files held.
+    "mpi merges import", "mpi merges take-back",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo",
 )  # fmt: skip

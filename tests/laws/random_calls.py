@@ -423,6 +423,12 @@ def _answer_unseal(c: Chooser) -> dict[str, object]:
     return {"json": c.ref_in_list()}
 
 
+def _merge_statement(c: Chooser) -> dict[str, str]:
+    kind = c.one_of("merge", "split", "reuse")
+    other = {} if kind == "reuse" else {"new_local_id": c.local_id()}
+    return {"kind": kind, "old_local_id": c.local_id()} | other
+
+
 _ITEM = "/v1/review-tasks/{question_key}"
 _AGREEMENT = "/v1/agreements/{code}"
 _CASE = "/v1/subpoenas/{code}"
@@ -436,6 +442,9 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/records/{local_id}": _nothing,
     "DELETE /v1/sources/{source}/records/{local_id}": _nothing,
     "POST /v1/sources/{source}/records/{local_id}/rekey": lambda c: {"json": {"to": c.local_id()}},
+    "POST /v1/sources/{source}/merges": lambda c: {"json": {"merges": [_merge_statement(c)]}},
+    "GET /v1/sources/{source}/merges": _nothing,
+    "DELETE /v1/sources/{source}/merges/{number}": _nothing,
     "POST /v1/records:bulk": _bulk,
     "POST /v1/loads/{number}:undo": Chooser.undo,
     "POST /v1/sources/{source}:pause": _reason,
@@ -922,6 +931,11 @@ def _rekey(c: Chooser) -> Command:
     return Command(("file.csv", "--source", c.source()), files=files)
 
 
+def _merges_import(c: Chooser) -> Command:
+    files = {"file.csv": f"old_local_id,new_local_id\n{c.local_id()},{c.local_id()}\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
 def _import_crosswalk(c: Chooser) -> Command:
     line = f"{c.source()},{c.local_id()},{c.eid()}\n"
     files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
@@ -1113,6 +1127,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "resolve": _resolve,
     "import crosswalk": _import_crosswalk,
     "rekey": _rekey,
+    "merges import": _merges_import,
+    "merges list": lambda c: Command(("--source", c.source())),
+    "merges take-back": lambda c: Command((c.number(), "--source", c.source())),
     "search": lambda c: Command(text=json.dumps(c.content)),
     "recluster": lambda c: Command(("--apply" if c.is_rare(0.3) else "--dry-run",)),
     "simulate": lambda c: Command(("--link", c.one_of("8", "14"))),

@@ -1,17 +1,26 @@
-"""Routes to pause and resume automatic linking of a source."""
+"""Routes of a source: pause and resume it, and state merges of its local IDs."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, permit
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.parameters import NoQueryDep, SourceDep
+from mpi.api.schemas.parameters import MergesDep, NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import ReasonBody, describe_body
-from mpi.api.schemas.sources import PausedOut
+from mpi.api.schemas.sources import (
+    MergesBody,
+    MergesStatedOut,
+    MergeStatementOut,
+    MergeTakenBackOut,
+    PausedOut,
+)
 from mpi.domain.viewer import Action
 from mpi.service.records.source_pause import PauseResult, pause, resume
+from mpi.service.source_merges import listing, registry
+from mpi.service.source_merges.listing import StatementView
+from mpi.service.source_merges.registry import StatementsResult, TakenBackResult
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 
@@ -61,3 +70,66 @@ def post_resume(
     They apply in the order of as-of date and receipt, as if they had never been held.
     """
     return resume(index, viewer, source, body.reason or "resume")
+
+
+@router.post(
+    "/v1/sources/{source}/merges",
+    operation_id="state_merges",
+    response_model=MergesStatedOut,
+    summary="State merges, splits and reuse of a source's own local IDs",
+    responses=describe_problems(404, 409, 413, 422),
+    dependencies=[permit(Action.RECORD_WRITE)],
+    openapi_extra=describe_body(MergesBody),
+)
+def post_merges(
+    index: IndexDep,
+    viewer: WriterDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[MergesBody, Depends(MergesBody.read)],
+) -> StatementsResult:
+    """State what a source says about its own local IDs, all or nothing.
+
+    Each statement is an assertion of the source: a steward's decision is stronger, and the source can take it
+    back. What was stated before changes nothing. Merges that make a circle, or merge one local ID into two,
+    are answered 409, and nothing is stored.
+    """
+    return registry.state_merges(
+        index, viewer, source, body.build_statements(), body.reason or "source-merge", preview=body.preview
+    )
+
+
+@router.get(
+    "/v1/sources/{source}/merges",
+    operation_id="list_merges",
+    response_model=list[MergeStatementOut],
+    summary="List what a source stated about its own local IDs, newest first",
+    responses=describe_problems(404, 409, 422),
+    dependencies=[permit(Action.RECORD_READ)],
+)
+def get_merges(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, query: MergesDep
+) -> list[StatementView]:
+    """List what a source stated about its local IDs.
+
+    Newest first; go on with `before` set to the last `number`.
+    """
+    return listing.list_statements(index, viewer, source, query.before, query.limit)
+
+
+@router.delete(
+    "/v1/sources/{source}/merges/{number}",
+    operation_id="take_back_merge",
+    response_model=MergeTakenBackOut,
+    summary="Take back one statement about a source's local IDs",
+    responses=describe_problems(404, 409, 422),
+    dependencies=[permit(Action.RECORD_WRITE)],
+)
+def delete_merge(
+    index: IndexDep, viewer: WriterDep, source: SourceDep, number: NumberDep, _: NoQueryDep
+) -> TakenBackResult:
+    """Take back what a source stated.
+
+    What it replaced is in force again, and the source may state it again.
+    """
+    return registry.take_back(index, viewer, source, number)

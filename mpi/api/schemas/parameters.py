@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.service.persons.change_feed import MAX_EVENTS
 from mpi.service.review.task_list import MAX_TASKS
+from mpi.service.source_merges.listing import MAX_LISTED as MAX_LISTED_STATEMENTS
 from mpi.service.stewardship.decisions import MAX_LISTED
 
 _AS_OF = (
@@ -79,11 +80,23 @@ async def _document_if_none_match(
 
 ConditionalRead = Depends(_document_if_none_match)
 """Dependency of a route whose answer has an ETag."""
+
+
+class MergesQuery(NoQuery):
+    """Query for a page of what a source stated about its local IDs."""
+
+    before: int | None = Field(
+        None, ge=1, lt=2**63, description="`number` of the last statement of the page before."
+    )
+    limit: int = Field(100, ge=1, le=MAX_LISTED_STATEMENTS, description="Maximum number of statements.")
+
+
 NoQueryDep = Annotated[NoQuery, Query()]
 AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]
 EventsDep = Annotated[EventsQuery, Query()]
 DecisionsDep = Annotated[DecisionsQuery, Query()]
+MergesDep = Annotated[MergesQuery, Query()]
 NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Number of the resource.", examples=[12])]
 TasksDep = Annotated[TasksQuery, Query()]
 SourceDep = Annotated[str, Path(description="Code of the source.", examples=["D01-SIS"])]

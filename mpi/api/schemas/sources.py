@@ -1,6 +1,12 @@
-"""API schema of the answer to pausing or resuming a source."""
+"""API schemas of sources: pauses, and what a source states about its own local IDs."""
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from mpi.api.request.json_body import JsonBody
+from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
+from mpi.api.schemas.request_bodies import OptionalDate, OptionalReason, Preview
+from mpi.domain.errors import InputError
+from mpi.domain.source_merge import MergeKind, MergeStatement
 
 
 class PausedOut(BaseModel):
@@ -14,3 +20,127 @@ class PausedOut(BaseModel):
     paused: bool = Field(description="Whether new records are held.")
     resolved: int = Field(description="Number of records whose held statements took effect.")
     moved: int = Field(description="Number of records that moved to another person.")
+
+
+class MergeStatementBody(JsonBody):
+    """What a source states about one or two of its local IDs."""
+
+    kind: str = Field(
+        MergeKind.MERGE,
+        description="`merge`: the old local ID is the new one now. `split`: two that were merged are two "
+        "again. `reuse`: the old local ID was used for two children.",
+    )
+    old_local_id: str = Field(description="The local ID that was merged, split or used twice.")
+    new_local_id: str | None = Field(None, description="The other local ID; left out for `reuse`.")
+    date: OptionalDate = Field(None, description="Day on which it happened at the source; today by default.")
+
+
+MAX_MERGES = 1000
+
+
+class MergesBody(
+    JsonBody,
+    json_schema_extra={
+        "example": {
+            "merges": [{"old_local_id": "12345", "new_local_id": "67890", "date": "2026-03-02"}],
+            "preview": True,
+        }
+    },
+):
+    """Merges, splits and reuses that a source states, all or nothing."""
+
+    merges: list[MergeStatementBody] = Field(description=f"1 to {MAX_MERGES:,} statements, in any order.")
+    reason: OptionalReason = None
+    preview: Preview = False
+
+    def build_statements(self) -> list[MergeStatement]:
+        """Build the statements, each with its place in the body.
+
+        Raises:
+            InputError: there are more than one call may hold.
+        """
+        if len(self.merges) > MAX_MERGES:
+            raise InputError(f"merges: give at most {MAX_MERGES:,} statements a call")
+        return [
+            MergeStatement(
+                kind=body.kind,
+                old_local_id=body.old_local_id,
+                new_local_id=body.new_local_id,
+                date=body.date,
+                place=f"merges[{number}]",
+            )
+            for number, body in enumerate(self.merges)
+        ]
+
+
+class MergesStatedOut(BaseModel):
+    """Result of what a source stated about its local IDs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "D01-SIS",
+                "step": 14,
+                "new": 1,
+                "stated": [31],
+                "unchanged": 0,
+                "undone": 0,
+                "refused": [],
+                "moved": 1,
+                "preview": False,
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the source.")
+    step: int | None = Field(description="Step number, for an undo; null if nothing was stored.")
+    new: int = Field(description="Number of statements that are new.")
+    stated: list[int] = Field(description="Numbers of the new statements; empty in a preview.")
+    unchanged: int = Field(description="Number of statements that were made before.")
+    undone: int = Field(description="Number of statements that a person undid; they are not made again.")
+    refused: list[str] = Field(description="Places of statements about a sealed or destroyed record.")
+    moved: int = Field(description="Number of records that changed person, of those that the caller may see.")
+    preview: bool = Field(description="Whether nothing was changed.")
+
+
+class MergeStatementOut(BaseModel):
+    """What a source stated about its local IDs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "number": 31,
+                "kind": "merge",
+                "old_local_id": "12345",
+                "new_local_id": "67890",
+                "date": "2026-03-02",
+                "status": "in_force",
+                "stated_at": EXAMPLE_TIME,
+                "stated_by": "d01-feed",
+                "ended_at": None,
+            }
+        }
+    )
+
+    number: int = Field(description="Number of the statement, in the numbering of decisions.")
+    kind: str = Field(description="`merge`, `split` or `reuse`.")
+    old_local_id: str = Field(description="The local ID that was merged, split or used twice.")
+    new_local_id: str | None = Field(description="The other local ID; null for `reuse`.")
+    date: str = Field(description="Day on which it happened at the source.")
+    status: str = Field(
+        description="`in_force`, `superseded` by a later statement, `review` if a steward is asked, "
+        "`taken_back` by the source, or `undone` by a person."
+    )
+    stated_at: str = Field(description="When it was received.")
+    stated_by: str = Field(description="Client or account that stated it.")
+    ended_at: str | None = Field(description="When it ended; null while it counts.")
+
+
+class MergeTakenBackOut(BaseModel):
+    """Result of taking back what a source stated."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"source": "D01-SIS", "number": 31, "moved": 1}})
+
+    source: str = Field(description="Code of the source.")
+    number: int = Field(description="Number of the statement.")
+    moved: int = Field(description="Number of records that changed person, of those that the caller may see.")

@@ -45,6 +45,7 @@ class DecisionDraft:
         asserting_record: the record whose source asserts it.
         is_claim: whether it waits for a steward and binds nothing.
         seen_versions: record versions that its maker saw, where they differ from the current ones.
+        stated_on: past day (ISO) from which it holds at its source. It is in force at once.
     """
 
     kind: DecisionKind
@@ -59,6 +60,7 @@ class DecisionDraft:
     asserting_record: int | None = None
     is_claim: bool = False
     seen_versions: Mapping[int, int | None] = field(default_factory=dict)
+    stated_on: str | None = None
 
     @property
     def record_ids(self) -> set[int]:
@@ -239,7 +241,7 @@ def add_decision(
             config_id=index.config_id(unit),
             step_id=step_id,
             origin=draft.origin,
-            effective_from=draft.effective_from if is_pending else None,
+            effective_from=draft.effective_from if is_pending else draft.stated_on,
             recheck_on=draft.recheck_on,
             asserting_record=draft.asserting_record,
         ),

@@ -29,6 +29,9 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.units import WriteUnit
 
 SAME_AS, NOT, MERGED_INTO = "same_as", "not", "merged_into"
+STATED_MERGE, STATED_SPLIT, STATED_REUSE = "stated_merge", "stated_split", "stated_reuse"
+"""Origins of what a source states about its own local IDs, apart from its records."""
+STATED_ORIGINS = (STATED_MERGE, STATED_SPLIT, STATED_REUSE)
 _KINDS = {SAME_AS: DecisionKind.SAME, NOT: DecisionKind.DIFFERENT, MERGED_INTO: DecisionKind.SAME}
 MAX_NOT_EIDS = 20
 WAITING_STATES = frozenset({HELD, OVERLAY, REFUSED})

@@ -13,7 +13,7 @@ from typing import Any
 from mpi.domain.decision import Authority
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step
-from mpi.service.resolution.source_assertions import MERGED_INTO
+from mpi.service.resolution.source_assertions import MERGED_INTO, STATED_MERGE, STATED_SPLIT
 from mpi.service.stewardship.apply_step import APPROVED
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.record_rows import CopiedNumbers
@@ -25,6 +25,8 @@ ACCOUNT_CHANGE = "account-change"
 """Kind of the commits that change the sources of an account."""
 UNDO = "undo"
 """Kind of the approvals of an undo."""
+_OWN_MERGES = frozenset({MERGED_INTO, STATED_MERGE, STATED_SPLIT})
+"""Origins of what a source says of its own local IDs."""
 _OPEN = frozenset({DecisionStatus.AWAITING, DecisionStatus.PENDING})
 
 
@@ -173,13 +175,13 @@ class _DecisionChooser:
         if self._are_limited(commits | ({decision.ended_commit} if decision.ended_commit else set())):
             # The source may state a merge again, which somebody has undone.
             return DecisionStatus.REVOKED if is_of_source else None
-        if is_of_source and not (decision.origin == MERGED_INTO and self._is_stated(decision)):
+        if is_of_source and not self._is_stated(decision):
             return None
         return DecisionStatus.IN_FORCE
 
     def _is_of_scope(self, decision: StoredDecision) -> bool:
         """Return whether only people limited to the scope decided."""
-        if decision.authority is Authority.SOURCE and decision.origin == MERGED_INTO:
+        if decision.authority is Authority.SOURCE and decision.origin in _OWN_MERGES:
             return True
         if decision.authority not in (Authority.STEWARD, Authority.SOURCE, Authority.MIGRATION):
             return False
@@ -205,7 +207,12 @@ class _DecisionChooser:
         )
 
     def _is_stated(self, decision: StoredDecision) -> bool:
-        """Return whether the source of a record states a merge now."""
+        """Return whether the source of a record states a merge now.
+
+        What it states of its local IDs apart from its records stays stated until it takes that back.
+        """
+        if decision.origin != MERGED_INTO:
+            return decision.origin in _OWN_MERGES
         record_id = decision.asserting_record or 0
         payloads = self._unit.record_versions.payloads([record_id])
         if record_id not in payloads:
@@ -309,6 +316,7 @@ def _write_decision(
             config_id=index.config_id(unit),
             step_id=step_id,
             origin=stored.origin or "decision",
+            effective_from=stored.effective_from,
             recheck_on=stored.recheck_on,
             asserting_record=None if stored.asserting_record is None else record(stored.asserting_record),
         ),

@@ -37,6 +37,8 @@ from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.step_effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.settlement import Settlement
+from mpi.service.source_merges.registry import SOURCE_MERGES, undo_statements
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
 from mpi.service.stewardship.apply_step import APPROVED, build_waiting_detail
@@ -126,6 +128,8 @@ def undo_any_step(
     step = unit.steps.get(step_number)
     if step is not None and step.kind == REKEY and step.detail["records"]:
         return _undo_rekey(unit, index, step, reason, preview=preview)
+    if step is not None and step.kind == SOURCE_MERGES:
+        return _undo_source_merges(unit, index, step, reason, preview=preview)
     if step is not None and step.kind == "undo" and unit.pending_approvals.all_of_step(step.id):
         return _cancel_pending_undo(unit, index, step, preview=preview)
     if step is not None and step.kind == OVERLAY:
@@ -169,6 +173,30 @@ def _undo_rekey(
     step_id = add_step(unit, "undo", reason, {"step": step.id})
     unit.steps.mark_undone(step.id, unit.commit_no)
     settlement = resettle(unit, index, affected_records, "undo rekey")
+    return _describe_undo(unit, index, step_id, settlement, affected_records, preview=preview)
+
+
+def _undo_source_merges(
+    unit: WriteUnit, index: Index, step: Step, reason: str, *, preview: bool
+) -> tuple[StepEffect, frozenset[int]]:
+    """Take back what a source stated in one call or file, and publish the effect."""
+    revoked = undo_statements(unit, step)
+    step_id = add_step(unit, "undo", reason, {"step": step.id})
+    id_choice = IdChoice(as_of=step.commit_no - 1)
+    settlement = resettle(unit, index, revoked.records, f"undo {SOURCE_MERGES}", id_choice)
+    return _describe_undo(unit, index, step_id, settlement, revoked.records, preview=preview)
+
+
+def _describe_undo(
+    unit: WriteUnit,
+    index: Index,
+    step_id: int,
+    settlement: Settlement,
+    affected_records: Collection[int],
+    *,
+    preview: bool,
+) -> tuple[StepEffect, frozenset[int]]:
+    """Return the effect of an undo that awaits nobody, and the records that it shows."""
     persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )

@@ -11,9 +11,9 @@ from mpi.storage.columns import bigint, primary_key, text
 class DecisionRow(SQLModel, table=True):
     """A decision that records are one person, different ones, or unsure.
 
-    ``status`` is ``in_force``, ``pending`` (until ``effective_from``), ``superseded`` or ``revoked``.
-    ``origin`` is the kind of step that made it. ``asserting_record`` is the record whose source asserted
-    it.
+    ``status`` is ``in_force``, ``pending`` (until ``effective_from``), ``superseded`` or ``revoked``. Where a
+    source states a merge or split of its local IDs, ``effective_from`` is the day of it. ``origin`` is the
+    kind of step that made it. ``asserting_record`` is the record whose source asserted it.
     """
 
     __tablename__ = "decision"

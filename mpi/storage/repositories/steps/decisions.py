@@ -51,7 +51,8 @@ class StoredDecision:
         status: status of the decision.
         commit_no: commit number of its making.
         ended_commit: commit number of its revocation or replacement, if it is ended now.
-        effective_from: day from which it is in force, if not at once.
+        effective_from: day from which it is in force, if not at once; of what a source states of its local
+            IDs, the day on which it did so at the source.
         reason: reason code of its maker.
         recheck_on: day of its recheck.
         evidence: model, and bits and levels of each pair, as its maker saw them.
@@ -97,7 +98,7 @@ class NewDecision:
         config_id: configuration of the evidence.
         step_id: step that makes it.
         origin: kind of the step that makes the decision.
-        effective_from: day from which it is in force.
+        effective_from: day from which it is in force, or on which its source did what it states.
         recheck_on: day of its recheck.
         asserting_record: record whose source asserts it.
     """
@@ -179,6 +180,46 @@ class Decisions:
             for decision in self._read_decisions(_decision.c.asserting_record == record_id).values()
             if decision.origin == origin and (revoked or decision.status != DecisionStatus.REVOKED)
         ]
+
+    def assertions_of_records(
+        self, record_ids: Collection[int], origins: Collection[str]
+    ) -> list[StoredDecision]:
+        """Return decisions of any status that records' sources asserted by some kinds of steps.
+
+        Args:
+            record_ids: records with which they were asserted.
+            origins: kinds of the steps.
+        """
+        decisions: dict[int, StoredDecision] = {}
+        for chunk in iter_chunks(record_ids):
+            decisions |= self._read_decisions(
+                is_in(_decision.c.asserting_record, chunk) & _decision.c.origin.in_(origins)
+            )
+        return [decisions[number] for number in sorted(decisions)]
+
+    def latest_of_source(
+        self, source_id: int, origins: Collection[str], before: int | None, limit: int
+    ) -> list[StoredDecision]:
+        """Return decisions that a source asserted by some kinds of steps, newest first.
+
+        Args:
+            source_id: number of the source.
+            origins: kinds of the steps.
+            before: only decisions with lower numbers; None for the newest.
+            limit: most decisions to return.
+        """
+        query = (
+            select(_decision.c.id)
+            .join(_record, _record.c.id == _decision.c.asserting_record)
+            .where(_record.c.source_id == source_id, _decision.c.origin.in_(origins))
+            .order_by(_decision.c.id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(_decision.c.id < before)
+        numbers = [row[0] for row in self._connection.execute(query)]
+        decisions = self.by_ids(numbers)
+        return [decisions[number] for number in numbers]
 
     def records_by_origin(self, record_ids: Collection[int]) -> dict[str, set[int]]:
         """Return records whose source asserted decisions, by kind of step."""

@@ -14,6 +14,7 @@ from mpi.domain.eid import mint_eid
 from mpi.domain.errors import ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
+from mpi.domain.source_merge import MergeStatement
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts.account_end import end_account
 from mpi.service.access.accounts.account_rights import change_account
@@ -37,6 +38,8 @@ from mpi.service.scopes.registry import list_scopes, register_scope, require_new
 from mpi.service.scopes.split import run_split, undo_split
 from mpi.service.scopes.split_plan import SplitRequest, approve_split, plan_split
 from mpi.service.scopes.transfer import transfer_changes
+from mpi.service.source_merges.listing import list_statements
+from mpi.service.source_merges.registry import state_merges, take_back
 from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions
 from mpi.service.stewardship.freeze_windows import add_freeze_window
 from mpi.service.stewardship.overlays import refuse_overlay
@@ -92,6 +95,24 @@ def test_a_sync_afterwards_finds_nothing_to_do(site):
     before = site.shared.database.committed_units
     assert transfer_changes(scope, site.shared, OPERATOR, "education").records == 0
     assert site.shared.database.committed_units == before
+
+
+def test_what_a_source_states_of_its_own_local_ids_goes_along(site):
+    upsert(site.shared, OPERATOR, "sis", make_child("s1"))
+    upsert(site.shared, OPERATOR, "sis", make_child("s2", **OTHER))
+    state_merges(site.shared, OPERATOR, "sis", [MergeStatement("merge", "s2", "s1", "2026-01-05")])
+    scope = site.split("sis")
+    [merge] = list_statements(scope, OPERATOR, "sis")
+    assert (merge.status, merge.date, merge.old_local_id) == ("in_force", "2026-01-05", "s2")
+    [split] = state_merges(scope, OPERATOR, "sis", [MergeStatement("split", "s2", "s1", "2026-02-05")]).stated
+    transfer_changes(scope, site.shared, OPERATOR, "education")
+    assert len(partition_of(scope)) == len(partition_of(site.shared)) == 2
+    take_back(scope, OPERATOR, "sis", split)
+    transfer_changes(scope, site.shared, OPERATOR, "education")
+    assert len(partition_of(scope)) == len(partition_of(site.shared)) == 1
+    with pytest.raises(ConflictError, match="scope"):
+        state_merges(site.shared, OPERATOR, "sis", [MergeStatement("merge", "s2", "s1")])
+    assert verify(scope, OPERATOR) == verify(site.shared, OPERATOR) == []
 
 
 def test_records_that_take_no_part_go_along_and_stay_apart(site):

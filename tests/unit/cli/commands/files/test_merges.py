@@ -1,0 +1,50 @@
+"""``mpi merges``: what a source states about its own local IDs, from a file."""
+
+import pytest
+
+from tests.unit.cli.conftest import is_one_line
+
+
+@pytest.fixture
+def merges(tmp_path, mpi, write_csv, home):
+    """A file of one merge, of two children who are loaded."""
+    assert home.exists()
+    rows = ("1,Ana,Lopez,2010-01-02,43001", "2,Bo,Kim,2011-04-05,43002")
+    assert mpi("ingest", write_csv(*rows), "--source", "sis").code == 0
+    path = tmp_path / "merges.csv"
+    path.write_text("old_local_id,new_local_id,date,kind\n2,1,2026-01-05,merge\n")
+    return path
+
+
+def test_a_file_is_stated_listed_taken_back_and_undone(mpi, merges):
+    trial = mpi("merges", "import", str(merges), "--source", "sis", "--dry-run", "--json")
+    assert (trial.code, trial.json["new"], trial.json["moved"], trial.json["step"]) == (0, 1, 1, None)
+    assert mpi("merges", "list", "--source", "sis", "--json").json == []
+    result = mpi("merges", "import", str(merges), "--source", "sis", "--json").json
+    assert (result["new"], result["preview"]) == (1, False)
+    [listed] = mpi("merges", "list", "--source", "sis", "--json").json
+    assert (listed["status"], listed["old_local_id"]) == ("in_force", "2")
+    assert "in_force" in mpi("merges", "list", "--source", "sis").out
+    taken = mpi("merges", "take-back", str(listed["number"]), "--source", "sis")
+    assert (taken.code, "moved" in taken.out) == (0, True)
+    assert mpi("merges", "take-back", str(listed["number"]), "--source", "sis").code != 0
+    again = mpi("merges", "import", str(merges), "--source", "sis")
+    assert (again.code, "--step takes it back" in again.err) == (0, True)
+    step = mpi("merges", "import", str(merges), "--source", "sis", "--json").json
+    assert (step["unchanged"], step["step"]) == (1, None)
+
+
+def test_a_file_with_a_wrong_line_is_refused_whole(mpi, merges):
+    merges.write_text(merges.read_text() + "Xanthippe,,2026-01-05,merge\n")
+    result = mpi("merges", "import", str(merges), "--source", "sis")
+    assert result.code != 0
+    assert is_one_line(result.err)
+    assert "line 3: new_local_id: missing" in result.err
+    assert "Xanthippe" not in result.err
+    assert mpi("merges", "list", "--source", "sis", "--json").json == []
+
+
+def test_a_circle_is_refused_with_its_line(mpi, merges):
+    merges.write_text(merges.read_text() + "1,2,2026-01-06,merge\n")
+    result = mpi("merges", "import", str(merges), "--source", "sis")
+    assert (result.code != 0, "line 3" in result.err, "circle" in result.err) == (True, True, True)
