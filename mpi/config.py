@@ -203,6 +203,8 @@ class Settings(BaseSettings):
     """File of the private key of ``tls_cert``, readable by its owner only; PEM, without a password."""
     min_free_mb: int = Field(default=500, ge=0)
     """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
+    max_upload_mb: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Largest file, decompressed, that the API takes for a load, in megabytes."""
     port: int = 8520
     """Port that ``mpi serve`` listens on."""
     request_timeout_s: float = Field(default=10, gt=0, le=3_600)

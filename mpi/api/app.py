@@ -40,6 +40,7 @@ from mpi.api.routes import (
     sources,
     tasks,
 )
+from mpi.api.routes.administration import clients
 from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger
 from mpi.api.routes.rights import cases as rights_cases
@@ -81,13 +82,14 @@ _TAGS = [
     {"name": "rights", "description": "What persons may inspect and amend, and what is kept how long."},
     {"name": "identities", "description": "Ed-Fi Identities API v2: unique IDs of students."},
     {"name": "fhir", "description": "FHIR R4: match a Patient, translate patient identifiers."},
+    {"name": "administration", "description": "Who may call the API."},
     {"name": "quality", "description": "How good the index and its stewards are."},
 ]
 
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
-    retention, ledger, incidents, links, webhooks, edfi, fhir, health, token_endpoint,
+    retention, ledger, incidents, links, webhooks, clients, edfi, fhir, health, token_endpoint,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

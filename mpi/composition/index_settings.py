@@ -74,6 +74,7 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
         ),
         host_names=settings.allowed_hosts,
         min_free_bytes=settings.min_free_mb * 1_000_000,
+        max_upload_bytes=settings.max_upload_mb * 1_000_000,
         publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
         request_timeout_s=settings.request_timeout_s,
         seals_per_day=settings.seals_per_day,

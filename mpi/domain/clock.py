@@ -5,9 +5,12 @@ All other modules read the clock here, so that tests can set it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from mpi.domain.errors import InputError
+
+_CLOCK_SKEW = timedelta(days=1)
+"""How far another machine's clock may be ahead."""
 
 
 def _read_system_clock() -> datetime:
@@ -97,3 +100,24 @@ def parse_timestamp(text: str) -> str:
             "as_of must be an ISO 8601 date or time, such as 2026-11-24T15:04:05Z (in a URL write + as %2B)"
         ) from None
     return format_timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def parse_moment(text: str, name: str) -> datetime:
+    """Parse the time when a file or a question was true.
+
+    Args:
+        text: ISO 8601. A date stands for its first instant; a time without offset is UTC.
+        name: name of the field, for the error.
+
+    Raises:
+        InputError: the text is no ISO 8601 date or time, or lies more than a day ahead.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        lead = moment - now()
+    except (ValueError, OverflowError):
+        raise InputError(f"{name}: give an ISO 8601 date or time, such as 2026-11-24T08:30Z") from None
+    if lead > _CLOCK_SKEW:
+        raise InputError(f"{name}: lies more than a day ahead of this machine's clock")
+    return moment

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from mpi.domain.documents.bounded_toml import parse_toml
-from mpi.domain.errors import MappingError
+from mpi.domain.errors import InputError, MappingError
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.cell_conversion import DateFormat
 from mpi.intake.encoding import ENCODINGS, to_codec_name
@@ -28,7 +28,7 @@ from mpi.intake.mapping_types import (
 from mpi.policy.never_ingested import find_never_ingested_topic
 from mpi.standardize.fields.dates import EARLIEST_BIRTH_YEAR
 
-__all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping"]
+__all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping", "narrow_mapping"]
 
 MAPPED_FORMATS = ("csv", "parquet", "ndjson")
 """Formats whose columns are the sender's own.
@@ -121,6 +121,34 @@ def _read_document(source: Path | str) -> tuple[Path, dict[str, object]]:
         raise MappingError(f"mapping {path.name}: it is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"mapping {path.name}: not TOML: {error}") from error
+
+
+def narrow_mapping(
+    mapping: FileMapping | None, conditions: Iterable[str], *, full: bool
+) -> FileMapping | None:
+    """Return a file's mapping, narrowed to the rows that the sender asks for.
+
+    Args:
+        mapping: the mapping; None for a file of canonical columns.
+        conditions: each ``COLUMN=VALUE``: only rows whose column has this text.
+        full: whether the file holds all records of its source.
+
+    Returns:
+        None for a canonical file without conditions, which needs no mapping.
+
+    Raises:
+        InputError: a condition is none, or the mapping needs a full snapshot.
+    """
+    if mapping is not None and mapping.local_id_from_row and not full:
+        raise InputError(
+            f"{mapping.name} takes local IDs from row numbers: load a full snapshot (--snapshot full)"
+        )
+    for condition in conditions:
+        column, equals, value = condition.partition("=")
+        if not equals or not column:
+            raise InputError("where: give COLUMN=VALUE")
+        mapping = (mapping or make_canonical_mapping()).with_where(column, value)
+    return mapping
 
 
 class _MappingFaultError(Exception):

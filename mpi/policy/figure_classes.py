@@ -45,7 +45,9 @@ _NONE: tuple[str, ...] = (
     "POST /find", "GET /register", "POST /register", "POST /views", "GET /accounts", "POST /accounts",
     "GET /accounts/{name}", "GET /accounts/{name}/end", "POST /accounts/{name}", "GET /account-requests",
     "POST /account-requests/{number}", "GET /clients", "GET /clients/{name}", "GET /clients/{name}/end",
-    "POST /clients/{name}", "GET /freezes", "POST /freezes",
+    "POST /clients/{name}", "GET /v1/clients", "POST /v1/clients", "GET /v1/clients/{name}",
+    "POST /v1/clients/{name}:rotate", "POST /v1/clients/{name}:expire", "POST /v1/clients/{name}:end",
+    "GET /v1/sources", "POST /v1/sources", "GET /v1/sources/{source}", "GET /freezes", "POST /freezes",
     "GET /sign-in/provider", "GET /sign-in/answer", "mpi account link",
     "GET /sign-in", "POST /sign-in", "POST /sign-out", "POST /session",
     "GET /sessions", "POST /sessions", "GET /second-factor", "POST /second-factor",
@@ -173,7 +175,8 @@ _NAMED: tuple[str, ...] = (
     # What a source's own files held.
     "mpi merges import", "mpi merges take-back",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
-    "GET /loads/{number}/undo", "POST /loads/{number}/undo",
+    "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
+    "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (

@@ -36,6 +36,7 @@ def start_job(
     kind: JobKind,
     target: int | None = None,
     load_matcher: Callable[[], Matcher] | None = None,
+    is_quick: bool = True,
     **detail: object,
 ) -> tuple[int, int | None]:
     """Start a job; return its number, and its result if done.
@@ -47,6 +48,7 @@ def start_job(
         kind: what it does.
         target: number of the proposal or load.
         load_matcher: loads the model that it needs; None for the model in force.
+        is_quick: whether the work is short on a small index.
         detail: options of the work.
 
     Returns:
@@ -58,9 +60,8 @@ def start_job(
         ModelMovedError: this process missed a change of model.
         AccessDenied: the viewer may not do this work.
     """
-    is_done_at_once = is_small(
-        index
-    )  # before the job begins: it refuses a process that missed a change of model
+    # Before the job begins: it refuses a process that missed a change of model.
+    is_done_at_once = is_small(index) and is_quick
     job = begin_job(index, viewer, kind, target, **detail)
     if is_done_at_once:
         return job.id, _work(app, index, viewer, job, load_matcher, run_job)

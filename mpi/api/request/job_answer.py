@@ -33,6 +33,7 @@ def answer_with_job(
     kind: JobKind,
     target: int | None,
     load_matcher: Callable[[], Matcher] | None,
+    is_quick: bool = True,
     **detail: object,
 ) -> Response:
     """Start long work in the background, and answer with its job.
@@ -44,13 +45,14 @@ def answer_with_job(
         kind: what it does.
         target: number of the proposal or load.
         load_matcher: loads the model that it needs; None for the model in force.
+        is_quick: whether the work is short on a small index.
         detail: options of the work.
 
     Raises:
         ConflictError: the same work runs already.
         AccessDenied: the viewer may not do this work.
     """
-    number, _ = start_job(request.app, index, viewer, kind, target, load_matcher, **detail)
+    number, _ = start_job(request.app, index, viewer, kind, target, load_matcher, is_quick, **detail)
     job = jsonable_encoder(get_job(index, viewer, number))
     return JSONResponse(job, HTTPStatus.ACCEPTED, {"Location": f"/v1/jobs/{number}", "Retry-After": "2"})
 

@@ -1,26 +1,116 @@
-"""Route that undoes the load of a file."""
+"""Routes that load a file, show its receipt and rejected rows, and undo it."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from mpi.api.request.authentication import ActionPath, IndexDep, WriterDep, permit
+from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.job_answer import answer_with_job, answers_with_job
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.decisions import UndoBody
 from mpi.api.schemas.desk.jobs import JOB_RESPONSE
-from mpi.api.schemas.loads import LoadUndoneOut
-from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.loads import (
+    LOAD_REQUEST,
+    LoadOut,
+    LoadReceiptOut,
+    LoadsDep,
+    LoadUndoneOut,
+    RejectOut,
+)
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import describe_body
-from mpi.domain.errors import ConflictError
+from mpi.api.uploads.load_form import ReceivedFile, receive_file
+from mpi.domain.errors import ConflictError, ModelMovedError
 from mpi.domain.viewer import Action
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.loads.load_log import find_load
+from mpi.service.loads.load_log import LoadEntry, LoadReceipt, find_load, list_loads, read_rejects
 from mpi.service.loads.load_undo import LoadUndoResult, undo_load
+from mpi.storage.repositories.sources.batches import StoredReject
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
+
+
+@router.post(
+    "/v1/sources/{source}/loads",
+    operation_id="load_file",
+    status_code=202,
+    response_class=Response,
+    summary="Load a file of a source's records",
+    responses=JOB_RESPONSE | describe_problems(404, 409, 413),
+    dependencies=[permit(Action.LOAD)],
+    openapi_extra=LOAD_REQUEST,
+)
+def post_load(
+    request: Request,
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    received: Annotated[ReceivedFile, Depends(receive_file)],
+) -> Response:
+    """Load a file, as `mpi ingest` does, in the background.
+
+    The answer is a job. Its `result` is the number of the load once it is done, also of one that a guard
+    held. With `dry_run`, its `report` tells what the load would do. A source has one load at a time. A load
+    that was interrupted goes on when the same file is sent again with the same options.
+    """
+    kind = JobKind.DRY_RUN if received.dry_run else JobKind.LOAD
+    upload = received.upload
+    try:
+        return answer_with_job(
+            request,
+            index,
+            viewer,
+            kind,
+            None,
+            None,
+            is_quick=upload.is_small(),
+            source=source,
+            upload=upload.code,
+        )
+    except ModelMovedError:
+        raise  # the route loads the model in force, and tries again
+    except BaseException:
+        upload.remove()
+        raise
+
+
+@router.get(
+    "/v1/loads",
+    operation_id="list_loads",
+    response_model=list[LoadOut],
+    summary="List loads of files",
+    responses=describe_problems(),
+)
+def get_loads(index: IndexDep, viewer: CallerDep, query: LoadsDep) -> list[LoadEntry]:
+    """List up to 50 loads of the caller's sources, latest first."""
+    return list_loads(index, viewer, query.source, query.before)
+
+
+@router.get(
+    "/v1/loads/{number}",
+    operation_id="get_load",
+    response_model=LoadReceiptOut,
+    summary="Read the receipt of a load",
+    responses=describe_problems(404),
+)
+def get_load(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> LoadReceipt:
+    """Return the receipt of a load, which accounts for every row of the file."""
+    return find_load(index, viewer, number)
+
+
+@router.get(
+    "/v1/loads/{number}/rejects",
+    operation_id="list_rejects",
+    response_model=list[RejectOut],
+    summary="List the rejected rows of a load",
+    responses=describe_problems(404),
+)
+def get_rejects(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> list[StoredReject]:
+    """List up to 100,000 rejected rows: where each is, and why it was rejected. Their text is not kept."""
+    return list(read_rejects(index, viewer, number))
 
 
 @router.post(

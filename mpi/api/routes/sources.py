@@ -1,4 +1,4 @@
-"""Routes of a source: pause and resume it, and state merges of its local IDs."""
+"""Routes that list, add, show, pause and resume sources, and state merges of their local IDs."""
 
 from typing import Annotated
 
@@ -14,15 +14,81 @@ from mpi.api.schemas.sources import (
     MergesStatedOut,
     MergeStatementOut,
     MergeTakenBackOut,
+    NewSourceBody,
     PausedOut,
+    SourceOut,
 )
 from mpi.domain.viewer import Action
+from mpi.service.holdings.settings import add_source
 from mpi.service.records.source_pause import PauseResult, pause, resume
 from mpi.service.source_merges import listing, registry
 from mpi.service.source_merges.listing import StatementView
 from mpi.service.source_merges.registry import StatementsResult, TakenBackResult
+from mpi.service.statements.sources import NewSource, find_administered_source, list_administered_sources
+from mpi.storage.repositories.sources.sources import Source
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
+
+
+@router.get(
+    "/v1/sources",
+    operation_id="list_sources",
+    response_model=list[SourceOut],
+    summary="List sources",
+    responses=describe_problems(),
+    dependencies=[permit(Action.SOURCE_ADMIN)],
+)
+def get_sources(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[SourceOut]:
+    """List the sources that the caller may administer, by code."""
+    return [_show(source) for source in list_administered_sources(index, viewer)]
+
+
+@router.post(
+    "/v1/sources",
+    operation_id="add_source",
+    response_model=SourceOut,
+    summary="Add a source",
+    responses=describe_problems(409, 413),
+    dependencies=[permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(NewSourceBody),
+)
+def post_source(
+    index: IndexDep,
+    viewer: CallerDep,
+    _: NoQueryDep,
+    body: Annotated[NewSourceBody, Depends(NewSourceBody.read)],
+) -> SourceOut:
+    """Add a source: a system of an agency that sends records."""
+    new = NewSource(body.code, body.name, body.agency, body.kind, body.one_id_per_child)
+    return _show(add_source(index, viewer, new, body.holdings))
+
+
+@router.get(
+    "/v1/sources/{source}",
+    operation_id="get_source",
+    response_model=SourceOut,
+    summary="Show a source",
+    responses=describe_problems(404),
+    dependencies=[permit(Action.SOURCE_ADMIN)],
+)
+def get_source(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep) -> SourceOut:
+    """Show one source with its settings."""
+    return _show(find_administered_source(index, viewer, source))
+
+
+def _show(source: Source) -> SourceOut:
+    """Return a source as the API shows it."""
+    return SourceOut(
+        code=source.code,
+        name=source.name,
+        agency=source.agency,
+        kind=source.kind,
+        holdings=source.holdings,
+        one_id_per_child=not source.duplicates_expected,
+        asks_consent=source.asks_consent,
+        paused=source.paused,
+        scope=source.scope,
+    )
 
 
 @router.post(

@@ -206,6 +206,7 @@ class IndexSettings:
         guess_limits: most answers for what does not exist.
         host_names: names, besides those of this machine's loopback, that the server answers to.
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
+        max_upload_bytes: largest file that the API takes for a load, in bytes.
         publication_rules: how exact published figures are, and how late.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
@@ -240,6 +241,7 @@ class IndexSettings:
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     host_names: frozenset[str] = frozenset()
     min_free_bytes: int = 0
+    max_upload_bytes: int = 2_000_000_000
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
     request_timeout_s: float = 10
     seals_per_day: int = 20

@@ -9,10 +9,12 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.jobs.job_recorder import JobRecorder
 from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_undo import undo_load
+from mpi.service.loads.upload import load_upload, preview_upload
 from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
 from mpi.service.recluster.proposals import propose
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.steps.jobs import StoredJob
+from mpi.storage.unit_of_work.database import Lock
 
 CARRIED_ON = "carried_on"
 """Option of a job that carries on interrupted work."""
@@ -88,9 +90,23 @@ def _undo_load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, 
     return undo_load(index, viewer, job.target or 0, reason, progress=progress).batch
 
 
-_WORK_BY_KIND: Mapping[JobKind, Callable[[Index, Viewer, Matcher, StoredJob, Progress], int]] = {
+def _load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> int | None:
+    """Load the file that was sent; return the number of the load."""
+    return load_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
+
+
+def _preview(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> None:
+    """Preview the load of the file that was sent, and keep what it would do."""
+    report = preview_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
+    with index.database.write(viewer, "job", Lock.NONE) as unit:
+        unit.jobs.set_detail(job.id, {**job.detail, "report": report})
+
+
+_WORK_BY_KIND: Mapping[JobKind, Callable[[Index, Viewer, Matcher, StoredJob, Progress], int | None]] = {
     JobKind.PROPOSE: _propose,
     JobKind.APPLY: _apply,
     JobKind.ROLL_BACK: _roll_back,
     JobKind.UNDO_LOAD: _undo_load,
+    JobKind.LOAD: _load,
+    JobKind.DRY_RUN: _preview,
 }

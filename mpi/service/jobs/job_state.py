@@ -14,6 +14,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
+from mpi.service.loads.upload import hide_outcomes
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.storage.repositories.steps.jobs import JobState, StoredJob
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -31,10 +32,14 @@ class JobKind(StrEnum):
     APPLY = "apply"
     ROLL_BACK = "rollback"
     UNDO_LOAD = "undo-load"
+    LOAD = "load"
+    DRY_RUN = "dry-run"
 
 
 _RECLUSTER_KINDS = frozenset({JobKind.PROPOSE, JobKind.APPLY, JobKind.ROLL_BACK})
 """Kinds of which one runs at a time, because each is about the whole index."""
+FILE_KINDS = frozenset({JobKind.LOAD, JobKind.DRY_RUN})
+"""Kinds that read a file that was sent; their target is the number of its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class JobView:
         previous_s: how long the last job of this kind took that the viewer may watch, in seconds.
         result: number of what it made, if anything.
         error: why it failed.
+        report: what a dry run found, as far as the viewer may know it.
+        source: code of the source whose file it reads, if it reads one.
     """
 
     id: int
@@ -72,6 +79,8 @@ class JobView:
     previous_s: int | None
     result: int | None
     error: str | None
+    report: dict[str, Any] | None = None
+    source: str | None = None
 
     @property
     def is_running(self) -> bool:
@@ -91,10 +100,10 @@ def begin_job(
         viewer: who begins it.
         kind: what it does.
         target: number of the proposal or load.
-        detail: options of the work.
+        detail: options of the work; for a file, the code of its ``source``.
 
     Raises:
-        NotFoundError: there is no such load that the viewer may know of.
+        NotFoundError: there is no such load or source that the viewer may know of.
         ConflictError: the same work runs, or other work on the whole index.
         AccessDenied: the viewer may not do this work.
     """
@@ -103,6 +112,9 @@ def begin_job(
     with index.database.write(viewer, "job") as unit:
         if kind is JobKind.UNDO_LOAD:
             _require_known_load(unit, target or 0)
+        if kind in FILE_KINDS:
+            require_permission(viewer, Action.LOAD, str(detail["source"]))
+            target = unit.sources.get_by_code(str(detail["source"])).id
         for other in unit.jobs.running():
             if not _is_same_work(other, kind, target):
                 continue
@@ -138,7 +150,7 @@ def get_job(index: Index, viewer: Viewer, number: int) -> JobView:
         job = unit.jobs.get(number)
         if job is None or not _may_watch(unit, job):
             raise NotFoundError(f"there is no job {number}")
-        return _view(job, _read_latest(unit))
+        return _view(unit, job, _read_latest(unit))
 
 
 def list_jobs(index: Index, viewer: Viewer) -> list[JobView]:
@@ -150,7 +162,7 @@ def list_jobs(index: Index, viewer: Viewer) -> list[JobView]:
     _require_watcher(viewer)
     with index.database.read(viewer) as unit:
         jobs = _read_latest(unit)
-        return [_view(job, jobs) for job in jobs]
+        return [_view(unit, job, jobs) for job in jobs]
 
 
 def get_options(index: Index, viewer: Viewer, number: int) -> tuple[JobKind, int | None, dict[str, Any]]:
@@ -158,10 +170,13 @@ def get_options(index: Index, viewer: Viewer, number: int) -> tuple[JobKind, int
 
     Raises:
         NotFoundError: there is no such job that the viewer may watch.
-        ConflictError: the job runs, or is done.
+        ConflictError: the job runs, is done, or read a file that has to be sent again.
         AccessDenied: the viewer may neither re-cluster nor load.
     """
-    state = get_job(index, viewer, number).state
+    job_view = get_job(index, viewer, number)
+    state = job_view.state
+    if job_view.kind in FILE_KINDS:
+        raise ConflictError("the file is gone: send it again, and an interrupted load goes on where it ended")
     if state in {JobState.RUNNING, JobState.DONE}:
         raise ConflictError(f"job {number} is {state}: there is nothing to carry on")
     with index.database.read(viewer) as unit:
@@ -196,6 +211,8 @@ def _may_watch(unit: ReadUnit, job: StoredJob) -> bool:
     """Return whether the viewer may know of a job."""
     if job.kind in _RECLUSTER_KINDS:
         return _may_watch_reclusters(unit.viewer)
+    if job.kind in FILE_KINDS:
+        return is_allowed_on(unit.viewer, Action.LOAD, job.detail["source"])
     batch = unit.batches.get(job.target or 0)
     return batch is not None and is_allowed_on(unit.viewer, Action.LOAD, batch.source)
 
@@ -210,7 +227,7 @@ def _read_latest(unit: ReadUnit) -> list[StoredJob]:
     sources = [
         source.id for source in unit.sources.all() if is_allowed_on(unit.viewer, Action.LOAD, source.code)
     ]
-    return unit.jobs.latest(MAX_LISTED, kinds, JobKind.UNDO_LOAD, sources)
+    return unit.jobs.latest(MAX_LISTED, kinds, JobKind.UNDO_LOAD, FILE_KINDS, sources)
 
 
 def _is_same_work(job: StoredJob, kind: JobKind, target: int | None) -> bool:
@@ -220,13 +237,15 @@ def _is_same_work(job: StoredJob, kind: JobKind, target: int | None) -> bool:
     return (job.kind, job.target) == (kind, target)
 
 
-def _view(job: StoredJob, latest: list[StoredJob]) -> JobView:
+def _view(unit: ReadUnit, job: StoredJob, latest: list[StoredJob]) -> JobView:
     """Build the view of a job."""
+    is_of_file = job.kind in FILE_KINDS
+    report = job.detail.get("report") if is_of_file else None
     is_gone = job.state == JobState.RUNNING and not is_worker_alive(job.worker, job.beat)
     return JobView(
         id=job.id,
         kind=job.kind,
-        target=job.target,
+        target=None if is_of_file else job.target,
         state=JobState.INTERRUPTED.value if is_gone else job.state,
         by=job.client,
         begun_at=job.begun_at,
@@ -238,6 +257,8 @@ def _view(job: StoredJob, latest: list[StoredJob]) -> JobView:
         previous_s=_find_previous_duration(job, latest),
         result=job.result,
         error=job.error,
+        report=None if report is None else hide_outcomes(unit, job.detail["source"], report),
+        source=job.detail["source"] if is_of_file else None,
     )
 
 

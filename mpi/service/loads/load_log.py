@@ -21,7 +21,7 @@ MAX_LISTED_REJECTS = 100
 """Most rejected rows that are listed with a receipt; a download holds all."""
 MAX_REJECTS = 100_000
 """Most rejected rows of a download."""
-_OPEN_COUNTS = frozenset({"received", "rejected"})
+OPEN_COUNTS = frozenset({"received", "rejected"})
 """Counts that do not depend on who is in care."""
 
 
@@ -186,7 +186,7 @@ def _build_entries(
                 counts={
                     name: count
                     for name, count in batch.counts.items()
-                    if not is_hidden or name in _OPEN_COUNTS
+                    if not is_hidden or name in OPEN_COUNTS
                 },
                 hides_outcomes=is_hidden,
                 may_undo=batch.status in (LOADED, LOADING, UNDOING),

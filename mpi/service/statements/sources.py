@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.source import SourceKind
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
@@ -117,6 +117,25 @@ def list_sources(index: Index, viewer: Viewer) -> list[Source]:
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         return unit.sources.all()
+
+
+def list_administered_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Return the source systems that the viewer may administer, by code."""
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    with index.database.read(viewer) as unit:
+        return [source for source in unit.sources.all() if viewer.may_see(source.code)]
+
+
+def find_administered_source(index: Index, viewer: Viewer, code: str) -> Source:
+    """Return a source system that the viewer may administer.
+
+    Raises:
+        NotFoundError: there is no source of this code that the viewer may see.
+    """
+    for source in list_administered_sources(index, viewer):
+        if source.code == code:
+            return source
+    raise NotFoundError("there is no source of this code")
 
 
 def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:

@@ -45,13 +45,19 @@ def test_every_example_runs_and_is_answered_as_shown(tmp_path):
         environment = os.environ | {"MPI": str(call.base_url).rstrip("/"), "KEY": "mpi_test_docs"}
         for command, expected in EXAMPLES:
             process = subprocess.run(
-                ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=True
+                ["sh", "-c", command],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=True,
             )
             answer = json.loads(process.stdout)
             assert shape(answer) == shape(json.loads(expected)), command
             if isinstance(answer, dict) and "D01%2F12345" in command:
                 environment["EID"] = answer["enterprise_id"]
-    assert len(EXAMPLES) == 19
+    assert len(EXAMPLES) == 21
 
 
 def test_every_purpose_is_listed():

@@ -14,7 +14,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
-from mpi.domain.errors import ConflictError, InputError, MpiError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.domain.source import EDUCATION_KINDS, Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.agreements.views import AgreementView, list_agreements
@@ -24,7 +24,7 @@ from mpi.service.holdings.settings import add_source, set_holdings
 from mpi.service.loads.load_log import LoadEntry, list_latest_loads
 from mpi.service.quality.publication import SOURCES
 from mpi.service.quality.reports import Report, make_report
-from mpi.service.statements.sources import NewSource, list_sources
+from mpi.service.statements.sources import NewSource, find_administered_source, list_administered_sources
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.storage.repositories.sources.sources import Source
 
@@ -113,7 +113,8 @@ def _render_list(
     index: Index, visit: Visit, error: MpiError | None = None, form: Form | None = None
 ) -> Response:
     """Render the sources, with what was typed for a new one."""
-    sources = _list_own(index, visit.viewer)
+    _require_permissions(visit.viewer)
+    sources = list_administered_sources(index, visit.viewer)
     report = make_report(index, visit.viewer, SOURCES)
     return render_page(
         "sources.html",
@@ -138,9 +139,8 @@ def _render_source(index: Index, visit: Visit, code: str, error: MpiError | None
     Raises:
         NotFoundError: there is no such source that the viewer may see.
     """
-    source = next((each for each in _list_own(index, visit.viewer) if each.code == code), None)
-    if source is None:
-        raise NotFoundError("there is no source of this code")
+    _require_permissions(visit.viewer)
+    source = find_administered_source(index, visit.viewer, code)
     report = make_report(index, visit.viewer, SOURCES)
     return render_page(
         "source.html",
@@ -166,12 +166,6 @@ def _require_permissions(viewer: Viewer) -> None:
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     require_permission(viewer, Action.REPORT)
-
-
-def _list_own(index: Index, viewer: Viewer) -> list[Source]:
-    """Return the sources that the viewer may administer."""
-    _require_permissions(viewer)
-    return [source for source in list_sources(index, viewer) if viewer.may_see(source.code)]
 
 
 def _count_records(report: Report) -> Mapping[str, object]:

@@ -70,7 +70,7 @@ def start_work(
         proposal = proposals.get_proposal(index, viewer, target)
         return load_matcher_of_ref(index, proposal.model if kind is JobKind.APPLY else proposal.model_before)
 
-    return start_job(request.app, index, viewer, kind, target, load_matcher, **detail)
+    return start_job(request.app, index, viewer, kind, target, load_matcher, True, **detail)
 
 
 def redirect_to_work(kind: JobKind, job: int, result: int | None) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.schemas.loads import DryRunReportOut
 from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 
 _EXAMPLE: dict[str, Any] = {
@@ -21,6 +22,8 @@ _EXAMPLE: dict[str, Any] = {
     "previous_s": 140,
     "result": None,
     "error": None,
+    "report": None,
+    "source": None,
 }
 
 
@@ -30,8 +33,8 @@ class JobOut(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _EXAMPLE})
 
     id: int = Field(description="Number of the job.")
-    kind: str = Field(description="`propose`, `apply`, `rollback` or `undo-load`.")
-    target: int | None = Field(description="Number of the proposal or load; null for a new proposal.")
+    kind: str = Field(description="`propose`, `apply`, `rollback`, `undo-load`, `load` or `dry-run`.")
+    target: int | None = Field(description="Number of the proposal or load; null for a new one.")
     state: str = Field(description="`running`, `done`, `failed` or `interrupted`.")
     by: str = Field(description="Who began it.")
     begun_at: str = Field(description="Time of the begin.")
@@ -43,6 +46,8 @@ class JobOut(BaseModel):
     previous_s: int | None = Field(description="Seconds that the last job of this kind took.")
     result: int | None = Field(description="Number of the proposal or load, once it is done.")
     error: str | None = Field(description="Why it failed; of no person.")
+    report: DryRunReportOut | None = Field(description="What a dry run found; null until it is done.")
+    source: str | None = Field(description="Source whose file is loaded or tried.")
 
 
 JOB_RESPONSE: dict[int | str, dict[str, Any]] = {

@@ -23,7 +23,6 @@ from mpi.cli.receipt_view import (
     write_rejects,
 )
 from mpi.domain import clock
-from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -115,14 +114,7 @@ def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> F
     from mpi.intake import mapping_reader
 
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
-    if layout is not None and layout.local_id_from_row and snapshot is not Snapshot.FULL:
-        raise InputError(f"{layout.name} takes local IDs from row numbers: add --snapshot full")
-    for condition in where:
-        column, equals, value = condition.partition("=")
-        if not equals or not column:
-            raise InputError("--where: give COLUMN=VALUE")
-        layout = (layout or mapping_reader.make_canonical_mapping()).with_where(column, value)
-    return layout
+    return mapping_reader.narrow_mapping(layout, where, full=snapshot is Snapshot.FULL)
 
 
 def _show_result(

@@ -84,7 +84,12 @@ class Jobs:
         return None if row is None else _job_from_row(row)
 
     def latest(
-        self, limit: int, kinds: Collection[str], load_kind: str, source_ids: Collection[int]
+        self,
+        limit: int,
+        kinds: Collection[str],
+        load_kind: str,
+        file_kinds: Collection[str],
+        source_ids: Collection[int],
     ) -> list[StoredJob]:
         """Return the latest jobs of some kinds or about some sources' loads.
 
@@ -92,13 +97,18 @@ class Jobs:
             limit: most jobs to return.
             kinds: kinds of jobs that are returned whatever they are about.
             load_kind: kind of jobs that are about a load.
-            source_ids: numbers of the sources whose loads count.
+            file_kinds: kinds of jobs that are about a source.
+            source_ids: numbers of the sources that count, and whose loads do.
 
         Returns:
             The jobs, newest first.
         """
         loads = select(_batch.c.id).where(_batch.c.source_id.in_(source_ids))
-        is_wanted = or_(_job.c.kind.in_(kinds), and_(_job.c.kind == load_kind, _job.c.target.in_(loads)))
+        is_wanted = or_(
+            _job.c.kind.in_(kinds),
+            and_(_job.c.kind == load_kind, _job.c.target.in_(loads)),
+            and_(_job.c.kind.in_(file_kinds), _job.c.target.in_(source_ids)),
+        )
         rows = self._connection.execute(select(_job).where(is_wanted).order_by(_job.c.id.desc()).limit(limit))
         return [_job_from_row(row) for row in rows]
 
@@ -132,6 +142,12 @@ class Jobs:
             update(_job)
             .where(_job.c.id == number, _job.c.worker == worker, _job.c.state == JobState.RUNNING.value)
             .values(beat=moment, stage=stage, stage_at=stage_at, done=done, total=total)
+        )
+
+    def set_detail(self, number: int, detail: dict[str, Any]) -> None:
+        """Replace the options of a job, to which the work may add what it found."""
+        self._connection.execute(
+            update(_job).where(_job.c.id == number).values(detail=orjson.dumps(detail).decode())
         )
 
     def end(

@@ -1,0 +1,1 @@
+"""Routes that administer who may call the API."""

@@ -1,0 +1,256 @@
+"""Files that were sent to be loaded, from their arrival to the end of their load.
+
+A file lies in a private folder of its own under the index's home, with its options, since conditions on rows
+may hold names. Whatever becomes of the load, the folder is removed; what a kill leaves behind is removed when
+the next file arrives. An interrupted load goes on when the same file is sent again.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain.errors import InputError
+from mpi.domain.snapshot import Snapshot
+from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.intake.mapping_reader import FileMapping, list_shipped_mappings, load_mapping, narrow_mapping
+from mpi.intake.reader import FORMATS, FileRows, open_file
+from mpi.service.core.index import Index
+from mpi.service.holdings.settings import find_limited_sources
+from mpi.service.indexing.reindex import Progress
+from mpi.service.loads.dry_run import DryRun, dry_run
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS
+from mpi.service.processes.worker_liveness import is_worker_alive
+from mpi.storage.unit_of_work.units import ReadUnit
+
+STALE_S = 3_600
+"""Seconds without a new byte after which a folder is removed that no job reads."""
+SMALL_BYTES = 200_000
+"""Largest file that is loaded by the process that received it; some 1,000 records."""
+_FOLDER = "uploads"
+_OPTIONS, _MAPPING, _FILE = "options.json", "mapping.toml", "file"
+_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".parquet", ".ndjson", ".jsonl", ".json", ".xml"})
+_PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """How a file that was sent is read and loaded.
+
+    Args:
+        mapping: name of a shipped mapping; None for the mapping that was sent, or for canonical columns.
+        file_format: format of the file; None to tell it from the mapping or the file's name.
+        where: each ``COLUMN=VALUE``: only rows whose column has this text.
+        snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
+        as_of: when the file was true at its source (ISO 8601); None for the moment of loading.
+        confirm: load the file even if a guard holds it.
+    """
+
+    mapping: str | None = None
+    file_format: str | None = None
+    where: tuple[str, ...] = ()
+    snapshot: Snapshot = Snapshot.DELTA
+    as_of: str | None = None
+    confirm: bool = False
+
+
+class Upload:
+    """Private folder of one file that is being sent.
+
+    Args:
+        folder: the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def code(self) -> str:
+        """Name of the folder, which a job remembers."""
+        return self._folder.name
+
+    def create_file(self, name: str) -> BinaryIO:
+        """Create the file to load; only the ending of its sent name is kept."""
+        suffix = Path(name).suffix.lower()
+        return self._create(_FILE + (suffix if suffix in _SUFFIXES else ""))
+
+    def create_mapping(self) -> BinaryIO:
+        """Create the file of the mapping that was sent."""
+        return self._create(_MAPPING)
+
+    def is_small(self) -> bool:
+        """Return whether the file is loaded in less time than a process starts."""
+        file = _find_file(self._folder)
+        return file is not None and file.stat().st_size <= SMALL_BYTES
+
+    def finish(self, options: UploadOptions) -> None:
+        """Store the options, and check that the file can be read by them.
+
+        Raises:
+            InputError: an option is wrong.
+            MappingError: the mapping is wrong, or does not fit the columns.
+            FileError: the file cannot be read.
+        """
+        with self._create(_OPTIONS) as target:
+            target.write(orjson.dumps(asdict(options)))
+        _open_rows(self._folder)
+
+    def remove(self) -> None:
+        """Remove the folder with all files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _create(self, name: str) -> BinaryIO:
+        """Create a file that only its owner can read.
+
+        Raises:
+            InputError: the form has this file already.
+        """
+        try:
+            number = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+        except FileExistsError:
+            raise InputError("the form holds one file, and one mapping at most") from None
+        return os.fdopen(number, "wb")
+
+
+def begin_upload(index: Index, viewer: Viewer) -> Upload:
+    """Create the private folder of a file that begins to arrive."""
+    folder = index.home / _FOLDER
+    folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+    _remove_stale_folders(index, viewer, folder)
+    upload = folder / secrets.token_hex(16)
+    upload.mkdir(mode=_PRIVATE_FOLDER)
+    return Upload(upload)
+
+
+def load_upload(index: Index, viewer: Viewer, source: str, code: str, progress: Progress) -> int | None:
+    """Load a file that was sent, and remove it; errors as for ``load``.
+
+    Returns:
+        Number of the load, also if a guard held it; None if the file had no rows.
+    """
+    with _opened(index, code) as (rows, options):
+        return load(index, viewer, source, rows, options, progress).batch
+
+
+def preview_upload(
+    index: Index, viewer: Viewer, source: str, code: str, progress: Progress
+) -> dict[str, Any]:
+    """Preview the load of a file that was sent, and remove it; errors as for ``dry_run``.
+
+    Returns:
+        Status, reason of a hold, counts, issues and rejected rows. How the rows match records of others is
+        told only to who may see all sources.
+    """
+    with _opened(index, code) as (rows, options):
+        preview = dry_run(index, viewer, source, rows, options, progress)
+    return _summarize(preview, sees_all=viewer.sources is None)
+
+
+def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a preview's report as far as a viewer may know it.
+
+    Of a source that holds linked records only, the outcomes tell who is in care.
+    """
+    is_hidden = source in find_limited_sources(unit) and not is_allowed(unit.viewer, Action.RECORD_READ)
+    sees_all = unit.viewer.sources is None and not is_hidden
+    counts = {name: n for name, n in report["counts"].items() if not is_hidden or name in OPEN_COUNTS}
+    return {**report, "counts": counts, "bands": report["bands"] if sees_all else None}
+
+
+def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
+    """Return what is kept of a preview: figures and places, no values and no persons."""
+    receipt = preview.receipt
+    return {
+        "status": receipt.status,
+        "held_reason": receipt.held_reason,
+        "counts": receipt.counts,
+        "spared": receipt.spared,
+        "sealed": preview.sealed,
+        "bands": {band.value: count for band, count in preview.bands.items()} if sees_all else None,
+        "issues": dict(sorted(receipt.issues.items())),
+        "rejects": [
+            {
+                "line": reject.line,
+                "offset": reject.offset,
+                "field": reject.field,
+                "reason": reject.reason,
+                "detail": reject.detail,
+            }
+            for reject in receipt.rejects[:MAX_LISTED_REJECTS]
+        ],
+    }
+
+
+@contextmanager
+def _opened(index: Index, code: str) -> Iterator[tuple[FileRows, LoadOptions]]:
+    """Open a file that was sent, and remove it at the end."""
+    folder = index.home / _FOLDER / code
+    try:
+        yield _open_rows(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
+    """Open the rows of a file that was sent, with the options of its load.
+
+    Raises:
+        InputError: the file is gone, or an option is wrong.
+        MappingError: the mapping is wrong, or does not fit the columns.
+        FileError: the file cannot be read.
+    """
+    file = _find_file(folder)
+    if file is None:
+        raise InputError("the form has no file: send it in the part 'file', with its name")
+    stored = orjson.loads((folder / _OPTIONS).read_bytes())
+    snapshot, where = Snapshot(stored["snapshot"]), tuple(stored["where"])
+    options = UploadOptions(**{**stored, "where": where, "snapshot": snapshot})
+    if options.file_format is not None and options.file_format not in FORMATS:
+        raise InputError(f"format: it is one of {', '.join(FORMATS)}")
+    as_of = None if options.as_of is None else clock.parse_moment(options.as_of, "as_of")
+    is_full = options.snapshot is Snapshot.FULL
+    mapping = narrow_mapping(_read_mapping(folder, options.mapping), options.where, full=is_full)
+    rows = open_file(file, mapping, options.file_format)
+    return rows, LoadOptions(options.snapshot, as_of, options.confirm, rows.compute_digest())
+
+
+def _read_mapping(folder: Path, name: str | None) -> FileMapping | None:
+    """Return the mapping that was named or sent; None for canonical columns.
+
+    Raises:
+        InputError: there is no shipped mapping of the name; a path would name a file of this machine.
+        MappingError: the mapping that was sent is wrong.
+    """
+    sent = folder / _MAPPING
+    if name is None:
+        return load_mapping(sent) if sent.exists() else None
+    shipped = list_shipped_mappings()
+    if name not in shipped or sent.exists():
+        raise InputError(f"mapping: send the mapping as a file, or name one of {', '.join(shipped)}")
+    return load_mapping(name)
+
+
+def _find_file(folder: Path) -> Path | None:
+    """Return the file to load; None if there is none."""
+    return next(iter(sorted(folder.glob(f"{_FILE}*"))), None)
+
+
+def _remove_stale_folders(index: Index, viewer: Viewer, folder: Path) -> None:
+    """Remove what killed processes left: old folders that no running job reads."""
+    with index.database.read(viewer) as unit:
+        running = [job for job in unit.jobs.running() if is_worker_alive(job.worker, job.beat)]
+    in_use = {job.detail.get("upload") for job in running}
+    for left in folder.iterdir():
+        with suppress(OSError):  # another process may remove it just now
+            newest = max(each.stat().st_mtime for each in (left, *left.iterdir()))
+            if left.name not in in_use and time.time() - newest > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
