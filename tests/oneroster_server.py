@@ -54,6 +54,7 @@ class OneRosterServer:
     """Records of the system, and what it does.
 
     Attributes:
+        secret: the client's secret for OAuth 2.
         users: users by ``sourcedId``; so are the other lists.
         page_limit: most items of a page.
         granted: lists that a client may read.
@@ -67,6 +68,7 @@ class OneRosterServer:
 
     version: str = "1.2"
     url: str = ""
+    secret: str = CLIENT_SECRET
     users: dict = field(default_factory=dict)
     demographics: dict = field(default_factory=dict)
     orgs: dict = field(default_factory=dict)
@@ -179,9 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         kind, _, credentials = self.headers.get("Authorization", "").partition(" ")
-        known = f"{CLIENT_ID}:{CLIENT_SECRET}"
-        names = ":".join(unquote_plus(part) for part in b64decode(credentials).decode().split(":"))
-        if kind != "Basic" or names != known or body.get("grant_type") != ["client_credentials"]:
+        given = [unquote_plus(part) for part in b64decode(credentials).decode().split(":")]
+        is_known = kind == "Basic" and given == [CLIENT_ID, self.system.secret]
+        if not is_known or body.get("grant_type") != ["client_credentials"]:
             return self.answer(401, {"error": "invalid_client"})
         token = secrets.token_hex(8)
         self.system.tokens[token] = self.system.token_uses

@@ -7,7 +7,9 @@ reading goes on at its second: one stray quote then costs one row, not the rest 
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -118,6 +120,10 @@ class _LineReader:
             raise _BadLineError("invalid-utf8" if self._encoding == "utf-8" else "invalid-encoding") from None
 
 
+FileOpener = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens a file for reading bytes, each time from its beginning."""
+
+
 class CsvTable:
     """A CSV file whose first line names its columns.
 
@@ -125,6 +131,7 @@ class CsvTable:
         path: the file.
         delimiter: one character.
         encoding: ``utf-8`` (with or without byte order mark) or a single-byte encoding.
+        open_file: opens the file, where it is a part of another one; None to open the path.
 
     Raises:
         FileError: it is empty, in another encoding, separated by another character, or its header is
@@ -133,11 +140,14 @@ class CsvTable:
 
     columns_are_complete = True
 
-    def __init__(self, path: Path, delimiter: str, encoding: str) -> None:
+    def __init__(
+        self, path: Path, delimiter: str, encoding: str, open_file: FileOpener | None = None
+    ) -> None:
         self._path = path
+        self._open_file = open_file or partial(open_binary, path)
         self._delimiter = delimiter
         self._encoding = encoding
-        with open_binary(path) as file:
+        with self._open_file() as file:
             check_encoding(path.name, file.read(SAMPLE_BYTES), encoding, has_header=True)
             file.seek(0)
             self.columns = self._parse_header(next(self._read_rows(file)))
@@ -145,7 +155,7 @@ class CsvTable:
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a CSV file's rows, and a reject for each bad one."""
-        with open_binary(self._path) as file:
+        with self._open_file() as file:
             parts = self._read_rows(file)
             next(parts)
             for number, (line, offset, outcome) in enumerate(parts, start=1):

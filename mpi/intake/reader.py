@@ -11,6 +11,8 @@ from mpi.intake.csv_file import CsvTable
 from mpi.intake.edfi.edfi_file import STUDENT_ROOT, EdfiFile, list_edfi_files
 from mpi.intake.mapping_types import FileMapping, make_canonical_mapping
 from mpi.intake.ndjson_file import NdjsonTable
+from mpi.intake.oneroster.bundle import OneRosterBundle
+from mpi.intake.oneroster.student import StudentRules
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
 from mpi.intake.rows import CanonicalRow, RejectedRow
@@ -18,10 +20,11 @@ from mpi.intake.tabular_file import TabularFile, open_binary
 from mpi.intake.token_file import TokenFile
 from mpi.intake.xml_stream import XmlFile
 
-FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars", "openlinktoken")
+FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars", "openlinktoken", "oneroster")
 """File formats that ``open_file`` reads."""
 
-_UNMAPPED_FORMATS = ("edfi", "afcars", "openlinktoken")
+_UNMAPPED_FORMATS = ("edfi", "afcars", "openlinktoken", "oneroster")
+_ONEROSTER_USERS = "users.csv"
 _FORMAT_OF_SUFFIX = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson",
@@ -40,11 +43,13 @@ class FileRows:
         columns: the file's own columns; none for AFCARS and Ed-Fi.
         rows: begins to read; None for a row that is skipped.
         position: returns the number of bytes read.
-        mapping_digest: digest of the mapping; empty for AFCARS and Ed-Fi, which have one meaning.
+        mapping_digest: digest of the mapping or rules; empty for AFCARS and Ed-Fi, which have one meaning.
 
     Attributes:
         format: the file's format.
         columns: the file's own columns.
+        gone: local IDs of records that the file states as gone.
+        holds_all: whether the file holds all records of its source; None where it does not say so.
         size_bytes: the file's size.
         skipped_rows: rows so far that the mapping's ``where`` left out; they are neither sent nor
             rejected.
@@ -61,7 +66,9 @@ class FileRows:
     ) -> None:
         self.format = file_format
         self.columns = columns
-        self._files = list_edfi_files(path)
+        self.gone: frozenset[str] = frozenset()
+        self.holds_all: bool | None = None
+        self._files = _list_files(path, file_format)
         self.size_bytes = sum(file.stat().st_size for file in self._files)
         self.skipped_rows = 0
         self._rows = rows
@@ -103,14 +110,20 @@ class FileRows:
                 yield row
 
 
-def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) -> FileRows:
+def open_file(
+    path: Path,
+    mapping: FileMapping | None,
+    file_format: str | None,
+    student_rules: StudentRules | None = None,
+) -> FileRows:
     """Open a file, check its columns, and prepare to read its rows.
 
     Args:
-        path: a file; for Ed-Fi also a folder.
+        path: a file; for Ed-Fi also a folder, for OneRoster a ZIP file or a folder.
         mapping: how its columns become canonical fields; None where they are canonical already. Formats of
             one meaning (AFCARS, Ed-Fi, Open Link Token) take none.
         file_format: one of FORMATS; None to tell it from the mapping or the file's name.
+        student_rules: which numbers of a student are read from OneRoster; None for other formats.
 
     Raises:
         FileError: the file cannot be read, or its format is not known.
@@ -119,19 +132,41 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
     chosen_format = file_format or (mapping.format if mapping else None) or _detect_format(path)
     if chosen_format not in FORMATS:
         raise FileError(f"{chosen_format!r} is no format; there are {', '.join(FORMATS)}")
+    if student_rules is not None and chosen_format != "oneroster":
+        raise FileError(f"{path.name}: only OneRoster bundles take rules of state IDs and student numbers")
     if chosen_format in _UNMAPPED_FORMATS:
-        return _open_unmapped(path, chosen_format, mapping)
+        return _open_unmapped(path, chosen_format, mapping, student_rules)
     return _open_table(path, chosen_format, mapping or make_canonical_mapping())
 
 
-def _open_unmapped(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
+def _open_unmapped(
+    path: Path, file_format: str, mapping: FileMapping | None, student_rules: StudentRules | None
+) -> FileRows:
     if mapping is not None:
         raise MappingError(f"{path.name}: {file_format} files take no mapping; leave it out")
     if file_format == "openlinktoken":
         tokens = TokenFile(path)
         return FileRows(path, file_format, tokens.columns, tokens.rows, lambda: tokens.position)
+    if file_format == "oneroster":
+        return _open_oneroster(path, student_rules or StudentRules())
     file = EdfiFile(path) if file_format == "edfi" else AfcarsFile(path)
     return FileRows(path, file_format, (), file.rows, lambda: file.position)
+
+
+def _open_oneroster(path: Path, rules: StudentRules) -> FileRows:
+    """Open a OneRoster bundle; the progress is that of its users, in bytes of the bundle."""
+    bundle = OneRosterBundle(path, rules)
+    size = sum(file.stat().st_size for file in _list_files(path, "oneroster"))
+    rows = FileRows(
+        path,
+        "oneroster",
+        (),
+        bundle.rows,
+        lambda: size * bundle.position // max(bundle.size_bytes, 1),
+        hashlib.sha256(repr(rules).encode()).hexdigest(),
+    )
+    rows.gone, rows.holds_all = bundle.gone, bundle.holds_all
+    return rows
 
 
 def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
@@ -171,9 +206,17 @@ def _project_rows(table: TabularFile, projection: Projection) -> Iterator[Canoni
 
 def _detect_format(path: Path) -> str:
     if path.is_dir():
-        return "edfi"
+        return "oneroster" if (path / _ONEROSTER_USERS).exists() else "edfi"
+    if path.suffix.lower() == ".zip":
+        return "oneroster"
     if path.suffix.lower() == ".xml":
         return "edfi" if XmlFile(path, record_depth=1).read_root_name() == STUDENT_ROOT else "afcars"
     if path.suffix.lower() in _FORMAT_OF_SUFFIX:
         return _FORMAT_OF_SUFFIX[path.suffix.lower()]
     raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")
+
+
+def _list_files(path: Path, file_format: str) -> list[Path]:
+    if file_format == "oneroster" and path.is_dir():
+        return sorted(path.glob("*.csv"))
+    return list_edfi_files(path)

@@ -27,6 +27,7 @@ from mpi.domain.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mpi.intake.mapping_types import FileMapping
+    from mpi.intake.oneroster.student import StudentRules
     from mpi.intake.reader import FileRows
     from mpi.service.loads.receipt import Receipt
 
@@ -40,10 +41,11 @@ class Format(StrEnum):
     EDFI = "edfi"
     AFCARS = "afcars"
     OPENLINKTOKEN = "openlinktoken"
+    ONEROSTER = "oneroster"
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi also a folder.")],
+    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi and OneRoster also a folder.")],
     *,
     source: Annotated[str, typer.Option(help="Code of the records' source.")],
     mapping: Annotated[
@@ -57,6 +59,13 @@ def run(
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only rows whose column has this text; may be repeated."),
+    ] = None,
+    state_id: Annotated[
+        str | None,
+        typer.Option(metavar="ASSIGNER=PLACE", help="Where OneRoster holds the student ID of the state."),
+    ] = None,
+    student_number: Annotated[
+        str | None, typer.Option(metavar="ASSIGNER", help="Who gives OneRoster's student numbers.")
     ] = None,
     snapshot: Annotated[
         Snapshot, typer.Option(help="full: withdraw records missing from the file; delta: do not.")
@@ -85,14 +94,17 @@ def run(
     from mpi.service.maintenance import model_capacity
 
     layout = _load_layout(mapping, where or [], snapshot)
+    rules = _read_student_rules(state_id, student_number)
     with open_session() as session, show_progress() as report:
-        rows = reader.open_file(file, layout, file_format)
-        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.compute_digest())
+        rows = reader.open_file(file, layout, file_format, rules)
+        if rows.holds_all is False and snapshot is Snapshot.FULL:
+            raise InputError(f"{file.name} holds changes only: leave out --snapshot full")
+        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.compute_digest(), rows.gone)
         if trial:
             trial_result = dry_run.dry_run(
                 session.index, session.viewer, source, report_rows_read(rows, report), options, report
             )
-            profile_rows = reader.open_file(file, layout, file_format)
+            profile_rows = reader.open_file(file, layout, file_format, rules)
             file_summary = file_profile.profile_file(profile_rows, session.index.keyed_hash, clock.now())
             if rejects is not None:
                 write_csv(rejects, REJECT_HEADER, list_reject_rows(trial_result.receipt.rejects))
@@ -115,6 +127,25 @@ def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> F
 
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
     return mapping_reader.narrow_mapping(layout, where, full=snapshot is Snapshot.FULL)
+
+
+def _read_student_rules(state_id: str | None, student_number: str | None) -> StudentRules | None:
+    """Read which numbers of OneRoster students are read; None if no option says so."""
+    from mpi.intake.oneroster.student import StateIdRule, StudentRules
+
+    if state_id is None and student_number is None:
+        return None
+    rule = None
+    if state_id is not None:
+        assigner, _, place = state_id.partition("=")
+        kind, _, name = place.partition(".")
+        is_complete = bool(name) == (kind != "identifier")
+        if not assigner or kind not in {"userIds", "metadata", "identifier"} or not is_complete:
+            raise InputError("--state-id: give ASSIGNER=userIds.TYPE, =metadata.NAME or =identifier")
+        rule = StateIdRule(
+            assigner, **{"userIds": {"user_id_type": name}, "metadata": {"metadata": name}}.get(kind, {})
+        )
+    return StudentRules(rule, student_number or "")
 
 
 def _show_result(
