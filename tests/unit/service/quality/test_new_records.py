@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.api.app import create_app
 from mpi.domain.decision import DecisionKind
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.record_ref import RecordRef
@@ -15,9 +16,10 @@ from mpi.service.quality.new_records import NewRecordsRow, list_rows
 from mpi.service.quality.publication import publish_figures
 from mpi.service.quality.reports import make_current_report, make_report
 from mpi.service.records.upsert import upsert
+from mpi.service.records.withdrawal import withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index, with_settings
-from tests.unit.api.live import add_key
+from tests.unit.api.live import add_key, calling
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 READER = Viewer("ops", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], None)
@@ -77,6 +79,25 @@ def test_search_that_found_nobody_counts_for_one_record(index, wait):
     send(index, CLERK, "north", "1", ADA)
     send(index, CLERK, "north", "2", BEN)
     assert rows(index) == (row(2, 1),)
+
+
+def test_each_record_has_its_own_half_hour(index, wait):
+    search_persons(index, CLERK, ADA)
+    search_persons(index, CLERK, BEN)
+    wait(minutes=1)
+    send(index, CLERK, "north", "2", BEN)
+    wait(minutes=40)
+    send(index, CLERK, "north", "1", ADA)
+    assert rows(index) == (row(2, 1),)
+
+
+def test_record_that_returns_after_a_withdrawal_is_not_new_again(index, wait):
+    send(index, CLERK, "north", "1", ADA)
+    wait(minutes=1)
+    withdraw(index, CLERK, "north", "1")
+    wait(minutes=1)
+    send(index, CLERK, "north", "1", ADA)
+    assert rows(index) == (row(1),)
 
 
 def test_search_that_found_another_child_does_not_count(index, wait):
@@ -160,6 +181,9 @@ def test_readers_get_published_counts_a_day_later(index, wait):
     assert shown.sent == pytest.approx(160, abs=80)
     assert shown.sent % 5 == 0
     assert make_report(index, READER, "creates").rows[0][2] == shown.sent
+    with calling(create_app(index, open_pages=True), None) as call:
+        page = call.get("/quality").text
+    assert f'<td>{CLERK.client}</td><td class="number">{shown.sent}</td>' in page
     assert make_current_report(index, OPERATOR, "creates").rows == (
         ("2026-11", CLERK.client, 160, None, None, None),
     )
