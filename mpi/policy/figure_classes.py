@@ -180,7 +180,7 @@ _NAMED: tuple[str, ...] = (
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (
-    "report summary", "report sources", "report overlap", "mpi report",
+    "report summary", "report sources", "report overlap", "report creates", "mpi report",
     # Whether the records are like those of the model, and whether there are too many for it.
     "GET /readyz", "GET /health",
 )  # fmt: skip

@@ -12,9 +12,11 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import measure_quality, read_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.quality.publication import publish_figures
+from mpi.service.records.upsert import upsert
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
@@ -24,6 +26,7 @@ from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.desk_counts import StewardAnswers
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, load_rows, many_children, open_test_index, reopen_database
+from tests.unit.api.live import add_key
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
 
@@ -179,3 +182,16 @@ def test_persons_are_counted_by_their_sources(index):
     with index.database.read(OPERATOR) as unit:
         counts = unit.figures.count_persons_by_sources()
     assert counts == {frozenset({"care", "school"}): 3, frozenset({"care"}): 1}
+
+
+def test_new_records_are_counted_with_their_searches_and_duplicates(index):
+    clerk = Viewer("sis-north", "data_quality", frozenset(Action), None)
+    add_key(index, clerk.client)
+    [known, new] = [
+        {**child, "local_id": f"N{n}"} for n, child in enumerate((*many_children(1), *many_children(1, 9)))
+    ]
+    assert search_persons(index, clerk, known)
+    upsert(index, clerk, "school", known)
+    upsert(index, clerk, "school", new)
+    [row] = measure_quality(index, OPERATOR).new_records
+    assert (row.sent, row.searched, row.duplicates_searched, row.duplicates_unsearched) == (2, 1, 1, None)

@@ -1233,7 +1233,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
         ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
     ),
     "export labels": lambda _: Command(("--out", "labels.csv")),
-    "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap"),)),
+    "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap", "creates"),)),
     "quality": lambda _: Command(),
     "calibration": lambda _: Command(),
     "publish": lambda _: Command(),

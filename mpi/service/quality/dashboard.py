@@ -17,7 +17,9 @@ from mpi.service.quality.exact_counts import THROUGHPUT_DAYS, count_decisions, c
 from mpi.service.quality.figure_access import permit_figures, sees_every_question
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
 from mpi.service.quality.model_fit import ModelFit, read_model_fit
+from mpi.service.quality.new_records import NewRecordsRow, count_new_records, list_rows
 from mpi.service.quality.publication import (
+    CREATES,
     QUALITY,
     Publication,
     PublicationDay,
@@ -179,6 +181,7 @@ class QualityFigures:
         links: what joins and separates records.
         throughput: answers by person in the last ``THROUGHPUT_DAYS`` days.
         model_fit: whether the records are like those that the model was fitted on; None until it is read.
+        new_records: published counts of records that clients sent as new, by month and client.
     """
 
     at: str
@@ -193,6 +196,7 @@ class QualityFigures:
     links: LinkCounts
     throughput: tuple[Throughput, ...]
     model_fit: ModelFit | None = None
+    new_records: tuple[NewRecordsRow, ...] = ()
 
 
 def read_quality(index: Index, viewer: Viewer) -> QualityFigures:
@@ -206,12 +210,16 @@ def read_quality(index: Index, viewer: Viewer) -> QualityFigures:
         publication = read_publication(unit, index, QUALITY)
         next_day = find_next_day(unit, index)
         model_fit = read_model_fit(unit, index)
+        creates = read_publication(unit, index, CREATES)
+        new_records = () if creates is None else list_rows(creates.counts, creates.day.smallest_shown)
         if not sees_every_question(viewer):
-            return replace(_build_published_figures(publication, next_day), model_fit=model_fit)
+            published = _build_published_figures(publication, next_day)
+            return replace(published, model_fit=model_fit, new_records=new_records)
         named = _measure_figures(unit, clock.now(), MatchRate(None, None, None))
     return replace(
         named,
         model_fit=model_fit,
+        new_records=new_records,
         publication=None if publication is None else publication.day,
         next_publication=next_day,
         match_rate=_build_published_rate(publication),
@@ -233,7 +241,10 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
         rate = estimate_share(found_count, in_care) if in_care else None
         figures = _measure_figures(unit, now, MatchRate(in_care, found_count, rate))
         return replace(
-            figures, next_publication=find_next_day(unit, index), model_fit=read_model_fit(unit, index)
+            figures,
+            next_publication=find_next_day(unit, index),
+            model_fit=read_model_fit(unit, index),
+            new_records=list_rows(count_new_records(unit, index, now), smallest=1),
         )
 
 

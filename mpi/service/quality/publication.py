@@ -22,6 +22,7 @@ from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
 from mpi.service.quality.model_measurement import measure_model_fit
+from mpi.service.quality.new_records import count_new_records
 from mpi.service.quality.published_counts import publish_counts, round_estimate, show_count
 from mpi.service.quality.throughput import compute_minutes_per_answer, measure_throughput
 from mpi.storage.repositories.review.published_reports import StoredReport
@@ -31,6 +32,8 @@ _log = logging.getLogger("mpi.publication")
 
 QUALITY, SUMMARY, SOURCES, OVERLAP = "quality", "summary", "sources", "overlap"
 """Names of the reports that are published."""
+CREATES = "creates"
+"""Name of the report of records that clients sent as new."""
 MODEL_FIT = "model_fit"
 """Name of the report of how records differ from those of the model; only its verdict is published."""
 
@@ -173,6 +176,7 @@ def _measure_reports(unit: ReadUnit, index: Index, now: datetime) -> list[Stored
         QUALITY: (exact_counts.count_quality(unit, now, months), _measure_details(unit, now, months)),
         SUMMARY: (exact_counts.count_summary(unit), {}),
         SOURCES: (exact_counts.count_sources(unit), {}),
+        CREATES: (count_new_records(unit, index, now), {}),
         OVERLAP: (exact_counts.count_overlap(unit), {}),
         MODEL_FIT: measure_model_fit(unit, index),
     }

@@ -4,8 +4,8 @@ A report of loads is *named*: it says what a source's own files held. The others
 the database may ask for current figures.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
@@ -13,7 +13,9 @@ from mpi.domain.statistics.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts
+from mpi.service.quality.new_records import NewRecordsRow, count_new_records, list_rows
 from mpi.service.quality.publication import (
+    CREATES,
     OVERLAP,
     QUALITY,
     SOURCES,
@@ -93,6 +95,8 @@ def make_current_report(index: Index, viewer: Viewer, name: str) -> Report:
             )
         if name == SOURCES:
             return _report_sources(unit, exact_counts.count_sources(unit).get)
+        if name == CREATES:
+            return _report_creates(list_rows(count_new_records(unit, index, clock.now()), smallest=1))
         return _report_overlap(exact_counts.count_overlap(unit))
 
 
@@ -114,6 +118,8 @@ def _make_published_report(unit: ReadUnit, index: Index, name: str) -> Report:
         report = _report_summary(unit, publication.count, quality.count("questions"))
     elif name == SOURCES:
         report = _report_sources(unit, publication.count)
+    elif name == CREATES:
+        report = _report_creates(list_rows(publication.counts, publication.day.smallest_shown))
     else:
         smallest = _OVERLAP_FACTOR * publication.day.smallest_shown
         shown = suppress_cells(publication.counts, smallest)
@@ -169,6 +175,19 @@ def _report_loads(unit: ReadUnit) -> Report:
     return Report(LOADS, _TITLES[LOADS], ("batch", "at", "source", "status", *names), rows)
 
 
+def _report_creates(rows: Sequence[NewRecordsRow]) -> Report:
+    """Report records that clients sent as new, by month and client."""
+    columns = (
+        "month",
+        "client",
+        "new records",
+        "after a search",
+        "duplicates after a search",
+        "duplicates without a search",
+    )
+    return Report(CREATES, _TITLES[CREATES], columns, tuple(astuple(row) for row in rows))
+
+
 def _report_overlap(counts: Mapping[str, int]) -> Report:
     """Report numbers of persons by the set of sources that hold them."""
     rows = tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
@@ -180,6 +199,7 @@ _TITLES = {
     SOURCES: "Records by source",
     LOADS: "Receipts of loads",
     OVERLAP: "Persons by the sources that know them",
+    CREATES: "New records, by whether their child was searched for",
 }
 REPORT_NAMES = tuple(_TITLES)
 """Names that ``mpi report`` takes."""

@@ -50,6 +50,7 @@ from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
 from mpi.storage.repositories.review.desk_counts import DeskFigures
+from mpi.storage.repositories.review.new_records import NewRecords
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.published_reports import PublishedReports
@@ -188,6 +189,7 @@ class ReadUnit:
     blind_pairs = _LazyRepository(BlindPairs)
     practice_answers = _LazyRepository(PracticeAnswers)
     figures = _LazyRepository(DeskFigures)
+    new_records = _LazyRepository(NewRecords)
     published_reports = _LazyRepository(PublishedReports)
     accounts = _LazyRepository(Accounts)
     account_requests = _LazyRepository(AccountRequests)

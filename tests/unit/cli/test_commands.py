@@ -274,7 +274,7 @@ def test_a_long_plan_is_shortened_for_people_and_complete_as_json(mpi, home, tmp
     assert "5 more changes" in output.err
 
 
-@pytest.mark.parametrize("name", ["summary", "sources", "loads", "overlap"])
+@pytest.mark.parametrize("name", ["summary", "sources", "loads", "overlap", "creates"])
 def test_every_report_is_a_table_and_json(mpi, home, name):
     resolve_ana(mpi)
     report = mpi("report", name, "--current", "--json").json

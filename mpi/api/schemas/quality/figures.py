@@ -199,6 +199,24 @@ class ModelFitOut(BaseModel):
     )
 
 
+class NewRecordsOut(BaseModel):
+    """Published counts of the records that a client sent as new in a month."""
+
+    month: str = Field(description="`YYYY-MM`.")
+    client: str = Field(description="Name of the client; `(people)` for all who enter records by hand.")
+    sent: int | None = Field(description="Number of records sent as new.")
+    searched: int | None = Field(
+        description="Number of these whose child the client had searched for in the 30 minutes before; null "
+        "if too small to show."
+    )
+    duplicates_searched: int | None = Field(
+        description="Number of children of whom a duplicate was sent after a search."
+    )
+    duplicates_unsearched: int | None = Field(
+        description="Number of children of whom a duplicate was sent without a search."
+    )
+
+
 class QualityOut(BaseModel):
     """All figures of the quality dashboard."""
 
@@ -240,6 +258,16 @@ class QualityOut(BaseModel):
                     "outgrown": False,
                     "differences": [{"column": "given", "what": "listed", "fitted": 0.9, "observed": 0.3}],
                 },
+                "new_records": [
+                    {
+                        "month": "2026-11",
+                        "client": "sis-north",
+                        "sent": 1240,
+                        "searched": 910,
+                        "duplicates_searched": None,
+                        "duplicates_unsearched": 130,
+                    }
+                ],
             }
         }
     )
@@ -258,3 +286,6 @@ class QualityOut(BaseModel):
     links: LinksOut = Field(description="Numbers of links and decisions.")
     throughput: list[ThroughputOut] = Field(description="Answers by steward in the last 28 days.")
     model_fit: ModelFitOut = Field(description="Whether the match model fits the records.")
+    new_records: list[NewRecordsOut] = Field(
+        description="Records that clients sent as new in the last three months, by month and client."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,6 +84,7 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
     _show_workload(figures)
     _show_accuracy(figures)
     _show_stewards(figures)
+    _show_new_records(figures)
     _show_forecast(workload_forecast)
 
 
@@ -144,6 +145,22 @@ def _show_stewards(figures: QualityFigures) -> None:
         ("steward", "answers", "hours", "an hour"),
         [(one.actor, one.answers, one.hours, one.an_hour) for one in figures.throughput],
         "Answers of the last 28 days",
+    )
+
+
+def _show_new_records(figures: QualityFigures) -> None:
+    """Print how many records clients sent as new, and after a search."""
+    print_table(
+        (
+            "month",
+            "client",
+            "new records",
+            "after a search",
+            "duplicates after a search",
+            "duplicates without a search",
+        ),
+        [astuple(row) for row in figures.new_records],
+        "New records of clients",
     )
 
 

@@ -11,7 +11,7 @@ from mpi.cli.output import JsonFlag, print_json, print_table
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="summary, sources, loads or overlap.")] = "summary",
+    name: Annotated[str, typer.Argument(help="summary, sources, loads, overlap or creates.")] = "summary",
     current: CurrentFlag = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -1,0 +1,190 @@
+"""Records that clients send as new: how many after a search, and how many are duplicates.
+
+The disclosure ledger says whom a client's search found, and not what it asked for. So a search counts for a
+new record if it found the same child or a record that was compared with it, or if it found nobody.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mpi.domain import clock
+from mpi.domain.viewer import Action
+from mpi.service.core.index import Index
+from mpi.storage.repositories.access.disclosures import Disclosure
+from mpi.storage.repositories.review.new_records import NewRecord
+from mpi.storage.unit_of_work.units import ReadUnit
+
+SEARCH_WINDOW = timedelta(minutes=30)
+"""Time before a new record in which a search counts for it."""
+MONTHS = 3
+"""Months that the report covers, the present one included."""
+PEOPLE = "(people)"
+"""Name of all people who enter records by hand; no client has such a name."""
+_SENT, _SEARCHED, _DUPLICATE_SEARCHED, _DUPLICATE = FIELDS = (
+    "sent", "searched", "duplicates_searched", "duplicates_unsearched",
+)  # fmt: skip
+"""Fields of the counts."""
+_SEPARATOR = "|"
+_COMMIT_KIND = "upsert"
+_ANY_WEIGHT = -1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecordsRow:
+    """New records of a client in a month.
+
+    A count is None if it is not shown.
+
+    Args:
+        month: the month, ``YYYY-MM``.
+        client: name of the client; ``PEOPLE`` for all people together.
+        sent: records that it sent as new.
+        searched: of them, records of which it had searched for the child.
+        duplicates_searched: children of whom it sent a duplicate after a search.
+        duplicates_unsearched: children of whom it sent a duplicate without a search.
+    """
+
+    month: str
+    client: str
+    sent: int | None
+    searched: int | None
+    duplicates_searched: int | None
+    duplicates_unsearched: int | None
+
+
+def count_new_records(unit: ReadUnit, index: Index, now: datetime) -> dict[str, int]:
+    """Return the counts of new records, by ``MONTH|CLIENT|FIELD``.
+
+    A duplicate is a new record whose child has an older record: of the same source, or of another one with
+    which it was joined later. A child counts once for each client, for the first duplicate, so that who sends
+    many records about one child moves one count by one.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        now: moment of the measurement.
+    """
+    since = _find_start(now)
+    clients = {client.name for client, _, _ in unit.clients.all_with_commits()}
+    sent_by: dict[str, list[NewRecord]] = defaultdict(list)
+    for record in unit.new_records.iterate(since, _COMMIT_KIND):
+        sent_by[record.client].append(record)
+    counts: Counter[str] = Counter()
+    duplicates: dict[tuple[str, int], str] = {}
+    for client, records in sent_by.items():
+        searched = _find_searched(unit, index, client, records)
+        name = client if client in clients else PEOPLE
+        for record in records:
+            is_searched = record.record_id in searched
+            prefix = f"{record.at[: len('2026-01')]}{_SEPARATOR}{name}{_SEPARATOR}"
+            counts[prefix + _SENT] += 1
+            counts[prefix + _SEARCHED] += is_searched
+            if record.has_older_of_source or (record.has_older and record.was_alone):
+                field = _DUPLICATE_SEARCHED if is_searched else _DUPLICATE
+                duplicates.setdefault((name, record.person_id), prefix + field)
+    counts.update(duplicates.values())
+    return dict(counts)
+
+
+def list_rows(counts: Mapping[str, int], smallest: int) -> tuple[NewRecordsRow, ...]:
+    """Return counts as rows, the latest month first.
+
+    Args:
+        counts: counts by name, as ``count_new_records`` names them.
+        smallest: smallest count that is shown; a client that sent fewer records has no row.
+    """
+    rows: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for name, count in counts.items():
+        month, client, field = name.split(_SEPARATOR)
+        rows[month, client][field] = count
+    shown = [
+        NewRecordsRow(month, client, *(_show(values.get(field, 0), smallest) for field in FIELDS))
+        for (month, client), values in rows.items()
+        if values.get(_SENT, 0) >= smallest
+    ]
+    return tuple(sorted(shown, key=lambda row: (-int(row.month.replace("-", "")), row.client)))
+
+
+def _show(count: int, smallest: int) -> int | None:
+    return count if count >= smallest else None
+
+
+def _find_start(now: datetime) -> str:
+    """Return the first moment of the earliest month of the report."""
+    month = now.year * 12 + now.month - MONTHS
+    return clock.format_timestamp(
+        now.replace(year=month // 12, month=month % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    )
+
+
+def _find_searched(unit: ReadUnit, index: Index, client: str, records: Sequence[NewRecord]) -> set[int]:
+    """Return the new records of a client of which it had searched for the child."""
+    earliest = datetime.fromisoformat(records[0].at) - SEARCH_WINDOW
+    searches = unit.disclosures.lines_of_client(
+        client, [Action.PERSON_SEARCH], clock.format_timestamp(earliest)
+    )
+    if not searches:
+        return set()
+    found = {record for search in searches for record in search.record_ids}
+    return match_searches(
+        records,
+        searches,
+        unit.persons.current_persons(found),
+        _list_compared(unit, index, {record.record_id for record in records}),
+    )
+
+
+def _list_compared(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> Mapping[int, set[int]]:
+    """Return the records that were compared with each record."""
+    compared: dict[int, set[int]] = defaultdict(set)
+    for low, high in unit.derived_data.edges_of(index.config_id(unit), record_ids, _ANY_WEIGHT):
+        compared[low].add(high)
+        compared[high].add(low)
+    return compared
+
+
+def match_searches(
+    records: Sequence[NewRecord],
+    searches: Sequence[Disclosure],
+    person_of: Mapping[int, int],
+    compared: Mapping[int, Collection[int]],
+) -> set[int]:
+    """Return the new records of which a client had searched for the child.
+
+    A search that found nobody counts for one new record.
+
+    Args:
+        records: the client's new records, oldest first.
+        searches: its searches, oldest first.
+        person_of: present person of each record that a search found.
+        compared: records that were compared with each new record.
+    """
+    times = [datetime.fromisoformat(search.at) for search in searches]
+    searched, used = set(), set()
+    first = 0
+    for record in records:
+        at = datetime.fromisoformat(record.at)
+        while first < len(times) and times[first] < at - SEARCH_WINDOW:
+            first += 1
+        window = [number for number in range(first, len(times)) if times[number] <= at]
+        related = compared.get(record.record_id, ())
+        if any(
+            _found_child(searches[number].record_ids, record.person_id, person_of, related)
+            for number in window
+        ):
+            searched.add(record.record_id)
+            continue
+        unused = [number for number in window if not searches[number].record_ids and number not in used]
+        if unused:
+            used.add(unused[-1])
+            searched.add(record.record_id)
+    return searched
+
+
+def _found_child(
+    found: Iterable[int], person: int, person_of: Mapping[int, int], compared: Collection[int]
+) -> bool:
+    """Return whether a search found a child, or a record that was compared with it."""
+    return any(person_of.get(record) == person or record in compared for record in found)
