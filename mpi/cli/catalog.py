@@ -143,6 +143,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
+    "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "load": CatalogEntry("Undo loads."),
     "load undo": CatalogEntry("Undo a load, keeping everything that came later.", "files.load:undo"),
     "resolve": CatalogEntry("Store a record from standard input; print its ID.", "matching.resolve:run"),

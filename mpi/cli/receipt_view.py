@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import print_facts, print_json, print_table
+import typer
+
+from mpi.cli.exit_codes import ExitCode
+from mpi.cli.output import print_facts, print_json, print_note, print_table
+from mpi.cli.output_files import write_csv
 
 if TYPE_CHECKING:
     from mpi.service.loads.receipt import Receipt
@@ -19,6 +23,47 @@ REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
     """Yield the lines of a CSV file of a load's rejected rows."""
     return ((reject.line, reject.offset, reject.field, reject.reason, reject.detail) for reject in rejects)
+
+
+def write_rejects(folder: Path, receipt: Receipt, path: Path | None) -> Path:
+    """Write a load's rejected rows as CSV.
+
+    Args:
+        folder: the folder of rejected rows.
+        receipt: the load's receipt.
+        path: the file; None for one in the folder.
+
+    Returns:
+        The file.
+    """
+    file = path or folder / f"{receipt.batch}.csv"
+    if path is None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_csv(file, REJECT_HEADER, list_reject_rows(receipt.rejects))
+    return file
+
+
+def report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
+    """Print notes on a load; exit with its code."""
+    for number in receipt.unfinished:
+        print_note(
+            f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
+            f"stands; mpi load undo {number} takes it back"
+        )
+    if receipt.drops_wait:
+        print_note(
+            "stored records may not be held any more, and are so many that a second person has to approve: "
+            f"mpi holdings apply {receipt.source} --dry-run"
+        )
+    if receipt.rejects:
+        print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {rejects_path}")
+    if receipt.status == "held":
+        print_note(
+            f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm"
+        )
+        raise typer.Exit(ExitCode.HELD)
+    if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
+        raise typer.Exit(ExitCode.ALL_REJECTED)
 
 
 def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, as_json: bool) -> None:

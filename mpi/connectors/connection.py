@@ -4,6 +4,7 @@ The form is documented, with examples, in docs/reference/connections.md. A file 
 file or the environment variable that does.
 """
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import InputError
@@ -80,6 +83,16 @@ class Connection:
         """
         for option in sorted(self.options.keys() - known):
             raise InputError(f"{self.name}: options.{option}: there is {', '.join(sorted(known))}")
+
+    def digest(self) -> str:
+        """Return a digest of what decides which records are pulled.
+
+        It holds no credentials. A cursor counts only while the digest is the same.
+        """
+        content = orjson.dumps(
+            [self.system, self.version, self.url, self.options], default=str, option=orjson.OPT_SORT_KEYS
+        )
+        return hashlib.sha256(content).hexdigest()
 
 
 def read_connection(path: Path, environment: Mapping[str, str] = os.environ) -> Connection:

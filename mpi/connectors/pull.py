@@ -9,10 +9,27 @@ Progress = Callable[[str, int, int | None], None]
 
 
 class RowSink(Protocol):
-    """Where a connector puts what it pulls, in any order."""
+    """Where a connector puts what it pulls.
+
+    The order is free, but for a record that is renamed twice. Renames are applied first, then rows, then
+    removals; local IDs of rows and removals are those after all renames. A record that is added and removed
+    stays.
+    """
 
     def add(self, fields: Mapping[str, object]) -> None:
-        """Add one record in canonical fields; its ``local_id`` names it."""
+        """Add one record in canonical fields, as JSON values; its ``local_id`` names it."""
+
+    def reject(self, reason: str, detail: str, local_id: str | None = None) -> None:
+        """Count an item that gives no row.
+
+        The record stays as it is, also in a full pull. Without a local ID the item may be any record's, so a
+        full pull then withdraws no record for its absence.
+
+        Args:
+            reason: stable code, such as ``no-birth-date``.
+            detail: one sentence for a person, without any text of the item.
+            local_id: the record, where the item names it.
+        """
 
     def remove(self, local_id: str) -> None:
         """Say that the system holds a record no more."""
@@ -28,12 +45,10 @@ class PullResult:
     Args:
         cursor: where the next pull begins, in the connector's own form; at most 4,000 characters.
         is_full: whether every record of the system was pulled, so that a record that is absent is gone.
-        rejected: number of items by reason that gave no row.
     """
 
     cursor: str
     is_full: bool
-    rejected: Mapping[str, int]
 
 
 class Connector(Protocol):
@@ -41,6 +56,8 @@ class Connector(Protocol):
 
     def pull(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
         """Pull what has changed since a cursor, or everything.
+
+        What has not changed may be added again. A pull that fails is repeated from the same cursor.
 
         Args:
             cursor: where the last pull ended; None to pull everything.

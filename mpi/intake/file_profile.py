@@ -7,7 +7,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heappush, heappushpop
 
@@ -92,10 +92,21 @@ class FileProfile:
 def profile_file(rows: FileRows, keyed_hash: KeyedHash, received_at: datetime) -> FileProfile:
     """Read a whole file, as a load would, and return its profile.
 
+    Arguments and errors as for ``profile_rows``.
+    """
+    profile = profile_rows(rows, keyed_hash, received_at)
+    return replace(profile, passed_over=rows.skipped_rows)
+
+
+def profile_rows(
+    rows: Iterable[CanonicalRow | RejectedRow], keyed_hash: KeyedHash, received_at: datetime
+) -> FileProfile:
+    """Read all rows, as a load would, and return their profile.
+
     Memory is bounded but for eight bytes a row, by which repeated local IDs are counted exactly.
 
     Args:
-        rows: the opened file.
+        rows: the rows of a file.
         keyed_hash: the keyed hash of the index.
         received_at: the present time.
 
@@ -109,7 +120,7 @@ def profile_file(rows: FileRows, keyed_hash: KeyedHash, received_at: datetime) -
         else:
             counter.count_fields(row)
             _count_validation(row, counter, keyed_hash, received_at)
-    return counter.build_profile(rows.skipped_rows)
+    return counter.build_profile()
 
 
 def _count_validation(
@@ -218,14 +229,14 @@ class _FileCounter:
         names = (name, *FLAT_COLUMNS.get(name, ()))
         return max(self._fields[field].filled if field in self._fields else 0 for field in names)
 
-    def build_profile(self, skipped_rows: int) -> FileProfile:
+    def build_profile(self) -> FileProfile:
         """Return the profile of the file's rows counted so far."""
         commonest_dates = self._dates.most_common(1)
         ids = pa.array(self._local_ids, pa.int64())
         return FileProfile(
             rows=self.accepted + self._rejects.total(),
             accepted=self.accepted,
-            passed_over=skipped_rows,
+            passed_over=0,
             rejects=tuple(sorted(self._rejects.items())),
             issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
             fields=tuple(

@@ -36,12 +36,14 @@ class RejectedRow:
             ``invalid-encoding``, ``unterminated-quote``, ``malformed-csv``, ``malformed-json``,
             ``unreadable-value``, ``not-an-object``, ``unknown-column``, ``empty-row``.
         detail: one sentence for a person, without any text of the row.
+        local_id: the row's local ID, where it could be read.
     """
 
     line: int
     offset: int | None
     reason: str
     detail: str
+    local_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

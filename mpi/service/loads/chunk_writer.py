@@ -60,6 +60,7 @@ class LoadFile:
         digest: hash of the content and of the way it is read; empty if the load cannot be resumed.
         snapshot: ``full`` or ``delta``.
         full: whether records that the file lacks are withdrawn.
+        gone: local IDs of records that are withdrawn, unless a row of the file states them.
     """
 
     source: Source
@@ -68,6 +69,7 @@ class LoadFile:
     digest: str
     snapshot: str
     full: bool
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -315,12 +317,12 @@ class ChunkWriter:
     def _withdraw_surplus(self) -> FileImpact:
         """Withdraw records missing from the file until one transaction holds the rest."""
         file = self.file
-        if not file.full:
+        if not (file.full or file.gone):
             return FileImpact(0)
         with self.index.database.read(self.viewer) as unit:
             if self._covers_source(unit):
                 return FileImpact(0)
-            impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
+            impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
         self.receipt.spared = impact.spared_count
         while (
             len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items

@@ -201,7 +201,8 @@ def _predict_hold(
     Returns:
         The number of active records that the load would seal or expunge.
     """
-    impact = assess_file(unit, source.id, file, as_of, full=options.snapshot is Snapshot.FULL)
+    full = options.snapshot is Snapshot.FULL
+    impact = assess_file(unit, source.id, file, as_of, full=full, gone=options.gone)
     receipt.spared = impact.spared_count
     reason = None if options.confirm else find_hold_reason(impact.to_effect(as_of))
     if reason is not None:

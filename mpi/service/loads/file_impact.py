@@ -4,7 +4,9 @@ The assessment lists the records that the file lacks, and the counts that the lo
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.loads.load_guards import LoadEffect
@@ -24,8 +26,8 @@ class FileImpact:
         active_count: number of active records.
         renamed_count: number of active records whose name or birth date would change.
         sealed_count: number of active records that would be sealed or expunged.
-        missing: records that a full snapshot states as gone, even if the source has stated them since.
-        held_ids: records with a held version; of a full snapshot only.
+        missing: records that the file states as gone, even if the source has stated them since.
+        held_ids: records with a held version; of a full snapshot, and of records that are stated as gone.
         spared_count: active records that would be withdrawn if every row had a local ID.
     """
 
@@ -45,7 +47,7 @@ class FileImpact:
         return _select_not_seen_since(self.missing, as_of, RecordState.ACTIVE)
 
     def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
-        """Return withdrawn records that the full snapshot file lacks too.
+        """Return withdrawn records that the file states as gone again.
 
         The source states their absence again. Otherwise a statement from before the snapshot would bring such
         a record back if it came late, and not if it came in time.
@@ -66,11 +68,20 @@ class FileImpact:
         )
 
 
-def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
+def assess_file(
+    unit: ReadUnit,
+    source_id: int,
+    file: ValidatedFile,
+    as_of: str,
+    *,
+    full: bool,
+    gone: AbstractSet[str] = frozenset(),
+) -> FileImpact:
     """Assess what loading a file would change in its source's records.
 
     For a delta, only the records that the file names are read. A record whose row was refused is not missing.
-    If a row has no readable local ID it may be any record's, so no record counts as missing.
+    If a row has no readable local ID it may be any record's, so only records that are stated as gone count as
+    missing.
 
     Args:
         unit: the transaction.
@@ -78,23 +89,28 @@ def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str,
         file: the validated file.
         as_of: when the file was true at its source (ISO, UTC).
         full: whether the file is a full snapshot.
+        gone: local IDs of records that the source states as gone. A row of the file overrules it.
     """
     impact = FileImpact(unit.records.count_by_state(source_id).get(RecordState.ACTIVE, 0))
     updated: list[StoredRecord] = []
-    for record in _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file):
+    for record in (
+        _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file, gone)
+    ):
         heading = file.headings.get(record.local_id)
         if heading is not None:
             verdict = judge_statement(record, heading)
             impact.sealed_count += record.state == RecordState.ACTIVE and verdict is StatementOutcome.SEALED
             if record.state == RecordState.ACTIVE and verdict is StatementOutcome.UPDATED:
                 updated.append(record)
-        elif full and record.local_id not in file.refused_ids and record.state != RecordState.SEALED:
+        elif record.local_id not in file.refused_ids and record.state != RecordState.SEALED:
             impact.missing.append(record)
-        if full and record.state == RecordState.HELD:
+        if (full or heading is None) and record.state == RecordState.HELD:
             impact.held_ids.append(record.id)
     impact.renamed_count = sum(_count_renamed(unit, file, page) for page in iter_chunks(updated))
-    if file.nameless_count:
-        impact.spared_count, impact.missing = len(impact.select_missing_active(as_of)), []
+    if full and file.nameless_count:
+        spared = [record for record in impact.missing if record.local_id not in gone]
+        impact.spared_count = len(_select_not_seen_since(spared, as_of, RecordState.ACTIVE))
+        impact.missing = [record for record in impact.missing if record.local_id in gone]
     return impact
 
 
@@ -112,9 +128,11 @@ def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iter
     return unit.records.iterate_changed(source_id, get_hash)
 
 
-def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
-    """Yield the stored records whose local IDs are in the file."""
-    for local_ids in iter_chunks(file.headings):
+def _each_named(
+    unit: ReadUnit, source_id: int, file: ValidatedFile, gone: AbstractSet[str]
+) -> Iterator[StoredRecord]:
+    """Yield the stored records that the file states, by a row or as gone."""
+    for local_ids in chain(iter_chunks(file.headings), iter_chunks(gone - file.headings.keys())):
         yield from unit.records.find_by_local_ids(source_id, local_ids).values()
 
 

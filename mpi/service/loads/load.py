@@ -43,12 +43,15 @@ class LoadOptions:
         confirm: load the file even if a load guard demands confirmation.
         digest: hash of the file's content and of the way it is read. An interrupted load is resumed only by a
             file with an equal digest. Empty means that the load cannot be resumed.
+        gone: local IDs of records that the source states as gone; they are withdrawn, unless a row states
+            them.
     """
 
     snapshot: Snapshot = Snapshot.DELTA
     as_of: datetime | None = None
     confirm: bool = False
     digest: str = ""
+    gone: frozenset[str] = frozenset()
 
 
 def load(
@@ -168,13 +171,14 @@ def _describe_file(
         digest=options.digest,
         snapshot=options.snapshot.value,
         full=options.snapshot is Snapshot.FULL,
+        gone=options.gone,
     )
 
 
 def _assess_load(index: Index, viewer: Viewer, file: LoadFile) -> str | None:
     """Return why a load waits for a confirmation, or None."""
     with index.database.read(viewer) as unit:
-        impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full)
+        impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
         return find_hold_reason(impact.to_effect(file.as_of))
 
 

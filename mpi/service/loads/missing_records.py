@@ -1,4 +1,7 @@
-"""Records that a full snapshot file lacks: withdrawn, and noted as gone."""
+"""Records that a file states as gone: withdrawn, and noted as gone.
+
+A full snapshot states it of each record that it lacks, a delta of those that it names.
+"""
 
 from dataclasses import dataclass
 
@@ -11,10 +14,10 @@ from mpi.storage.unit_of_work.units import WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class MissingRecords:
-    """Records that a full snapshot file lacks, whose persons must be recomputed.
+    """Records that a file states as gone, whose persons must be recomputed.
 
     Args:
-        withdrawn: records that the snapshot withdrew.
+        withdrawn: records that the file withdrew.
         overlaid: other records with a version held for review.
     """
 
@@ -26,7 +29,7 @@ NO_MISSING_RECORDS = MissingRecords(set(), set())
 
 
 def withdraw_missing(unit: WriteUnit, impact: FileImpact, as_of: str, receipt: Receipt) -> MissingRecords:
-    """Withdraw the source's records that the file lacks, and store their absence.
+    """Withdraw the records that the file states as gone, and store their absence.
 
     The absence is stored before the records' persons are recomputed, because it ends the wait of older
     versions that are held for review.

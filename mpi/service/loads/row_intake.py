@@ -134,7 +134,10 @@ class RowValidator:
         for row, stored_hash in row_block.rows:
             if isinstance(row, RejectedRow):
                 block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
-                nameless_count += 1
+                if row.local_id is None:
+                    nameless_count += 1
+                else:
+                    block.refused_ids.append(row.local_id)
                 continue
             try:
                 received = validate_record(row.fields, self.keyed_hash, self.default_as_of)

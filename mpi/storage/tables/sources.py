@@ -67,6 +67,25 @@ class BatchRow(SQLModel, table=True):
     issues: str | None = text(default=None)
 
 
+class PullCursorRow(SQLModel, table=True):
+    """Where the next pull of a source from another system begins.
+
+    ``connection`` is a digest of the connection that ``cursor`` belongs to. ``pulled_at`` is when the last
+    pull ended, ``full_at`` when the last one of every record did. ``counts`` is JSON of the last pull's
+    counts. ``worker`` is the process that pulls now, empty for none, and ``beat`` its last heartbeat.
+    """
+
+    __tablename__ = "pull_cursor"
+    source_id: int = primary_key(foreign_key="source.id")
+    connection: str = text(default="")
+    cursor: str | None = text(default=None)
+    pulled_at: str | None = text(default=None)
+    full_at: str | None = text(default=None)
+    counts: str = text(default="{}")
+    worker: str = text(default="")
+    beat: str = text(default="")
+
+
 class TakenBackRow(SQLModel, table=True):
     """A record for which the undo of a file load is done.
 

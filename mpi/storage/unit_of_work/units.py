@@ -64,6 +64,7 @@ from mpi.storage.repositories.sign_in.second_factors import SecondFactors
 from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
+from mpi.storage.repositories.sources.pull_cursors import PullCursors
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_erasure import RecordErasure
@@ -213,6 +214,7 @@ class ReadUnit:
     research_projects = _LazyRepository(ResearchProjects, "payload_keys")
     disclosure_consents = _LazyRepository(DisclosureConsents)
     holdings_runs = _LazyRepository(HoldingsRuns)
+    pull_cursors = _LazyRepository(PullCursors)
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)
     tombstones = _LazyRepository(Tombstones)

@@ -11,12 +11,17 @@ import typer
 from mpi.cli.arguments import AsOf, parse_moment
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.dry_run_view import show_dry_run
-from mpi.cli.exit_codes import ExitCode
 from mpi.cli.model_fit_view import warn_of_capacity
 from mpi.cli.output import JsonFlag, print_note
 from mpi.cli.output_files import write_csv
 from mpi.cli.progress import report_rows_read, show_progress
-from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, show_receipt
+from mpi.cli.receipt_view import (
+    REJECT_HEADER,
+    list_reject_rows,
+    report_outcome,
+    show_receipt,
+    write_rejects,
+)
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
@@ -130,41 +135,9 @@ def _show_result(
     rejects_path = None
     try:
         if receipt.rejects:
-            rejects_path = _write_rejects(session, receipt, rejects)
+            rejects_path = write_rejects(session.rejects_folder, receipt, rejects)
     finally:
         show_receipt(receipt, rows.skipped_rows, rejects_path, as_json=as_json)
-    _report_outcome(receipt, rejects_path)
-
-
-def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
-    """Write a load's rejected rows as CSV; return the file's path."""
-    path = rejects or session.rejects_folder / f"{receipt.batch}.csv"
-    if rejects is None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_csv(path, REJECT_HEADER, list_reject_rows(receipt.rejects))
-    return path
-
-
-def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
-    """Print notes on a file load; exit with its code."""
-    for number in receipt.unfinished:
-        print_note(
-            f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
-            f"stands; mpi load undo {number} takes it back"
-        )
-    if receipt.drops_wait:
-        print_note(
-            "stored records may not be held any more, and are so many that a second person has to approve: "
-            f"mpi holdings apply {receipt.source} --dry-run"
-        )
-    if receipt.rejects:
-        print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {rejects_path}")
-    if receipt.status == "held":
-        print_note(
-            f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm"
-        )
-        raise typer.Exit(ExitCode.HELD)
-    if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
-        raise typer.Exit(ExitCode.ALL_REJECTED)
+    report_outcome(receipt, rejects_path)
     if receipt.received == 0:
         print_note("the file has no rows: nothing was loaded")
