@@ -153,9 +153,8 @@ class EdfiServer:
         self.before_answer(resource, parameters)
         if resource in self.forbidden:
             return 403, {}, {"detail": "not authorized"}
-        if method != "GET":
-            return self._write(method, resource, headers, json.loads(body))
-        return self._list(resource, parameters)
+        is_read = method == "GET"
+        return self._list(resource, parameters) if is_read else self._write(method, resource, headers, body)
 
     def _is_signed_in(self, headers):
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
@@ -237,7 +236,8 @@ class EdfiServer:
             headers["Next-Page-Token"] = str(self.ranks[page[-1][1]["id"]])
         return 200, headers, [item for _, item in page]
 
-    def _write(self, method, resource, headers, item):
+    def _write(self, method, resource, headers, body):
+        item = json.loads(body)
         name, _, key = resource.partition("/")
         self.before_write(name)
         stored = self.items.setdefault(name, {})
@@ -278,6 +278,8 @@ def _fits(item, parameters):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer
+    disable_nagle_algorithm = True
 
     def _serve(self):
         parts = urlsplit(self.path)
@@ -298,9 +300,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = _serve
-    do_POST = _serve
-    do_PUT = _serve
+    do_GET = _serve  # noqa: N815 - names that http.server calls
+    do_POST = _serve  # noqa: N815
+    do_PUT = _serve  # noqa: N815
 
     def log_message(self, *_):
         pass

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from mpi.connectors.connection import Connection
+from mpi.connectors.edfi.connector import EdfiConnector
 from mpi.connectors.pull import Connector
 from mpi.domain.errors import InputError
 
-CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {}
+CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {"edfi": EdfiConnector}
 """Connector of each system that ``system`` of a connection may name."""
 
 

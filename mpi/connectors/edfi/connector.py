@@ -1,16 +1,14 @@
 """Connector that pulls the students of an Ed-Fi API."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-
-import orjson
+from collections.abc import Callable, Iterable
 
 from mpi.connectors.api_session import ApiSession
 from mpi.connectors.connection import Connection
 from mpi.connectors.edfi.api_reader import ApiReader, ChangeVersions
+from mpi.connectors.edfi.cursor import EdfiCursor, read_cursor
 from mpi.connectors.edfi.discovery import discover
 from mpi.connectors.edfi.item_store import ItemStore, find_owner
-from mpi.connectors.edfi.key_changes import find_renames
+from mpi.connectors.edfi.key_changes import Rename, find_renames
 from mpi.connectors.edfi.options import EdfiOptions, read_options
 from mpi.connectors.pull import Progress, PullResult, RowSink
 from mpi.domain.errors import RemoteSystemError
@@ -56,21 +54,29 @@ class EdfiConnector:
             RemoteSystemError: the API cannot be reached, refuses, or answers what cannot be read.
             InputError: an option of the connection is wrong.
         """
+        return self._pull(read_cursor(cursor), sink, progress, is_full=False)
+
+    def pull_all(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
+        """Pull all students, and the new unique IDs since a cursor; otherwise like ``pull``."""
+        return self._pull(read_cursor(cursor), sink, progress, is_full=True)
+
+    def _pull(
+        self, last: EdfiCursor | None, sink: RowSink, progress: Progress, *, is_full: bool
+    ) -> PullResult:
         with self._open_session(self._connection) as session, ItemStore() as store:
             api = discover(session, self._connection, self._options)
             names = api.list_resources(self._options.parts)
             reader = ApiReader(session, self._connection.name, api, self._options)
-            pull = _Pull(reader, names, self._options, store, sink, progress)
             versions = reader.find_versions()
-            since = _read_cursor(cursor, names)
-            if (
-                versions is not None
-                and since is not None
-                and versions.oldest <= since + 1 <= versions.newest + 1
-            ):
-                result = pull.pull_changes(since, versions)
-                if result is not None:
-                    return result
+            pull = _Pull(reader, names, self._options, store, sink, progress)
+            if last is not None and last.version is not None and versions is not None:
+                knows_changes = versions.oldest <= last.version + 1 <= versions.newest + 1
+                if knows_changes and not is_full and last.resources == names:
+                    result = pull.pull_changes(last, last.version, versions)
+                    if result is not None:
+                        return result
+                elif knows_changes:
+                    pull.rename_students(last, last.version, versions)
             return pull.pull_all(versions, self._connection.name)
 
 
@@ -101,7 +107,7 @@ class _Pull:
         self._store = store
         self._sink = sink
         self._progress = progress
-        self._rejected: Counter[str] = Counter()
+        self._key_changes: list[int] = []
 
     def pull_all(self, versions: ChangeVersions | None, name: str) -> PullResult:
         """Pull all students.
@@ -109,10 +115,12 @@ class _Pull:
         Raises:
             RemoteSystemError: none of them has a birth date, so that names alone would link them.
         """
-        last, is_complete = (None, True) if versions is None else self._read_everything(versions)
         if versions is None:
+            last, is_complete = None, True
             for resource in self._names:
                 self._put(resource, self._reader.read_all(resource, {}))
+        else:
+            last, is_complete = self._read_everything(versions)
         total, born = self._store.count(resources.STUDENTS), 0
         for count, (student_id, student) in enumerate(self._store.students(), start=1):
             born += "birthDate" in student
@@ -124,31 +132,58 @@ class _Pull:
                 f"{name}: no student has a birthDate; a profile of the API hides it, and names "
                 "alone link nobody"
             )
-        return PullResult(_make_cursor(last, self._names), is_complete, dict(self._rejected))
+        return PullResult(self._make_cursor(last), is_complete)
 
-    def pull_changes(self, since: int, versions: ChangeVersions) -> PullResult | None:
-        """Pull the students of whom something has changed; None where all should be pulled."""
-        first, newest = max(versions.oldest, since + 1 - self._options.overlap), versions.newest
-        changed = self._find_changed(first, newest)
+    def pull_changes(self, last: EdfiCursor, since: int, versions: ChangeVersions) -> PullResult | None:
+        """Pull the students of whom something has changed since a cursor.
+
+        Returns:
+            None where all should be pulled; the new unique IDs were given to the sink then.
+        """
+        renames = self.rename_students(last, since, versions)
+        changed = self._find_changed(self._find_first(since, versions), versions.newest)
         if changed is None:
             return None
-        renames = find_renames(
-            self._reader.read_versions(f"{resources.STUDENTS}/keyChanges", first, newest),
-            lambda student_id: bool(self._read_student(student_id)),
-        )
-        for old_id, new_id in renames:
-            self._sink.rename(old_id, new_id)
-            changed |= {new_id}
-        changed -= {old_id for old_id, _ in renames}
+        changed |= {new_id for _, new_id in renames}
+        old_ids = {old_id for old_id, _ in renames}
         for count, student_id in enumerate(sorted(changed), start=1):
             students = self._read_student(student_id)
             if students:
                 self._read_details(student_id)
                 self._add_row(student_id, students[0])
-            else:
+            elif student_id not in old_ids:
                 self._sink.remove(student_id)
             self._progress(resources.STUDENTS, count, len(changed))
-        return PullResult(_make_cursor(newest, self._names), is_full=False, rejected=dict(self._rejected))
+        return PullResult(self._make_cursor(versions.newest), is_full=False)
+
+    def rename_students(self, last: EdfiCursor, since: int, versions: ChangeVersions) -> list[Rename]:
+        """Give the sink the new unique IDs of students since a cursor, and return them.
+
+        What was not committed at the last pull is read apart: an API may tell several changes of a student
+        as one, and the earlier ones have been told already.
+        """
+        first, told = self._find_first(since, versions), frozenset(last.key_changes)
+        name = f"{resources.STUDENTS}/keyChanges"
+        changes = [
+            *(
+                change
+                for change in self._reader.read_versions(name, first, since)
+                if _get_version(change) not in told
+            ),
+            *self._reader.read_versions(name, since + 1, versions.newest),
+        ]
+        self._key_changes = [*last.key_changes, *map(_get_version, changes)]
+        renames = find_renames(changes)
+        for old_id, new_id in renames:
+            self._sink.rename(old_id, new_id)
+        return renames
+
+    def _find_first(self, since: int, versions: ChangeVersions) -> int:
+        """Return the first change version that is read again."""
+        return max(versions.oldest, since + 1 - self._options.overlap)
+
+    def _make_cursor(self, version: int | None) -> str:
+        return EdfiCursor(version, self._names, tuple(self._key_changes)).to_text()
 
     def _read_everything(self, versions: ChangeVersions) -> tuple[int, bool]:
         """Read all items into the store, with what changes meanwhile.
@@ -179,7 +214,7 @@ class _Pull:
         """Store items of a resource."""
         for count, item in enumerate(items, start=1):
             if not self._store.put(resource, self._leave_out_own_code(item)):
-                self._rejected[_NO_OWNER] += 1
+                self._sink.reject(_NO_OWNER, f"an item of {resource} names no student or contact")
             if count % self._options.page_size == 0:
                 self._progress(resource, count, None)
         self._progress(resource, self._store.count(resource), None)
@@ -261,22 +296,7 @@ class _Pull:
         return {**item, "studentIdentificationCodes": kept}
 
 
-def _make_cursor(version: int | None, names: tuple[str, ...]) -> str:
-    """Return a cursor: a change version, and the resources that were read up to it."""
-    return orjson.dumps({"version": version, "resources": names}).decode()
-
-
-def _read_cursor(cursor: str | None, names: tuple[str, ...]) -> int | None:
-    """Return the change version of a cursor.
-
-    Returns:
-        None where there is none, or where it is of a pull of other resources.
-    """
-    try:
-        values = orjson.loads(cursor or "")
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(values, Mapping) or values.get("resources") != list(names):
-        return None
-    version = values.get("version")
-    return version if isinstance(version, int) else None
+def _get_version(change: Item) -> int:
+    """Return the change version of a key change."""
+    version = change.get("changeVersion")
+    return version if isinstance(version, int) else 0

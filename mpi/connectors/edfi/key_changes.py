@@ -1,50 +1,48 @@
 """New unique IDs of students, found in an API's key changes."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from mpi.intake.edfi.items import Item, read_text
 
 Rename = tuple[str, str]
 """Unique ID that a student had, and the one that the student has now."""
 
+_TEMPORARY_ID = "exchanged-{}"
 
-def find_renames(changes: Iterable[Item], is_held: Callable[[str], bool]) -> list[Rename]:
+
+def find_renames(changes: Iterable[Item]) -> list[Rename]:
     """Return who has another unique ID, in an order in which each new ID is free.
 
-    Each ID that a student had is paired with the one that the student has now, as an earlier pull may have
-    seen some of the changes. A change whose old ID a student has (again) is none: who has it is another
-    student, and both are read anew.
+    Several changes of one student are one. Students who exchange their IDs pass through a temporary one.
 
     Args:
         changes: key changes of students, the oldest first.
-        is_held: whether a student has a unique ID now.
     """
-    old_ids_of: dict[str, dict[str, None]] = defaultdict(dict)
+    first_of: dict[str, str] = {}
     last_of: dict[str, str] = {}
     for change in changes:
         student = read_text(change, "id") or ""
         old_id = read_text(change, "oldKeyValues", "studentUniqueId")
         new_id = read_text(change, "newKeyValues", "studentUniqueId")
         if old_id and new_id:
-            old_ids_of[student][old_id] = None
+            first_of.setdefault(student, old_id)
             last_of[student] = new_id
-    return _order([
-        (old_id, last_of[student])
-        for student, old_ids in old_ids_of.items()
-        for old_id in old_ids
-        if old_id != last_of[student] and not is_held(old_id)
-    ])  # fmt: skip
+    return _order(
+        {first_of[student]: new_id for student, new_id in last_of.items() if first_of[student] != new_id}
+    )
 
 
-def _order(renames: list[Rename]) -> list[Rename]:
+def _order(renames: Mapping[str, str]) -> list[Rename]:
     """Return renames so that an ID is given up before another student gets it."""
     ordered: list[Rename] = []
     waiting = dict(renames)
     while waiting:
         ready = [(old_id, new_id) for old_id, new_id in waiting.items() if new_id not in waiting]
         if not ready:
-            break
+            old_id, new_id = next(iter(waiting.items()))
+            temporary_id = _TEMPORARY_ID.format(len(ordered))
+            ready = [(old_id, temporary_id)]
+            waiting[temporary_id] = new_id
         ordered += ready
         for old_id, _ in ready:
             del waiting[old_id]

@@ -16,11 +16,14 @@ class RecordingSink:
     """Rows, removals and new local IDs of one pull."""
 
     def __init__(self):
-        self.rows, self.removed, self.renamed = {}, [], []
+        self.rows, self.removed, self.renamed, self.rejected = {}, [], [], []
 
     def add(self, fields):
         assert fields["local_id"] not in self.rows
         self.rows[fields["local_id"]] = fields
+
+    def reject(self, reason, detail, local_id=None):
+        self.rejected.append((reason, detail, local_id))
 
     def remove(self, local_id):
         self.removed.append(local_id)
@@ -82,7 +85,7 @@ def test_a_first_pull_gives_each_student_with_all_that_is_known(make_api, standa
         api.describe("studentDirectories", "1", **reached)
     sink, result = pull(api)
     assert result.is_full
-    assert result.rejected == {}
+    assert not sink.rejected
     assert sink.rows["2"] == {"local_id": "2", "first_name": "Ana2", "last_name": "Ek"}
     assert sink.rows["1"] == {
         "local_id": "1", "first_name": "Ana1", "last_name": "Ek", "birth_date": "2014-11-13", "sex": "Female",
@@ -202,7 +205,7 @@ def test_a_write_that_was_not_committed_is_found_by_the_next_pull(make_api):
     assert "slow" not in missed.rows
 
 
-def test_a_chain_of_new_ids_is_followed_and_an_id_given_to_another_is_not(make_api):
+def test_new_ids_are_given_in_an_order_in_which_each_is_free(make_api):
     api = make_api()
     for student in "ABCDEF":
         api.put_student(student)
@@ -216,11 +219,33 @@ def test_a_chain_of_new_ids_is_followed_and_an_id_given_to_another_is_not(make_a
     api.rename_student("E", "swap")
     api.rename_student("F", "E")
     api.rename_student("swap", "F")
-    sink, _ = pull(api, first.cursor)
-    # A1 and swap came and went between the pulls. C is held by another student now, and E and F have changed places: all of them are sent anew.
-    assert sink.renamed == [("A", "A2"), ("A1", "A2"), ("B", "C"), ("swap", "F")]
-    assert {"C", "C1", "D", "D1", "E", "F"} <= sink.rows.keys()
+    sink, second = pull(api, first.cursor)
+    held = {student: student for student in "ABCDEF"}
+    for old_id, new_id in sink.renamed:
+        assert new_id not in held
+        held[new_id] = held.pop(old_id)
+    assert held == {"A2": "A", "C": "B", "C1": "C", "D1": "D", "F": "E", "E": "F"}
+    assert {"A2", "C", "C1", "D", "D1", "E", "F"} <= sink.rows.keys()
     assert sink.rows["D"]["first_name"] == "Other"
+    api.rename_student("A2", "A3")
+    third, _ = pull(api, second.cursor)
+    assert third.renamed == [("A2", "A3")]  # what was told already is not told again
+
+
+def test_a_full_pull_tells_new_ids_since_the_last_pull(make_api):
+    api = make_api()
+    fill(api, 3)
+    _, first = pull(api)
+    api.rename_student("001", "x01")
+    sink = RecordingSink()
+    connector = EdfiConnector(api.connect(), open_session)
+    result = connector.pull_all(first.cursor, sink, lambda *_: None)
+    assert result.is_full
+    assert sink.renamed == [("001", "x01")]
+    assert sink.rows.keys() == {"000", "x01", "002"}
+    again = RecordingSink()
+    connector.pull_all(result.cursor, again, lambda *_: None)
+    assert again.renamed == []
 
 
 def test_a_pull_is_full_where_changes_cannot_be_told(make_api):
@@ -280,8 +305,8 @@ def test_an_item_that_names_no_student_is_counted(make_api):
     api = make_api()
     fill(api, 1)
     api.put("studentSchoolAssociations", studentReference={})
-    _, result = pull(api)
-    assert result.rejected == {"no-student-or-contact-id": 1}
+    sink, _ = pull(api)
+    assert [reason for reason, *_ in sink.rejected] == ["no-student-or-contact-id"]
 
 
 def test_a_snapshot_is_asked_for_in_each_call(make_api):
