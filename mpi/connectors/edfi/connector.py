@@ -1,6 +1,6 @@
 """Connector that pulls the students of an Ed-Fi API."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from mpi.connectors.api_session import ApiSession
 from mpi.connectors.connection import Connection
@@ -220,24 +220,35 @@ class _Pull:
         self._progress(resource, self._store.count(resource), None)
 
     def _find_changed(self, first: int, last: int) -> set[str] | None:
-        """Return the IDs of students of whom something changed; None where they are too many."""
+        """Return the IDs of students of whom something changed.
+
+        Returns:
+            None where they are too many, or where a deletion does not say whose it was.
+        """
         students: set[str] = set()
         contacts: set[str] = set()
         for resource in self._names:
             owners = contacts if resource in resources.CONTACTS else students
-            for item in self._reader.read_versions(resource, first, last):
-                owners.add(find_owner(resource, item) or "")
             for item in self._reader.read_versions(f"{resource}/deletes", first, last):
-                owners.add(find_owner(resource, read_object(item, "keyValues")) or "")
-            for item in self._reader.read_versions(f"{resource}/keyChanges", first, last):
-                owners.add(find_owner(resource, read_object(item, "oldKeyValues")) or "")
-                owners.add(find_owner(resource, read_object(item, "newKeyValues")) or "")
+                owner = find_owner(resource, read_object(item, "keyValues"))
+                if owner is None:
+                    return None
+                owners.add(owner)
+            for item in self._list_changed(resource, first, last):
+                owners.add(find_owner(resource, item) or "")
             self._progress(resource, len(owners), None)
             if len(students) + len(contacts) > self._options.most_students:
                 return None
         for contact in contacts - {""}:
             students |= {resources.find_student_id(item) or "" for item in self._read_associations(contact)}
         return None if len(students) > self._options.most_students else students - {""}
+
+    def _list_changed(self, resource: str, first: int, last: int) -> Iterator[Item]:
+        """Yield the items of a resource that changed, and their former and new keys."""
+        yield from self._reader.read_versions(resource, first, last)
+        for change in self._reader.read_versions(f"{resource}/keyChanges", first, last):
+            yield read_object(change, "oldKeyValues")
+            yield read_object(change, "newKeyValues")
 
     def _read_associations(self, contact: str) -> list[Item]:
         """Return the associations of students with a contact."""

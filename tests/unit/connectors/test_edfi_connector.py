@@ -258,6 +258,8 @@ def test_a_pull_is_full_where_changes_cannot_be_told(make_api):
     api.put_student("000", firstName="New")
     assert pull(api, first.cursor, most_students=0)[1].is_full
     assert not pull(api, first.cursor)[1].is_full
+    api.deleted.append((api.version, "students", "0", {}))  # as APIs of old
+    assert pull(api, first.cursor)[1].is_full
     api.version = 3  # a restored database
     assert pull(api, first.cursor)[1].is_full
 
