@@ -21,6 +21,9 @@ _PAGING = frozenset({
 })  # fmt: skip
 
 
+_KINDS = frozenset({"", "deletes", "keyChanges"})
+
+
 class EdfiServer:
     """An Ed-Fi API.
 
@@ -181,8 +184,11 @@ class EdfiServer:
 
     def _list(self, resource, parameters):
         name, _, kind = resource.partition("/")
-        if not self._knows(name):
+        if not self._knows(name) or (kind not in self.items.get(name, {}) and kind not in _KINDS):
             return 404, {}, {}
+        if kind not in _KINDS:
+            version, item = self.items[name][kind]
+            return 200, {"ETag": f'"{version}"'}, item
         rows = {"deletes": self._list_deletes, "keyChanges": self._list_key_changes}.get(
             kind, self._list_items
         )(name, parameters)

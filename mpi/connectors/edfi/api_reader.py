@@ -114,6 +114,17 @@ class ApiReader:
             yield from page.items if is_whole else self.read_all(resource, window)
             first, width = end + 1, 2 * width
 
+    def read_everything(self, resource: str) -> Iterator[Item]:
+        """Yield all items of a resource, where the API has Change Queries in windows.
+
+        What changes meanwhile may be missing.
+        """
+        versions = self.find_versions()
+        if versions is None:
+            yield from self.read_all(resource, {})
+        else:
+            yield from self.read_versions(resource, 0, versions.newest)
+
     def read_all(self, resource: str, filters: Mapping[str, str]) -> list[Item]:
         """Return all items of a collection, or those that filters leave.
 

@@ -72,6 +72,13 @@ class ItemStore:
         for owner, body in rows:
             yield owner, orjson.loads(body)
 
+    def owners(self, resource: str) -> Iterator[str]:
+        """Yield whom items of a resource belong to, in the order of the IDs."""
+        rows = self._database.execute(
+            "SELECT DISTINCT owner FROM item WHERE resource = ? ORDER BY owner", (resource,)
+        )
+        return (row[0] for row in rows)
+
     def items_of(self, owner: str) -> Iterator[tuple[str, Item]]:
         """Yield the resource and item of all that belongs to a student or contact.
 
