@@ -144,6 +144,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
+    "write-ids": CatalogEntry(
+        "Write enterprise IDs into the system that a source's records come from.", "files.write_ids:run"
+    ),
     "load": CatalogEntry("Undo loads."),
     "load undo": CatalogEntry("Undo a load, keeping everything that came later.", "files.load:undo"),
     "resolve": CatalogEntry("Store a record from standard input; print its ID.", "matching.resolve:run"),

@@ -23,6 +23,7 @@ from mpi.cli.receipt_view import (
     write_rejects,
 )
 from mpi.domain import clock
+from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
 
 if TYPE_CHECKING:
