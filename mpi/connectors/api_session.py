@@ -116,6 +116,7 @@ class ApiSession:
         parameters: Mapping[str, str] | None = None,
         *,
         accepted: frozenset[int] = frozenset({200}),
+        headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
         """Return the answer to a read.
 
@@ -123,15 +124,27 @@ class ApiSession:
             path: path below the address of the connection, with a slash; or a whole address below it.
             parameters: parameters of the query.
             accepted: statuses that are returned; all others are errors.
+            headers: further headers.
 
         Raises:
             RemoteSystemError: the system cannot be reached, refuses, or sends too much.
         """
-        return self._call("GET", path, parameters, None, accepted)
+        return self._call("GET", path, parameters, None, accepted, headers)
 
-    def put(self, path: str, values: object, *, accepted: frozenset[int]) -> ApiAnswer:
+    def put(
+        self,
+        path: str,
+        values: object,
+        *,
+        accepted: frozenset[int],
+        headers: Mapping[str, str] | None = None,
+    ) -> ApiAnswer:
         """Replace a resource by values, sent as JSON; otherwise like ``get``."""
-        return self._call("PUT", path, None, orjson.dumps(values), accepted)
+        return self._call("PUT", path, None, orjson.dumps(values), accepted, headers)
+
+    def post(self, path: str, values: object, *, accepted: frozenset[int]) -> ApiAnswer:
+        """Send values as JSON to where sending them twice changes nothing; otherwise like ``get``."""
+        return self._call("POST", path, None, orjson.dumps(values), accepted, None)
 
     def _call(
         self,
@@ -140,14 +153,16 @@ class ApiSession:
         parameters: Mapping[str, str] | None,
         body: bytes | None,
         accepted: frozenset[int],
+        headers: Mapping[str, str] | None,
     ) -> ApiAnswer:
         """Make a call, and make it again after what passes."""
         url = self._make_url(path, parameters)
+        content = {} if body is None else {"Content-Type": "application/json"}
         attempt = 0
         while True:
             attempt += 1
             try:
-                return self._exchange(method, url, body, accepted)
+                return self._exchange(method, url, body, {**content, **(headers or {})}, accepted)
             except httpx.TransportError as error:
                 failure, asked_s = type(error).__name__, None
             except _PassingError as error:
@@ -158,7 +173,12 @@ class ApiSession:
             self._wait(pause_s)
 
     def _exchange(
-        self, method: _Method, url: httpx.URL, body: bytes | None, accepted: frozenset[int]
+        self,
+        method: _Method,
+        url: httpx.URL,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        accepted: frozenset[int],
     ) -> ApiAnswer:
         """Send a request, with a new token where the present one has ended.
 
@@ -166,12 +186,11 @@ class ApiSession:
             RemoteSystemError: the status is none of those accepted.
             _PassingError: the same request may succeed later.
         """
-        content = {} if body is None else {"Content-Type": "application/json"}
-        answer = self._send(method, url, body, {**self._authorize(method, url), **content})
+        answer = self._send(method, url, body, {**self._authorize(method, url), **headers})
         if answer.status == httpx.codes.UNAUTHORIZED and self._token:
             # A token may end early, such as after a restart of the system.
             self._token = ""
-            answer = self._send(method, url, body, {**self._authorize(method, url), **content})
+            answer = self._send(method, url, body, {**self._authorize(method, url), **headers})
         if answer.status in accepted:
             return answer
         answer.raise_if_passing()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Progress = Callable[[str, int, int | None], None]
 """Receives the name of a resource, the number of its items that were read, and of all, where known."""
@@ -67,4 +67,15 @@ class Connector(Protocol):
         Raises:
             RemoteSystemError: the system cannot be reached, refuses, or answers what cannot be read.
             InputError: an option of the connection is wrong.
+        """
+
+
+@runtime_checkable
+class RenamingConnector(Protocol):
+    """Connector whose system tells which records got another local ID."""
+
+    def pull_all(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
+        """Pull everything, with the new local IDs since a cursor; otherwise like ``Connector.pull``.
+
+        Without them, a full pull would withdraw a record and make another one of the same person.
         """

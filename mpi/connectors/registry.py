@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from mpi.connectors.connection import Connection
+from mpi.connectors.edfi.connector import EdfiConnector
 from mpi.connectors.oneroster.connector import OneRosterConnector
 from mpi.connectors.pull import Connector
 from mpi.domain.errors import InputError
 
 CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {
+    "edfi": EdfiConnector,
     "oneroster": OneRosterConnector,
 }
 """Connector of each system that ``system`` of a connection may name."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mpi.connectors.connection import Connection
-from mpi.connectors.pull import Connector, PullResult
+from mpi.connectors.pull import Connector, PullResult, RenamingConnector
 from mpi.domain import clock
 from mpi.domain.errors import RemoteSystemError
 from mpi.domain.snapshot import Snapshot
@@ -213,9 +213,15 @@ def _pull_rows(
         began = max(clock.now(), unit.last_commit_time())
     cursor = _choose_cursor(stored, connection, options, began)
     with closing(PulledRows(str(index.home))) as rows:
-        result = connector.pull(
-            cursor, rows, lambda resource, done, total: progress(f"pulling {resource}", done, total or 0)
-        )
+
+        def report(resource: str, done: int, total: int | None) -> None:
+            progress(f"pulling {resource}", done, total or 0)
+
+        if cursor is None and isinstance(connector, RenamingConnector):
+            last = stored.cursor if stored.connection == connection.digest() else None
+            result = connector.pull_all(last, rows, report)
+        else:
+            result = connector.pull(cursor, rows, report)
         if len(result.cursor) > MAX_CURSOR_CHARACTERS:
             raise RemoteSystemError(
                 f"{connection.name}: its cursor has more than {MAX_CURSOR_CHARACTERS:,} characters"
