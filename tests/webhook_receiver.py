@@ -16,7 +16,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 @dataclass
 class RecordingReceiver:
-    """What a receiver got, and what it answers.
+    """What a receiver got, and what it answers: ``statuses`` holds the status of each answer.
 
     ``answers`` holds (status, headers, body) of the next answers; after them, it answers 204, or 400 to a
     message that ``secret`` did not sign.
@@ -24,6 +24,7 @@ class RecordingReceiver:
 
     url: str = ""
     requests: list = field(default_factory=list)
+    statuses: list = field(default_factory=list)
     answers: list = field(default_factory=list)
     secret: str | None = None
 
@@ -58,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, content = (
             receiver.answers.pop(0) if receiver.answers else self.choose(receiver, body)
         )
+        receiver.statuses.append(status)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

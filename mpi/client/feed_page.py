@@ -28,7 +28,7 @@ class Event:
         seq: position among the events of the commit.
         at: time.
         cause: operation, such as ``upsert``, ``load`` or ``withdraw``; ``settled`` changes nothing and tells
-            that a pending ID is final.
+            that a pending ID is final; ``renamed`` tells that a record left a local ID or got one.
         source: code of the record's source.
         local_id: the record's local ID.
         before: enterprise ID of the record before; None where it had none.

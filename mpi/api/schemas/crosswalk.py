@@ -48,7 +48,8 @@ class EventOut(BaseModel):
     seq: int = Field(description="Position among the events of the commit that you may see.", examples=[1])
     at: str = Field(description="Time.", examples=[EXAMPLE_TIME])
     cause: str = Field(
-        description="Operation: `upsert`, `load`, `withdraw`, …; `settled` if a pending ID is final.",
+        description="Operation: `upsert`, `load`, `withdraw`, …; `settled` if a pending ID is final; "
+        "`renamed` if the record has another local ID.",
         examples=["upsert"],
     )
     source: str = Field(description="The record's source.", examples=["D01-SIS"])

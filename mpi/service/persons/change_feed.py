@@ -1,11 +1,12 @@
 """Change feed: every change of a record's person, in order.
 
 It serves systems that store enterprise IDs of this index. An event with the cause ``settled`` changes
-nothing: it tells that a provisional ID is final.
+nothing: it tells that a provisional ID is final. A change of a local ID has two events with the cause
+``renamed``: the enterprise ID leaves the former local ID, and comes to the present one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mpi.domain.errors import AccessDenied, ConflictError, RefusedCall
@@ -16,7 +17,7 @@ from mpi.policy.reasons import ReasonCode
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import may_learn_block_sizes, visible_source_ids
-from mpi.storage.repositories.persons.identity_events import SETTLED, IdentityEvent
+from mpi.storage.repositories.persons.identity_events import RENAMED, SETTLED, IdentityEvent
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_EVENTS = 1000
@@ -32,7 +33,7 @@ class ChangeEvent:
         commit: number of the commit, ascending; events of one commit happened together.
         seq: position among the visible events of the commit.
         at: time of the commit (ISO, UTC).
-        cause: kind of the change, such as ``upsert``, ``load``, ``withdraw``, ``recluster``.
+        cause: kind of the change, such as ``upsert``, ``load``, ``withdraw``, ``recluster``, ``renamed``.
         source: code of the record's source.
         local_id: its local ID.
         before: earlier enterprise ID; None where it had none.
@@ -155,6 +156,7 @@ def _read_page(index: Index, viewer: Viewer, after: int, limit: int) -> _FeedRea
         )
         last_commit = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in visible_events})
+        former_ids = _read_former_ids(unit, visible_events)
         times = unit.commit_info({event.commit_no for event in visible_events})
         persons = unit.persons.by_ids(
             {
@@ -175,11 +177,11 @@ def _read_page(index: Index, viewer: Viewer, after: int, limit: int) -> _FeedRea
                 at=times[event.commit_no][0],
                 cause=event.cause,
                 source=labels[event.record_id].source,
-                local_id=labels[event.record_id].local_id,
+                local_id=local_id,
                 before=None if event.before is None else eids[event.before],
                 after=None if event.after is None else eids[event.after],
             )
-            for seq, event in _number_events(visible_events, labels)
+            for seq, local_id, event in _number_events(visible_events, labels, former_ids)
         ),
     )
     return _FeedRead(page, frozenset(event.record_id for event in visible_events), key, last_commit)
@@ -214,16 +216,48 @@ def _refuse_emergency(viewer: Viewer) -> None:
         )
 
 
-def _number_events(
-    visible_events: Iterable[IdentityEvent], labels: Mapping[int, RecordRef]
-) -> Iterator[tuple[int, IdentityEvent]]:
-    """Number each commit's change events in the order of record labels.
+def _read_former_ids(unit: ReadUnit, events: Iterable[IdentityEvent]) -> dict[tuple[int, int], str]:
+    """Return the local IDs that records lost, by commit and record.
 
-    The order of writing would reveal hidden records.
+    Where another record lost the same local ID later, only that loss is known, and it is the one that counts.
     """
+    renamed_records: dict[int, set[int]] = {}
+    for event in events:
+        if event.cause == RENAMED:
+            renamed_records.setdefault(event.commit_no, set()).add(event.record_id)
+    return {
+        (commit_no, record): local_id
+        for commit_no, records in renamed_records.items()
+        for record, local_id in unit.renames.local_ids_until(records, commit_no).items()
+    }
 
-    def label(event: IdentityEvent) -> tuple[str, str]:
-        return labels[event.record_id].source, labels[event.record_id].local_id
 
+def _number_events(
+    visible_events: Iterable[IdentityEvent],
+    labels: Mapping[int, RecordRef],
+    former_ids: Mapping[tuple[int, int], str],
+) -> Iterator[tuple[int, str, IdentityEvent]]:
+    """Number each commit's change events, with the local ID that each is about.
+
+    Former local IDs come first, since another record may have got one of them. The rest follows the order of
+    record labels: the order of writing would reveal hidden records.
+    """
     for _, commit_events in groupby(visible_events, key=lambda event: event.commit_no):
-        yield from enumerate(sorted(commit_events, key=label), 1)
+        losses: list[tuple[str, str, IdentityEvent]] = []
+        others: list[tuple[str, str, IdentityEvent]] = []
+        for event in commit_events:
+            label = labels[event.record_id]
+            if event.cause != RENAMED:
+                others.append((label.source, label.local_id, event))
+                continue
+            former_id = former_ids.get((event.commit_no, event.record_id))
+            if former_id is not None:
+                losses.append((label.source, former_id, replace(event, after=None)))
+            if event.after is not None:
+                others.append((label.source, label.local_id, replace(event, before=None)))
+        shown = [*sorted(losses, key=_label_of), *sorted(others, key=_label_of)]
+        yield from ((seq, local_id, event) for seq, (_, local_id, event) in enumerate(shown, 1))
+
+
+def _label_of(shown: tuple[str, str, IdentityEvent]) -> tuple[str, str]:
+    return shown[0], shown[1]

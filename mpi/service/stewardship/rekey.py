@@ -208,7 +208,7 @@ def _separate_taken_ids(
 
 
 def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
-    """Change local IDs in two passes, so that records can swap."""
+    """Change local IDs, in two passes so that records can swap; the change feed tells it."""
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
@@ -225,6 +225,10 @@ def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[
         unit.renames.add_alias(
             unit.counters.take("record_alias"), record.source_id, record.local_id, record.id, unit.commit_no
         )
+    persons = unit.persons.current_persons({record.id for record in new_ids})
+    unit.identity_events.add_renamed_events(
+        unit.commit_no, {record.id: persons.get(record.id) for record in new_ids}
+    )
 
 
 def _add_claim(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
@@ -23,6 +23,10 @@ It comes first in the memberships' key, so that a query by record must name it.
 """
 SETTLED = "settled"
 """Cause of an event which tells that a provisional ID is final; nothing changes by it."""
+RENAMED = "renamed"
+"""Cause of an event which tells that a record got another local ID; its person stays."""
+_UNMOVED = (SETTLED, RENAMED)
+"""Causes of events that move no record."""
 _EVENT = select(
     _event.c.commit_no, _event.c.seq, _event.c.record_id, _event.c.before, _event.c.after, _event.c.cause
 )
@@ -34,7 +38,7 @@ class IdentityEvent:
 
     Args:
         commit_no: commit number of the change.
-        seq: number within the commit, from 1.
+        seq: number within the commit, from 1; those of changes of local IDs are negative.
         record_id: number of the record.
         before: person that it left, if any.
         after: person that it joined, if any.
@@ -50,7 +54,11 @@ class IdentityEvent:
 
 
 def insert_events(
-    connection: Connection, commit_no: int, changes: Iterable[tuple[int, int | None, int | None]], cause: str
+    connection: Connection,
+    commit_no: int,
+    changes: Iterable[tuple[int, int | None, int | None]],
+    cause: str,
+    first_seq: int = 1,
 ) -> None:
     """Write one event for each change of a record's person.
 
@@ -59,6 +67,7 @@ def insert_events(
         commit_no: commit number of the changes; no other changes bear it.
         changes: (record, person before, person after), in the order of the events.
         cause: kind of the changes.
+        first_seq: number of the first event within the commit.
     """
     events = [
         {
@@ -70,7 +79,7 @@ def insert_events(
             "after": new_person,
             "cause": cause,
         }
-        for seq, (record, old_person, new_person) in enumerate(changes, 1)
+        for seq, (record, old_person, new_person) in enumerate(changes, first_seq)
     ]
     insert_rows(connection, _event, events)
 
@@ -92,6 +101,20 @@ class IdentityEvents:
         """
         changes = [(record, person, person) for record, person in sorted(persons.items())]
         insert_events(self._connection, commit_no, changes, SETTLED)
+
+    def add_renamed_events(self, commit_no: int, persons: Mapping[int, int | None]) -> None:
+        """Write events which tell that records got other local IDs.
+
+        They come before all other events of the commit.
+
+        Args:
+            commit_no: commit number of the events.
+            persons: person by record number; None for a record without one.
+        """
+        earlier = select(func.min(_event.c.seq)).where(_event.c.commit_no == commit_no, _event.c.seq < 0)
+        last_free = self._connection.execute(earlier).scalar() or 0
+        changes = [(record, person, person) for record, person in sorted(persons.items())]
+        insert_events(self._connection, commit_no, changes, RENAMED, last_free - len(changes))
 
     def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
         """Return records moved by a cause, with the person each left first.
@@ -126,7 +149,7 @@ class IdentityEvents:
         events_by_position: dict[tuple[int, int], IdentityEvent] = {}
         for chunk in iter_chunks(records):
             rows = self._connection.execute(
-                _EVENT.where(is_in(_event.c.record_id, chunk), _event.c.cause != SETTLED)
+                _EVENT.where(is_in(_event.c.record_id, chunk), _event.c.cause.not_in(_UNMOVED))
             )
             events = (IdentityEvent(*row) for row in rows)
             events_by_position.update(
