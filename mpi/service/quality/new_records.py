@@ -66,10 +66,10 @@ def count_new_records(unit: ReadUnit, index: Index, now: datetime) -> dict[str, 
         index: the open index.
         now: moment of the measurement.
     """
-    since = _find_start(now)
+    start = unit.commit_at(_find_start(now))
     clients = {client.name for client, _, _ in unit.clients.all_with_commits()}
     sent_by: dict[str, list[NewRecord]] = defaultdict(list)
-    for record in unit.new_records.iterate(since, _COMMIT_KIND):
+    for record in unit.new_records.iterate(start, _COMMIT_KIND):
         sent_by[record.client].append(record)
     counts: Counter[str] = Counter()
     duplicates: dict[tuple[str, int], str] = {}

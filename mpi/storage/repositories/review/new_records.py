@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from mpi.storage.repositories.persons.identity_events import SCOPE
 from mpi.storage.tables import CommitRow, MembershipRow, RecordRow, table_of
@@ -42,11 +42,11 @@ class NewRecords:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def iterate(self, since: str, kind: str) -> Iterator[NewRecord]:
-        """Yield the active records whose first person came by a kind of commit, oldest first.
+    def iterate(self, after: int, kind: str) -> Iterator[NewRecord]:
+        """Yield active records that came by a kind of commit, oldest first.
 
         Args:
-            since: moment (ISO, UTC) from which they came.
+            after: number of the commit after which they came.
             kind: kind of the commit, such as ``upsert``.
         """
         first, present = _member.alias("first_member"), _member.alias("present_member")
@@ -76,7 +76,8 @@ class NewRecords:
                 older.c.scope == SCOPE,
                 older.c.person_id == present.c.person_id,
                 older.c.to_commit.is_(None),
-                older.c.record_id < first.c.record_id,
+                # A bare comparison would make SQLite look through all older records of the index.
+                older.c.record_id + 0 < first.c.record_id,
                 older_record.c.state == "active",
             )
         )
@@ -90,8 +91,8 @@ class NewRecords:
                 exists(older_members),
                 exists(older_members.where(older_record.c.source_id == _record.c.source_id)),
             )
-            .select_from(_commit)
-            .join(first, and_(first.c.scope == SCOPE, first.c.from_commit == _commit.c.no))
+            .select_from(first)
+            .join(_commit, _commit.c.no == first.c.from_commit)
             .join(_record, _record.c.id == first.c.record_id)
             .join(
                 present,
@@ -102,7 +103,13 @@ class NewRecords:
                 ),
             )
             .where(
-                _commit.c.at >= since, _commit.c.kind == kind, _record.c.state == "active", ~had_one_before
+                first.c.from_commit > after,
+                # Likewise: SQLite shall look for the commits, and not through the scope.
+                func.coalesce(first.c.scope, "") == SCOPE,
+                first.c.cause == kind,
+                _commit.c.kind == kind,
+                _record.c.state == "active",
+                ~had_one_before,
             )
             .order_by(_commit.c.no, first.c.record_id)
         )
