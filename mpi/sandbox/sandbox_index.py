@@ -122,6 +122,7 @@ def _create(folder: Path) -> Iterator[Sandbox]:
         second_approver=SecondApprover.NEVER,
         webhook_networks="127.0.0.0/8,::1/128",
         searches_per_child=1_000,
+        edfi_sources=SIS,
     )
     index, _ = init_index(settings, is_test=True)
     try:

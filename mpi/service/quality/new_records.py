@@ -5,7 +5,7 @@ new record if it found the same child or a record that was compared with it, or 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,10 +66,10 @@ def count_new_records(unit: ReadUnit, index: Index, now: datetime) -> dict[str, 
         index: the open index.
         now: moment of the measurement.
     """
-    since = _find_start(now)
+    start = unit.commit_at(_find_start(now))
     clients = {client.name for client, _, _ in unit.clients.all_with_commits()}
     sent_by: dict[str, list[NewRecord]] = defaultdict(list)
-    for record in unit.new_records.iterate(since, _COMMIT_KIND):
+    for record in unit.new_records.iterate(start, _COMMIT_KIND):
         sent_by[record.client].append(record)
     counts: Counter[str] = Counter()
     duplicates: dict[tuple[str, int], str] = {}
@@ -125,23 +125,18 @@ def _find_searched(unit: ReadUnit, index: Index, client: str, records: Sequence[
     searches = unit.disclosures.lines_of_client(
         client, [Action.PERSON_SEARCH], clock.format_timestamp(earliest)
     )
-    if not searches:
-        return set()
     found = {record for search in searches for record in search.record_ids}
-    return match_searches(
-        records,
-        searches,
-        unit.persons.current_persons(found),
-        _list_compared(unit, index, {record.record_id for record in records}),
-    )
+    persons = unit.persons.current_persons(found)
+    return match_searches(records, searches, persons, _list_compared(unit, index, found))
 
 
-def _list_compared(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> Mapping[int, set[int]]:
-    """Return the records that were compared with each record."""
+def _list_compared(unit: ReadUnit, index: Index, found: Collection[int]) -> Mapping[int, set[int]]:
+    """Return the found records that were compared with each record."""
     compared: dict[int, set[int]] = defaultdict(set)
-    for low, high in unit.derived_data.edges_of(index.config_id(unit), record_ids, _ANY_WEIGHT):
-        compared[low].add(high)
-        compared[high].add(low)
+    if found:
+        for low, high in unit.derived_data.edges_of(index.config_id(unit), found, _ANY_WEIGHT):
+            compared[low].add(high)
+            compared[high].add(low)
     return compared
 
 
@@ -159,32 +154,30 @@ def match_searches(
         records: the client's new records, oldest first.
         searches: its searches, oldest first.
         person_of: present person of each record that a search found.
-        compared: records that were compared with each new record.
+        compared: found records that were compared with each new record.
     """
-    times = [datetime.fromisoformat(search.at) for search in searches]
-    searched, used = set(), set()
-    first = 0
+    searched: set[int] = set()
+    record_times: dict[int, datetime] = {}
+    person_times: dict[int, datetime] = {}
+    vain_searches: list[datetime] = []
+    following = iter(searches)
+    search = next(following, None)
     for record in records:
         at = datetime.fromisoformat(record.at)
-        while first < len(times) and times[first] < at - SEARCH_WINDOW:
-            first += 1
-        window = [number for number in range(first, len(times)) if times[number] <= at]
-        related = compared.get(record.record_id, ())
-        if any(
-            _found_child(searches[number].record_ids, record.person_id, person_of, related)
-            for number in window
-        ):
+        while search is not None and (search_time := datetime.fromisoformat(search.at)) <= at:
+            record_times.update(dict.fromkeys(search.record_ids, search_time))
+            person_times.update(
+                (person_of[found], search_time) for found in search.record_ids if found in person_of
+            )
+            if not search.record_ids:
+                vain_searches.append(search_time)
+            search = next(following, None)
+        times = [record_times[found] for found in compared.get(record.record_id, ()) if found in record_times]
+        if record.person_id in person_times:
+            times.append(person_times[record.person_id])
+        if any(at - time <= SEARCH_WINDOW for time in times):
             searched.add(record.record_id)
-            continue
-        unused = [number for number in window if not searches[number].record_ids and number not in used]
-        if unused:
-            used.add(unused[-1])
+        elif vain_searches and at - vain_searches[-1] <= SEARCH_WINDOW:
+            vain_searches.pop()
             searched.add(record.record_id)
     return searched
-
-
-def _found_child(
-    found: Iterable[int], person: int, person_of: Mapping[int, int], compared: Collection[int]
-) -> bool:
-    """Return whether a search found a child, or a record that was compared with it."""
-    return any(person_of.get(record) == person or record in compared for record in found)

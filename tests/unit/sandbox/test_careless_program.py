@@ -1,5 +1,7 @@
 """A program that handles a scenario carelessly fails it, and is told why."""
 
+import time
+
 import pytest
 
 from mpi.sandbox.magic_records import RECORDS_TO_SEND, MagicName
@@ -83,3 +85,31 @@ def test_webhook_that_accepts_everything_fails(live, call):
         code = call.post("/v1/webhooks", json={"url": receiver.url}).json()["webhook"]["code"]
         call.post(f"/v1/webhooks/{code}:test").raise_for_status()
     assert "wrong signature" in failed(live, "webhook")
+
+
+def await_change(call, read, former):
+    """Return what is read once it is another value."""
+    deadline = time.monotonic() + 20
+    while (present := read(call)) == former:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return present
+
+
+def test_retired_id_that_is_used_after_the_present_one_fails(live, call):
+    former = put(call, MagicName.RETIRE).json()["enterprise_id"]
+    query = {"source": "sis", "local_id": RECORDS_TO_SEND[MagicName.RETIRE][1]["local_id"]}
+    await_change(call, lambda call: call.get("/v1/crosswalk", params=query).json()["enterprise_id"], former)
+    assert live.results()["retired"][0] == "passed"
+    call.get(f"/v1/persons/{former}").raise_for_status()
+    assert "former ID" in failed(live, "retired")
+
+
+def test_feed_that_is_read_on_after_a_restore_fails(live, call):
+    def read(call):
+        return call.get("/v1/events", params={"after": 1}).json()["generation"]
+
+    former = read(call)
+    put(call, MagicName.RESTORE)
+    await_change(call, read, former)
+    assert "another generation" in failed(live, "feed-restored")

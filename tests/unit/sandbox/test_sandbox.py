@@ -104,3 +104,18 @@ def test_conformance_check_says_what_is_wrong(live, capsys):
     assert "not that of this sandbox" in capsys.readouterr().err
     assert check(["report", "--url", "http://127.0.0.1:9", "--key", "mpi_wrong"]) == 2
     assert "does the sandbox run" in capsys.readouterr().err
+
+
+def test_record_that_came_over_ed_fi_counts(live):
+    child = {
+        "LastSurname": "Retirewood",
+        "FirstName": "Otis",
+        "BirthDate": "2010-01-25T00:00:00",
+        "SexType": "Male",
+    }
+    with live.calls() as call:
+        assert call.post("/identity/v2/identities", json=child).status_code == 201
+        deadline = time.monotonic() + 20
+        while call.get("/v1/events").json()["events"][-1]["cause"] != "merge":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

@@ -46,7 +46,9 @@ def numbers_in(value, path=""):
 def read_everything(index):
     """Return every number that the operator's role reads."""
     figures = asdict(read_quality(index, READER))
-    reports = {name: make_report(index, READER, name).rows for name in ("summary", "sources", "overlap")}
+    reports = {
+        name: make_report(index, READER, name).rows for name in ("summary", "sources", "overlap", "creates")
+    }
     return numbers_in(
         {"quality": figures, "forecast": asdict(forecast_workload(index, READER)), "reports": reports}
     )

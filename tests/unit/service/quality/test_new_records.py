@@ -123,6 +123,34 @@ def test_duplicate_after_a_search_that_showed_the_child_is_told_apart(index, wai
     assert rows(index) == (row(1, 1, after=1),)
 
 
+def test_search_that_showed_the_child_too_early_does_not_count(index, wait):
+    load_rows(index, "north", {**ADA, "local_id": "0"})
+    send(index, CLERK, "north", "2", BEN)
+    assert search_persons(index, CLERK, ADA)
+    wait(minutes=31)
+    send(index, CLERK, "north", "1", ADA)
+    assert rows(index) == (row(2, without=1),)
+
+
+def test_search_that_showed_a_record_compared_with_the_new_one_counts(index, wait):
+    twin = {**ADA, "first_name": "Zoe"}
+    load_rows(index, "south", {**twin, "local_id": "S1"})
+    assert search_persons(index, CLERK, ADA)
+    wait(minutes=1)
+    assert send(index, CLERK, "north", "1", ADA).outcome in {"created", "review"}
+    assert rows(index) == (row(1, 1),)
+
+
+def test_search_that_showed_the_child_counts_though_the_records_were_not_compared(index, wait):
+    load_rows(index, "south", {**BEN, "local_id": "S1"})
+    assert search_persons(index, CLERK, BEN)
+    wait(minutes=1)
+    send(index, CLERK, "north", "1", ADA)
+    refs = [RecordRef("north", "1"), RecordRef("south", "S1")]
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [refs], "same-child"))
+    assert rows(index) == (row(1, 1, after=1),)
+
+
 def test_record_that_is_linked_at_once_with_another_source_is_no_duplicate(index):
     load_rows(index, "south", {**ADA, "local_id": "S1"})
     assert send(index, CLERK, "north", "1", ADA).outcome == "linked"
