@@ -148,7 +148,7 @@ class ApiSession:
             attempt += 1
             try:
                 return self._exchange(method, url, body, accepted)
-            except httpx.TransportError as error:
+            except (httpx.TransportError, httpx.DecodingError) as error:
                 failure, asked_s = type(error).__name__, None
             except _PassingError as error:
                 failure, asked_s = str(error), error.retry_after_s
@@ -181,10 +181,13 @@ class ApiSession:
         """Return the address of a call.
 
         Raises:
-            RemoteSystemError: a link leads away from the address of the connection.
+            RemoteSystemError: a link is no address, or leads away from the address of the connection.
         """
         base = urlsplit(self._connection.url)
-        url = httpx.URL(path if "://" in path else f"{self._connection.url}{path}")
+        try:
+            url = httpx.URL(path if "://" in path else f"{self._connection.url}{path}")
+        except httpx.InvalidURL:
+            raise RemoteSystemError(f"{self._connection.name}: a link is no address") from None
         if (url.scheme, url.netloc.decode()) != (
             base.scheme,
             httpx.URL(self._connection.url).netloc.decode(),
