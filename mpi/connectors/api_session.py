@@ -148,7 +148,7 @@ class ApiSession:
             attempt += 1
             try:
                 return self._exchange(method, url, body, accepted)
-            except (httpx.TransportError, httpx.DecodingError) as error:
+            except httpx.TransportError as error:
                 failure, asked_s = type(error).__name__, None
             except _PassingError as error:
                 failure, asked_s = str(error), error.retry_after_s
@@ -199,14 +199,16 @@ class ApiSession:
         self, method: _Method, url: httpx.URL, body: bytes | None, headers: Mapping[str, str]
     ) -> ApiAnswer:
         """Send a request once, and read its answer up to the bound."""
-        with self._http.stream(method, url, content=body, headers=dict(headers)) as response:
-            read = bytearray()
-            for part in response.iter_bytes():
-                read += part
-                if len(read) > MAX_ANSWER_BYTES:
-                    raise RemoteSystemError(
-                        f"{self._connection.name}: {url.path}: more than {MAX_ANSWER_BYTES:,} bytes"
-                    )
+        name = self._connection.name
+        try:
+            with self._http.stream(method, url, content=body, headers=dict(headers)) as response:
+                read = bytearray()
+                for part in response.iter_bytes():
+                    read += part
+                    if len(read) > MAX_ANSWER_BYTES:
+                        raise RemoteSystemError(f"{name}: {url.path}: more than {MAX_ANSWER_BYTES:,} bytes")
+        except httpx.DecodingError:
+            raise RemoteSystemError(f"{name}: {url.path}: the answer cannot be decompressed") from None
         return ApiAnswer(response.status_code, response.headers, bytes(read), url.path)
 
     def _authorize(self, method: _Method, url: httpx.URL) -> Mapping[str, str]:

@@ -271,6 +271,12 @@ def test_hostile_link_is_not_followed(system_1_2, pull, link, message):
         pull(system_1_2)
 
 
+def test_answer_that_cannot_be_decompressed_is_an_error_of_the_system(system_1_2, pull):
+    system_1_2.extra_headers = {"Content-Encoding": "gzip"}
+    with pytest.raises(RemoteSystemError, match="decompressed"):
+        pull(system_1_2)
+
+
 def test_link_without_an_offset_is_followed(system_1_2, pull):
     system = system_1_2
     for number in range(5):
