@@ -62,6 +62,8 @@ class OneRosterServer:
         answers: (status, headers) of the next calls, before it answers as it should.
         before_answer: called with the list's name before each answer.
         sends_links, sends_total: whether it says how its pages go on.
+        extra_headers: headers of each answer besides the right ones.
+        link: the header that says where the next page is, instead of the right one.
         repeats_page: whether it answers every page by the first one.
         requests: path and query of each call.
     """
@@ -80,6 +82,8 @@ class OneRosterServer:
     before_answer: object = lambda _name: None
     sends_links: bool = True
     sends_total: bool = True
+    extra_headers: dict = field(default_factory=dict)
+    link: str = ""
     repeats_page: bool = False
     requests: list = field(default_factory=list)
     tokens: dict = field(default_factory=dict)
@@ -221,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             if system.repeats_page or offset + limit < len(items):
                 following = urlencode(query | {"limit": limit, "offset": offset + limit})
                 links.append(f'<{system.url}{system.base_path}/{name}?{following}>; rel="next"')
-            headers["Link"] = ", ".join(links)
+            headers["Link"] = system.link or ", ".join(links)
         self.answer(200, {_NAMES.get(name, name): items[offset : offset + limit]}, headers)
 
     def is_signed_in(self):
@@ -235,10 +239,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, status, content, headers=None):
         body = json.dumps(content).encode()
+        headers = (headers or {}) | self.system.extra_headers
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

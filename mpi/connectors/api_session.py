@@ -200,10 +200,13 @@ class ApiSession:
         """Return the address of a call.
 
         Raises:
-            RemoteSystemError: a link leads away from the address of the connection.
+            RemoteSystemError: a link is no address, or leads away from the address of the connection.
         """
         base = urlsplit(self._connection.url)
-        url = httpx.URL(path if "://" in path else f"{self._connection.url}{path}")
+        try:
+            url = httpx.URL(path if "://" in path else f"{self._connection.url}{path}")
+        except httpx.InvalidURL:
+            raise RemoteSystemError(f"{self._connection.name}: a link is no address") from None
         if (url.scheme, url.netloc.decode()) != (
             base.scheme,
             httpx.URL(self._connection.url).netloc.decode(),
@@ -215,14 +218,16 @@ class ApiSession:
         self, method: _Method, url: httpx.URL, body: bytes | None, headers: Mapping[str, str]
     ) -> ApiAnswer:
         """Send a request once, and read its answer up to the bound."""
-        with self._http.stream(method, url, content=body, headers=dict(headers)) as response:
-            read = bytearray()
-            for part in response.iter_bytes():
-                read += part
-                if len(read) > MAX_ANSWER_BYTES:
-                    raise RemoteSystemError(
-                        f"{self._connection.name}: {url.path}: more than {MAX_ANSWER_BYTES:,} bytes"
-                    )
+        name = self._connection.name
+        try:
+            with self._http.stream(method, url, content=body, headers=dict(headers)) as response:
+                read = bytearray()
+                for part in response.iter_bytes():
+                    read += part
+                    if len(read) > MAX_ANSWER_BYTES:
+                        raise RemoteSystemError(f"{name}: {url.path}: more than {MAX_ANSWER_BYTES:,} bytes")
+        except httpx.DecodingError:
+            raise RemoteSystemError(f"{name}: {url.path}: the answer cannot be decompressed") from None
         return ApiAnswer(response.status_code, response.headers, bytes(read), url.path)
 
     def _authorize(self, method: _Method, url: httpx.URL) -> Mapping[str, str]:

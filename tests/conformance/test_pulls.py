@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain.errors import ConflictError, NotFoundError, RemoteSystemError
+from mpi.domain.snapshot import Snapshot
+from mpi.intake.rows import RejectedRow
 from mpi.service.loads import load_undo
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
 from mpi.service.pulls.pull import PullOptions, preview_pull, pull
 from mpi.service.pulls.pull_lease import PullLease
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, rows
 from tests.pulls import StandInSystem, make_connection
 
 CHILDREN = many_children(12)
@@ -206,12 +209,9 @@ def test_item_without_a_row_keeps_its_record_and_one_without_name_keeps_all(inde
     assert [reject.reason for reject in receipt.load.rejects] == ["no-birth-date"]
     assert "c3" in list_local_ids(index)
     system.lose("c5")
-    system.delete("c6")
     system.rejects = [("no-local-id", "the item has no ID")]
     receipt = pull_from(index, system, full=True)
-    assert (receipt.load.withdrawn, receipt.load.spared) == (0, 3)
-    receipt = pull_from(index, system)
-    assert "c6" in list_local_ids(index), "the removal came with the full pull, before the cursor"
+    assert (receipt.load.withdrawn, receipt.load.spared) == (0, 2)
 
 
 def test_pull_that_is_rejected_as_a_whole_is_repeated(index, system):
@@ -275,3 +275,13 @@ def test_delta_file_without_removals_withdraws_nothing_as_before(index):
     receipt = load_rows(index, "sis", CHILDREN[0], gone=frozenset({"c0", "c1", "never"}))
     assert (receipt.received, receipt.unchanged, receipt.withdrawn) == (2, 1, 1)
     assert "c0" in list_local_ids(index)
+
+
+def test_full_file_with_an_unreadable_row_withdraws_only_whom_it_names_as_gone(index):
+    load_rows(index, "sis", *CHILDREN)
+    file = [*rows(*CHILDREN[:9]), RejectedRow(99, None, "no-local-id", "the item has no ID")]
+    options = LoadOptions(Snapshot.FULL, gone=frozenset({"c10"}))
+    receipt = load(index, OPERATOR, "sis", file, options)
+    assert (receipt.withdrawn, receipt.spared) == (1, 2)
+    assert receipt.adds_up
+    assert list_local_ids(index) == {child["local_id"] for child in CHILDREN} - {"c10"}

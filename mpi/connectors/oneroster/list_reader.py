@@ -23,6 +23,12 @@ MAX_ITEMS = 50_000_000
 """Most items of one list, repeated ones counted."""
 _MAX_READS = 3
 """How often a list is read that moves while it is read."""
+_MAX_LINKS = 8_000
+"""Most characters of the header that says where other pages are."""
+_MAX_IDLE = 20
+"""Most pages without a new item, one after the other."""
+_MAX_STEPS = 100
+"""How often one list is stepped back in."""
 _NEXT_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next\b', re.IGNORECASE)
 
 ItemCount = Callable[[int, int | None], None]
@@ -59,11 +65,70 @@ class _Page:
         """Whether only the system knows where the next page is."""
         return self.next_url is not None and "offset" not in parse_qs(urlsplit(self.next_url).query)
 
-    def is_last(self, offset: int) -> bool:
-        """Return whether the system says that no page follows."""
+    def is_last(self, offset: int, *, has_new_items: bool) -> bool:
+        """Return whether no page follows.
+
+        Where the system does not say so, a page that holds nothing but the last item of the one before is
+        the last.
+        """
         if self.has_links:
             return self.next_url is None
-        return self.total is not None and offset + len(self.items) >= self.total
+        if self.total is not None:
+            return offset + len(self.items) >= self.total
+        return not has_new_items and len(self.items) <= 1
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a list is read.
+
+    Args:
+        offset: items before the page.
+        link: address of the page, where only the system knows it; None to ask by offset.
+        last: ``sourcedId`` of the item that was read last; None where pages do not overlap.
+        page_length: items of the page that was read last.
+        has_stepped_back: whether the page is before the place where the list was left.
+        step_count: how often it was stepped back.
+        idle_count: pages without a new item, one after the other. Items that were added shift the others.
+    """
+
+    offset: int = 0
+    link: str | None = None
+    last: str | None = None
+    page_length: int = 0
+    has_stepped_back: bool = False
+    step_count: int = 0
+    idle_count: int = 0
+
+    def find_new_items(self, page: _Page) -> list[Item] | None:
+        """Return the items after the one that was read last.
+
+        Returns:
+            None if that item is not there, so that a page before has to be read.
+
+        Raises:
+            _ListMovedError: it is not in the page before either.
+        """
+        if self.link is not None or self.last is None:
+            return page.items
+        if self.last in page.ids:
+            return page.items[len(page.ids) - page.ids[::-1].index(self.last) :]
+        if self.has_stepped_back or self.step_count == _MAX_STEPS:
+            raise _ListMovedError
+        self.offset = max(0, self.offset - self.page_length)
+        self.has_stepped_back = True
+        self.step_count += 1
+        return None
+
+    def go_on(self, page: _Page, *, has_new_items: bool) -> None:
+        """Go on to the next page, which begins with the last item of this one."""
+        length = len(page.items)
+        overlaps = length > 1 and page.ids[-1] is not None
+        self.last = page.ids[-1] if overlaps else None
+        self.offset += length - overlaps
+        self.page_length, self.has_stepped_back = length, False
+        self.idle_count = 0 if has_new_items else self.idle_count + 1
+        self.link = page.next_url if page.follows_links else None
 
 
 class ListReader:
@@ -140,70 +205,45 @@ class ListReader:
         Raises:
             _ListMovedError: it moved farther than a page while it was read.
         """
-        offset, given, page_length = 0, 0, 0
-        last: str | None = None
-        link: str | None = None
+        place, given = _Place(), 0
         seen_links: set[str] = set()
-        has_stepped_back = False
         while True:
-            page = self._get_page(resource, since, offset, link, refusal)
-            start = 0
-            if link is None and last is not None:
-                if last in page.ids:
-                    start = len(page.ids) - page.ids[::-1].index(last)
-                elif has_stepped_back:
-                    raise _ListMovedError
-                else:
-                    offset, has_stepped_back = max(0, offset - page_length), True
-                    continue
-            has_stepped_back, page_length = False, len(page.items)
-            new_items = page.items[start:]
+            page = self._get_page(resource, since, place, refusal)
+            new_items = place.find_new_items(page)
+            if new_items is None:
+                continue
             yield from new_items
             given += len(new_items)
             count(given, page.total)
-            self._check_progress(resource, page, offset, given, len(new_items))
-            if not new_items or page.is_last(offset):
+            if page.is_last(place.offset, has_new_items=bool(new_items)):
                 return
-            last, link = page.ids[-1], self._follow(resource, page, seen_links)
-            # The next page begins with the last item of this one.
-            offset += len(page.items) - (1 if last and len(page.items) > 1 else 0)
-            last = last if len(page.items) > 1 else None
+            place.go_on(page, has_new_items=bool(new_items))
+            if place.idle_count > _MAX_IDLE or given > MAX_ITEMS or page.next_url in seen_links:
+                raise RemoteSystemError(
+                    f"{self._base_path}/{resource}: its pages do not continue each other after {given:,} "
+                    "items"
+                )
+            seen_links.update(link for link in [place.link] if link)
 
-    def _check_progress(self, resource: str, page: _Page, offset: int, given: int, new_count: int) -> None:
-        """Refuse a list whose pages repeat or never end."""
-        claims_more = page.next_url is not None or (page.total or 0) > offset + len(page.items)
-        if (new_count == 0 and claims_more) or given > MAX_ITEMS:
-            raise RemoteSystemError(
-                f"{self._base_path}/{resource}: its pages do not continue each other after {given:,} items"
-            )
-
-    def _follow(self, resource: str, page: _Page, seen_links: set[str]) -> str | None:
-        """Return the address of the next page, where only the system knows it."""
-        if not page.follows_links or page.next_url is None:
-            return None
-        if page.next_url in seen_links:
-            raise RemoteSystemError(f"{self._base_path}/{resource}: a page leads back to an earlier one")
-        seen_links.add(page.next_url)
-        return page.next_url
-
-    def _get_page(
-        self, resource: str, since: str | None, offset: int, link: str | None, refusal: str
-    ) -> _Page:
+    def _get_page(self, resource: str, since: str | None, place: _Place, refusal: str) -> _Page:
         """Return one page of a list."""
         path = f"{self._base_path}/{resource}"
         parameters = {
             "limit": str(self._page_size),
-            "offset": str(offset),
+            "offset": str(place.offset),
             "sort": "sourcedId",
             "orderBy": "asc",
         }
         if since is not None:
             parameters["filter"] = f"dateLastModified>='{since}'"
-        answer = self._get(link or path, {} if link else parameters, refusal)
+        answer = self._get(place.link or path, {} if place.link else parameters, refusal)
         links = answer.headers.get("Link")
-        match = _NEXT_LINK.search(links) if links else None
-        url = urljoin(f"{self._address}{path}", match[1]) if match else None
-        return _Page(_read_items(answer, path), _read_total(answer), links is not None, url)
+        return _Page(
+            _read_items(answer, path),
+            _read_total(answer),
+            links is not None,
+            None if links is None else _read_next_link(links, f"{self._address}{path}"),
+        )
 
     def _get(
         self,
@@ -235,6 +275,28 @@ def _read_items(answer: ApiAnswer, path: str) -> list[Item]:
     if len(lists) != 1 or not all(isinstance(item, dict) for item in lists[0]):
         raise RemoteSystemError(f"{path}: the answer holds no list of items")
     return lists[0]
+
+
+def _read_next_link(links: str, address: str) -> str | None:
+    """Return the address of the next page.
+
+    Raises:
+        RemoteSystemError: the links are too long, or the next one is no address.
+    """
+    if len(links) > _MAX_LINKS:
+        raise RemoteSystemError(
+            f"{urlsplit(address).path}: its links are longer than {_MAX_LINKS:,} characters"
+        )
+    match = _NEXT_LINK.search(links)
+    try:
+        url = urljoin(address, match[1]) if match else None
+        # Its query is read later.
+        urlsplit(url or "")
+    except ValueError:
+        raise RemoteSystemError(
+            f"{urlsplit(address).path}: the link to its next page is no address"
+        ) from None
+    return url
 
 
 def _read_total(answer: ApiAnswer) -> int | None:

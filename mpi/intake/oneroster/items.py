@@ -17,10 +17,11 @@ def read_text(item: Item, *names: str) -> str | None:
     """Return the first of some values that is a text or a number, as trimmed text."""
     for name in names:
         value = item.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
+        if isinstance(value, str):
+            if text := value.strip():
+                return text
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value)
     return None
 
 

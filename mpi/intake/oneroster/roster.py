@@ -1,6 +1,6 @@
 """What a OneRoster system says about its students besides the users themselves.
 
-Demographics, enrollments, orgs and guardians are read first and held in memory, about 0.5 KB a student. Then
+Demographics, enrollments, orgs and guardians are read first and held in memory, about 0.7 KB a student. Then
 each student gives one canonical row.
 """
 

@@ -88,8 +88,11 @@ def test_duplicates_are_rejected_by_name(bundle, tmp_path):
     for number in range(4):
         bundle.add_student(number)
     bundle.rows["users"].append(bundle.rows["users"][1] | {"givenName": "Other"})
+    bundle.rows["users"].append(bundle.rows["users"][1] | {"status": "tobedeleted"})
     bundle.rows["demographics"].append(bundle.rows["demographics"][2] | {"birthDate": "2011-01-01"})
-    accepted, rejected = read(bundle.write_zip(tmp_path / "b.zip"))
+    path = bundle.write_zip(tmp_path / "b.zip")
+    assert open_file(path, None, None).gone == set()
+    accepted, rejected = read(path)
     assert [fields["local_id"] for fields in accepted] == ["s000", "s003"]
     assert rejected == [
         ("duplicate-id", "s001"),
