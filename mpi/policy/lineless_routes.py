@@ -27,6 +27,8 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /style.css": _PROGRAM,
     "GET /desk.js": _PROGRAM,
     "GET /icon.svg": _PROGRAM,
+    "GET /docs": _PROGRAM,
+    "GET /docs/{name}": _PROGRAM,
     "POST /oauth/token": _SIGN_IN,
     "GET /sign-in": _SIGN_IN,
     "POST /sign-in": _SIGN_IN,

@@ -50,6 +50,8 @@ ROUTES = MappingProxyType({
     "GET /style.css": _PUBLIC,
     "GET /desk.js": _PUBLIC,
     "GET /icon.svg": _PUBLIC,
+    "GET /docs": _PUBLIC,
+    "GET /docs/{name}": _PUBLIC,
     # Sign-in of programs: the route checks the key that the form shows
     "POST /oauth/token": _PUBLIC,
     # Sign-in of people with an identity provider

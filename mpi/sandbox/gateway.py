@@ -1,6 +1,7 @@
 """Front of the sandbox: marks every answer, logs calls, and injects 429 and 503."""
 
 import time
+import zlib
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -30,6 +31,7 @@ RETRY_AFTER_S = 2
 """Seconds that an injected answer asks to wait."""
 _MAX_BYTES = 1_000_000
 """Bytes of a body that are looked at."""
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _OWN_PATHS = "/sandbox/"
 _INJECTED: dict[MagicName, HTTPStatus] = {
     MagicName.LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
@@ -116,9 +118,10 @@ class SandboxGateway:
     async def _answer_logged(self, route: CallRoute, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call of the vendor's program, and log it."""
         began_at = time.monotonic()
-        body, replay = await _read_body(receive)
-        name = find_magic_name(body)
         headers = Headers(scope=scope)
+        sent, replay = await _read_body(receive)
+        body = _decompress(sent, headers)
+        name = find_magic_name(body)
         exchange = _Exchange(send)
         await self._prepare(route, headers, body)
         status = self._choose_injection(route, name)
@@ -184,7 +187,7 @@ class SandboxGateway:
         values = answer if isinstance(answer, dict) else {}
         route = call.route
         match route.kind:
-            case CallKind.FEED if call.is_done:
+            case CallKind.FEED if call.is_done and "generation" in values:
                 query = parse_qs(scope["query_string"].decode("latin-1"))
                 after = int(query.get("after", ["0"])[-1])
                 feed = FeedRead(after, values["generation"], values["cursor"], len(values["events"]))
@@ -212,6 +215,7 @@ class _Exchange:
         self._send = send
         self._body = bytearray()
         self._last: Message | None = None
+        self._headers = Headers()
         self.status = 0
         self.retry_after_s: int | None = None
 
@@ -219,7 +223,8 @@ class _Exchange:
         """Pass a message on, and keep what the log needs."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            retry_after = Headers(raw=message["headers"]).get("retry-after", "")
+            self._headers = Headers(raw=message["headers"])
+            retry_after = self._headers.get("retry-after", "")
             self.retry_after_s = int(retry_after) if retry_after.isdecimal() else None
         elif len(self._body) <= _MAX_BYTES:
             self._body += message.get("body", b"")
@@ -239,9 +244,19 @@ class _Exchange:
     def read_json(self) -> Any:  # noqa: ANN401 - any JSON
         """Return the answer's JSON; None for another one."""
         try:
-            return orjson.loads(bytes(self._body))
+            return orjson.loads(_decompress(bytes(self._body), self._headers))
         except ValueError:
             return None
+
+
+def _decompress(body: bytes, headers: Headers) -> bytes:
+    """Return the first bytes of a body as they were before compression; nothing of a damaged one."""
+    if headers.get("content-encoding", "").strip().lower() != "gzip":
+        return body
+    try:
+        return zlib.decompressobj(_GZIP_FORMAT).decompress(body, _MAX_BYTES)
+    except zlib.error:
+        return b""
 
 
 async def _read_body(receive: Receive) -> tuple[bytes, Receive]:

@@ -620,7 +620,8 @@ API_CALLS: Mapping[str, Call] = {
 """Query and body of a random call, by method and route of the API."""
 
 PAGES = (
-    "/style.css", "/desk.js", "/icon.svg", "/", "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
+    "/style.css", "/desk.js", "/icon.svg", "/docs", "/docs/{name}", "/",
+    "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality",

@@ -18,6 +18,7 @@ COMPRESSED_ROUTES = frozenset({
     "/style.css",
     "/desk.js",
     "/icon.svg",
+    "/docs/{name}",
     "/fhir/metadata",
     "/v1/events",
     "/v1/agreements",

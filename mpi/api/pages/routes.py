@@ -3,7 +3,16 @@
 from fastapi import APIRouter
 
 from mpi.api.pages.activity import activity_list, desk_links, workload
-from mpi.api.pages.administration import account_requests, accounts, clients, freezes, health, loads, sources
+from mpi.api.pages.administration import (
+    account_requests,
+    accounts,
+    api_docs,
+    clients,
+    freezes,
+    health,
+    loads,
+    sources,
+)
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.corrections import link, move, registration, unlink, value_correction
 from mpi.api.pages.desk import (
@@ -39,6 +48,7 @@ from mpi.api.pages.rendering import assets
 router = APIRouter(include_in_schema=False)
 for module in (
     assets,
+    api_docs,
     home,
     search,
     person_page,

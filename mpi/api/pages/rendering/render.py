@@ -28,7 +28,12 @@ def read_asset(name: str) -> str:
 @cache
 def hash_asset(name: str) -> str:
     """Return the content hash that names a style sheet, script or icon."""
-    return hashlib.sha256(read_asset(name).encode()).hexdigest()[:_HASH_DIGITS]
+    return hash_content(read_asset(name))
+
+
+def hash_content(content: str) -> str:
+    """Return the hash that names a version of a file."""
+    return hashlib.sha256(content.encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def _asset_url(name: str) -> str:
