@@ -131,6 +131,17 @@ def test_new_local_id_keeps_person_and_makes_no_new_record(index, system):
     assert verify(index, OPERATOR) == []
 
 
+def test_sealed_record_stays_sealed_under_the_local_id_that_the_system_gives_it(index, system):
+    pull_from(index, system)
+    upsert(index, OPERATOR, "sis", CHILDREN[1] | {"restrictions": [{"kind": "sealed"}]})
+    system.rename("c1", "x1")
+    receipt = pull_from(index, system)
+    assert (receipt.renamed, receipt.load.created, receipt.has_advanced) == (0, 0, True)
+    assert not list_local_ids(index) & {"c1", "x1"}
+    assert pull_from(index, system, full=True).load.created == 0
+    assert not list_local_ids(index) & {"c1", "x1"}
+
+
 def test_pull_that_ends_before_its_load_is_repeated_to_the_same_end(index, system):
     pull_from(index, system)
     system.rename("c1", "x1")

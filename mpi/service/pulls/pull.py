@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from mpi.connectors.connection import Connection
 from mpi.connectors.pull import Connector, PullResult, RenamingConnector
 from mpi.domain import clock
-from mpi.domain.errors import RemoteSystemError
+from mpi.domain.errors import NotFoundError, RemoteSystemError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.intake.file_profile import FileProfile, profile_rows
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.agreements.refusals import record_lapse
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import find_nameable_records
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.dry_run import DryRun, dry_run
 from mpi.service.loads.load import LoadOptions, load
@@ -248,12 +247,10 @@ def _apply_renames(
     """
     if not rows.renames:
         return
-    with index.database.read(viewer) as unit:
-        held_ids = find_nameable_records(unit, source.id, rows.renames).keys()
-    renames = {old: new for old, new in rows.renames.items() if old in held_ids}
-    if not renames:
-        return
-    result = rekey(index, viewer, source.code, renames)
+    try:
+        result = rekey(index, viewer, source.code, rows.renames)
+    except NotFoundError:
+        return  # the only record was renamed by a pull before, or is not held
     receipt.renamed, receipt.rename_claims = result.rekeyed, len(result.review)
     receipt.rename_step = result.step
 

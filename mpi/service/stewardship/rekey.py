@@ -18,6 +18,7 @@ from mpi.service.core.undoable_steps import add_step, check_reason
 from mpi.service.core.visibility import find_nameable_records
 from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.resolution.resolve import resettle
+from mpi.service.statements.boundary_orders import make_record_token
 from mpi.service.statements.sources import require_own_source
 from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.fields.scalars import parse_local_id, require_visible
@@ -87,29 +88,77 @@ def rekey(
         require_own_source(source)
         records_by_id = find_nameable_records(unit, source.id, {*renames, *renames.values()})
         unknown_ids = tuple(sorted(old for old in renames if old not in records_by_id))
-        if len(renames) == 1 and unknown_ids:
-            raise NotFoundError(f"source {source_code!r} has no such record")
-        moving, taken_ids = _separate_taken_ids(unit, index, source, renames, records_by_id)
-        step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
-        rename_records(unit, index, source_code, {records_by_id[old]: new for old, new in moving.items()})
-        unit.renames.add(Rename(records_by_id[old].id, step_id, old, new) for old, new in moving.items())
-        claimed_records = set()
-        for old, new in taken_ids.items():
-            if new in records_by_id:
-                claimed_records |= _add_claim(unit, index, step_id, records_by_id[old], records_by_id[new])
-        affected_records = {records_by_id[old].id for old in moving} | claimed_records
-        if affected_records:
-            resettle(unit, index, affected_records, REKEY)
-        result = RekeyResult(
-            source=source_code,
-            step=step_id if moving else None,
-            rekeyed=len(moving),
-            review=tuple(sorted(taken_ids.values())),
-            unknown=unknown_ids,
-        )
-        store_answer(unit, index, result, affected_records)
+        is_none_known = len(renames) == 1 and bool(unknown_ids)
+        if not is_none_known:
+            result, affected_records = _apply(unit, index, source, renames, records_by_id, reason_code)
+            store_answer(unit, index, result, affected_records)
+        _refuse_under_new_ids(unit, index, source, {old: renames[old] for old in unknown_ids})
+    if is_none_known:
+        raise NotFoundError(f"source {source_code!r} has no such record")
     disclose(index, viewer, Action.RECORD_WRITE, affected_records, _ANSWER_FIELDS)
     return result
+
+
+def _apply(
+    unit: WriteUnit,
+    index: Index,
+    source: Source,
+    renames: Mapping[str, str],
+    records_by_id: Mapping[str, StoredRecord],
+    reason_code: str,
+) -> tuple[RekeyResult, set[int]]:
+    """Give records new local IDs as one step; return the result and the records concerned."""
+    moving, taken_ids = _separate_taken_ids(unit, index, source, renames, records_by_id)
+    step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
+    rename_records(unit, index, source.code, {records_by_id[old]: new for old, new in moving.items()})
+    unit.renames.add(Rename(records_by_id[old].id, step_id, old, new) for old, new in moving.items())
+    claimed_records = set()
+    for old, new in taken_ids.items():
+        if new in records_by_id:
+            claimed_records |= _add_claim(unit, index, step_id, records_by_id[old], records_by_id[new])
+    affected_records = {records_by_id[old].id for old in moving} | claimed_records
+    if affected_records:
+        resettle(unit, index, affected_records, REKEY)
+    result = RekeyResult(
+        source=source.code,
+        step=step_id if moving else None,
+        rekeyed=len(moving),
+        review=tuple(sorted(taken_ids.values())),
+        unknown=tuple(sorted(old for old in renames if old not in records_by_id)),
+    )
+    return result, affected_records
+
+
+def _refuse_under_new_ids(
+    unit: WriteUnit, index: Index, source: Source, unknown_renames: Mapping[str, str]
+) -> None:
+    """Let sealed and destroyed records be refused under the local IDs that their source gives them now.
+
+    Otherwise a record that was sealed would come back unsealed, under its new local ID. The answer to the
+    source is that no record holds the old one.
+    """
+    owner = (source.id, source.code)
+    sealed = {
+        local_id: record
+        for local_id, record in unit.records.find_by_local_ids(source.id, unknown_renames).items()
+        if record.state == RecordState.SEALED
+    }
+    buried = find_buried_records(unit, index, owner, unknown_renames)
+    new_ids = [unknown_renames[old] for old in {*sealed, *buried}]
+    taken = {
+        *unit.records.find_by_local_ids(source.id, new_ids),
+        *find_buried_records(unit, index, owner, new_ids),
+    }
+    for old, record in {**sealed, **buried}.items():
+        new = unknown_renames[old]
+        if new in taken:
+            continue
+        if old in buried:
+            token = make_record_token(index.keyed_hash, source.code, new)
+            unit.tombstones.add(source.id, [(token, record.id)])
+        else:
+            number = unit.counters.take("record_alias")
+            unit.renames.add_alias(number, source.id, new, record.id, unit.commit_no)
 
 
 def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:

@@ -1,5 +1,7 @@
 """The sandbox marks its answers, and never opens what exists."""
 
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -119,3 +121,15 @@ def test_record_that_came_over_ed_fi_counts(live):
         while call.get("/v1/events").json()["events"][-1]["cause"] != "merge":
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_compressed_records_and_answers_are_read_as_plain_ones(live):
+    record = {"first_name": "Hugo", "last_name": "Limitford", "birth_date": "2011-12-05"}
+    sent = {"content": gzip.compress(json.dumps(record).encode()), "headers": {"Content-Encoding": "gzip"}}
+    with live.calls() as call:
+        assert call.put("/v1/sources/sis/records/V-7", **sent).status_code == 429
+        assert call.put("/v1/sources/sis/records/V-7", **sent).is_success
+        page = call.get("/v1/events", params={"limit": 1_000})
+        assert page.headers["content-encoding"] == "gzip"
+        call.get("/v1/events", params={"after": page.json()["cursor"]})
+    assert live.results()["feed"][0] == "passed"

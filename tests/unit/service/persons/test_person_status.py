@@ -165,6 +165,29 @@ def test_expunged_record_stays_refused_under_its_earlier_local_id(index):
     assert set(crosswalk(index)) == {("ccwis", "9")}
 
 
+@pytest.mark.parametrize("restriction", ["sealed", "expunged"])
+@pytest.mark.parametrize("others", [{}, {"9": "8"}])
+def test_sealed_record_stays_refused_under_the_local_id_that_its_source_gives_it(index, restriction, others):
+    upsert_record(index, "ccwis:9", **STRANGER)
+    upsert(index, WELFARE, "ccwis", make_child("1", restrictions=[{"kind": restriction}]))
+    if others:
+        assert rekey(index, WELFARE, "ccwis", {"1": "2", **others}).unknown == ("1",)
+    else:
+        with pytest.raises(NotFoundError):
+            rekey(index, WELFARE, "ccwis", {"1": "2"})
+    for local_id in ("1", "2"):
+        assert upsert(index, WELFARE, "ccwis", make_child(local_id)).outcome == "refused"
+    assert len(crosswalk(index)) == 1
+
+
+def test_local_id_of_another_record_is_not_taken_by_a_sealed_one(index):
+    upsert_record(index, "ccwis:9", **STRANGER)
+    upsert(index, WELFARE, "ccwis", make_child("1", restrictions=[{"kind": "sealed"}]))
+    with pytest.raises(NotFoundError):
+        rekey(index, WELFARE, "ccwis", {"1": "9"})
+    assert upsert(index, WELFARE, "ccwis", make_child("9", **STRANGER)).outcome != "refused"
+
+
 def test_local_id_given_up_by_an_active_record_is_free(index):
     upsert_record(index, "ccwis:1")
     rekey(index, WELFARE, "ccwis", {"1": "2"})
