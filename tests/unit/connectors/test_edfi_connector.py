@@ -279,6 +279,18 @@ def test_an_interruption_is_survived(make_api):
     assert signed_in > 2
 
 
+@pytest.mark.parametrize("credentials", ["mpi:s%25cret", "mpi:s%cret"])
+def test_credentials_are_sent_encoded_and_as_they_are(make_api, credentials):
+    api = make_api()
+    fill(api, 1)
+    api.credentials = credentials
+    assert pull(api)[0].rows
+    api.credentials = "mpi:other"
+    api.tokens.clear()
+    with pytest.raises(RemoteSystemError, match="sign-in was refused with status 401"):
+        pull(api)
+
+
 @pytest.mark.parametrize(("resource", "action"), [
     ("studentContactAssociations", "Read"), ("students/deletes", "ReadChanges"),
 ])  # fmt: skip
