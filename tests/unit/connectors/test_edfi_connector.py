@@ -98,6 +98,19 @@ def test_a_first_pull_gives_each_student_with_all_that_is_known(make_api, standa
     }  # fmt: skip
 
 
+def test_programs_are_read_as_flags_where_the_connection_asks_for_them(make_api):
+    api = make_api()
+    api.put_student("1")
+    api.put(
+        "studentHomelessProgramAssociations",
+        studentReference={"studentUniqueId": "1"},
+        beginDate="2025-09-01",
+    )
+    assert "flags" not in pull(api)[0].rows["1"]
+    [flag] = pull(api, parts=["programs"])[0].rows["1"]["flags"]
+    assert (flag["population"], flag["begin"]) == ("homeless", "2025-09-01")
+
+
 @pytest.mark.parametrize("features", [{}, {"has_tokens": True}, {"has_changes": False},
                                       {"has_changes": False, "has_tokens": True}])  # fmt: skip
 def test_every_page_of_a_large_collection_is_read(make_api, features):
