@@ -36,6 +36,7 @@ class EdfiServer:
     def __init__(self, standard="5.2.0", *, has_tokens=False, has_changes=True):
         self.standard, self.has_tokens, self.has_changes = standard, has_tokens, has_changes
         self.largest_page = 500
+        self.credentials = "mpi:s%25cret"  # pragma: allowlist secret - of a stand-in on loopback
         self.base = "/api"
         self.url = ""
         self.version = 0
@@ -176,7 +177,7 @@ class EdfiServer:
 
     def _sign_in(self, headers, body):
         sent = base64.b64decode(headers["authorization"].removeprefix("Basic ")).decode()
-        if sent != "mpi:s%25cret" or dict(parse_qsl(body)) != {"grant_type": "client_credentials"}:
+        if sent != self.credentials or dict(parse_qsl(body)) != {"grant_type": "client_credentials"}:
             return 401, {}, {}
         token = uuid.uuid4().hex
         self.tokens.add(token)
@@ -237,7 +238,7 @@ class EdfiServer:
                 (n for n, (_, item) in enumerate(rows) if self.ranks[item["id"]] > int(token)), len(rows)
             )
         page = rows[offset : offset + size]
-        headers = {"Total-Count": str(len(ids))} if parameters.get("totalCount") == "true" else {}
+        headers = {"Total-Count": str(len(ids))} if parameters.get("totalCount", "").lower() == "true" else {}
         if self.has_tokens and page:
             headers["Next-Page-Token"] = str(self.ranks[page[-1][1]["id"]])
         return 200, headers, [item for _, item in page]

@@ -253,21 +253,21 @@ class ApiSession:
         """
         sign_in = self._connection.sign_in
         scope = {"scope": " ".join(sign_in.scopes)} if sign_in.scopes else {}
-        answer = self._send(
-            "POST",
-            httpx.URL(sign_in.token_url),
-            urlencode({"grant_type": "client_credentials", **scope}).encode(),
-            {
-                "Authorization": _make_basic_credentials(sign_in.client_id, sign_in.secret),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-        )
-        answer.raise_if_passing()
-        values = answer.json() if answer.status == httpx.codes.OK else {}
-        token = values.get("access_token") if isinstance(values, dict) else None
+        body = urlencode({"grant_type": "client_credentials", **scope}).encode()
+        status, values = 0, {}
+        for credentials in _list_basic_credentials(sign_in.client_id, sign_in.secret):
+            headers = {"Authorization": credentials, "Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._send("POST", httpx.URL(sign_in.token_url), body, headers)
+            answer.raise_if_passing()
+            status = answer.status
+            if status == httpx.codes.OK:
+                content = answer.json()
+                values = content if isinstance(content, dict) else {}
+                break
+        token = values.get("access_token")
         if not isinstance(token, str) or not token:
             raise RemoteSystemError(
-                f"{self._connection.name}: sign-in was refused with status {answer.status}: "
+                f"{self._connection.name}: sign-in was refused with status {status}: "
                 "check token_url, client_id, the secret and the scopes"
             )
         life_s = values.get("expires_in")
@@ -277,7 +277,10 @@ class ApiSession:
         self._token_end = self._now() + max(life_s - _RENEW_BEFORE_S, life_s / 2)
 
 
-def _make_basic_credentials(client_id: str, secret: str) -> str:
-    """Return a client's credentials in the form of RFC 6749, section 2.3.1."""
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+def _list_basic_credentials(client_id: str, secret: str) -> list[str]:
+    """Return a client's credentials in the form of RFC 6749, section 2.3.1, and as they are.
+
+    Many systems do not decode them. Both are equal without special characters.
+    """
+    pairs = dict.fromkeys([f"{quote_plus(client_id)}:{quote_plus(secret)}", f"{client_id}:{secret}"])
+    return [f"Basic {base64.b64encode(pair.encode()).decode()}" for pair in pairs]

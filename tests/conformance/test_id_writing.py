@@ -1,15 +1,20 @@
 """Enterprise IDs written into a stand-in for an Ed-Fi API: what, when, for whom, and what the ledger says."""
 
+from datetime import timedelta
+
 import pytest
 
 from mpi.connectors.api_session import ApiSession
 from mpi.connectors.edfi.connector import EdfiConnector
 from mpi.connectors.edfi.id_writer import EdfiIdWriter
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, InputError, NotAuthenticated, RemoteSystemError
-from mpi.service.access.clients import add_client
+from mpi.service.access.clients import add_client, revoke_client
+from mpi.service.agreements.register import approve_version, propose_version
 from mpi.service.pulls.pull import PullOptions, pull
 from mpi.service.pulls.write_ids import Recipient, write_ids
 from mpi.service.stewardship.merge_split_move import StepOptions, merge
+from tests.agreements import make_dsa
 from tests.edfi_server import D, EdfiServer, serve_edfi
 from tests.index import OPERATOR, crosswalk
 
@@ -173,6 +178,32 @@ def test_a_client_without_the_right_gets_nothing(index, source):
         write(index, source, Recipient("sis-owner", "emergency_breakglass"))
     assert len(source.requests) == asked
     assert list_lines(index) == []
+
+
+def test_writing_ends_with_the_rights_of_the_client(index, source):
+    for number in range(110):
+        source.put_student(f"t{number:03}")
+        source.describe("studentEducationOrganizationAssociations", f"t{number:03}")
+    revoked = iter([lambda: revoke_client(index, OPERATOR, "sis-owner")])
+    source.before_write = lambda *_: next(revoked, lambda: None)()
+    with pytest.raises(NotAuthenticated):
+        write(index, source)
+    # One line of the ledger, and one batch of students, had been begun.
+    assert len(list_lines(index)) == 1
+    assert len(list_writes(source)) == 4
+
+
+def test_a_client_that_receives_others_records_may_not_pass_ids_on(index, source):
+    today = clock.now().date()
+    agreement = make_dsa(begins=today - timedelta(days=1), ends=today + timedelta(days=200))
+    propose_version(index, OPERATOR, agreement)
+    approve_version(index, OPERATOR, agreement.code, alone=True)
+    add_client(index, OPERATOR, "wide", ["crosswalk.read"], ["sis", "ccwis"], "dsa-1", "district")
+    with pytest.raises(AccessDenied, match="forbids to pass answers on"):
+        write(index, source, Recipient("wide", "school_stability"))
+    assert list_writes(source) == []
+    add_client(index, OPERATOR, "narrow", ["crosswalk.read"], ["sis"], "dsa-1", "district")
+    assert write(index, source, Recipient("narrow", "school_stability")).written == 4
 
 
 def test_a_claim_set_that_forbids_writing_is_named(index, source):

@@ -21,6 +21,8 @@ _MOST_PASSES = 5
 """Most times that a collection is read again from its beginning."""
 _WINDOW_FILL = 0.7
 """Share of a page that a window of change versions is meant to fill."""
+_MOST_GROWTH = 8
+"""Most times that a window is as wide as the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,15 @@ class ApiReader:
                 is_whole = page.total <= len(page.items)
             if not is_whole and width > 1:
                 total = max(page.total or 0, len(page.items) + 1)
-                width = max(1, min(width // 2, int(width * len(page.items) / total * _WINDOW_FILL)))
+                width = min(width // 2, self._fit(width, total))
                 continue
             # Items of one version only leave it, and then have a newer one.
             yield from page.items if is_whole else self.read_all(resource, window)
-            first, width = end + 1, 2 * width
+            first, width = end + 1, min(width * _MOST_GROWTH, self._fit(width, len(page.items)))
+
+    def _fit(self, width: int, count: int) -> int:
+        """Return the width of a window that fills a page as far as is meant, from a width and its items."""
+        return max(1, int(width * self._page_size * _WINDOW_FILL / max(count, 1)))
 
     def read_everything(self, resource: str) -> Iterator[Item]:
         """Yield all items of a resource, where the API has Change Queries in windows.

@@ -67,49 +67,61 @@ def write_ids(
     require_permission(viewer, Action.LOAD, connection.source)
     if recipient.purpose == BREAK_GLASS:
         raise InputError("emergency access looks up one child and writes no IDs")
-    reader = _find_viewer(index, viewer, recipient)
-    require_permission(reader, Action.CROSSWALK_READ, connection.source)
+    ids = _IdsOfSource(index, viewer, recipient, connection.source)
+
+    def report(resource: str, done: int, total: int | None) -> None:
+        progress(f"writing IDs to {resource}", done, total or 0)
+
+    return writer.write_ids(ids, report, is_trial=is_trial)
+
+
+def _find_reader(index: Index, viewer: Viewer, recipient: Recipient, source: str) -> Viewer:
+    """Return the recipient as a viewer who may know a source's IDs, with its present rights.
+
+    Raises:
+        NotAuthenticated: there is no such client, or its key was revoked or has expired.
+        AccessDenied: it may not know the IDs, or must not pass them on.
+    """
+    with index.database.read(viewer) as unit:
+        record = unit.clients.find_by_name(recipient.client)
+        if record is None or record.revoked_commit is not None:
+            raise NotAuthenticated("there is no client of this name whose key opens the index")
+        reader = viewer_from_client(index, unit, record.client, recipient.purpose)
+    require_permission(reader, Action.CROSSWALK_READ, source)
     if forbids_redisclosure(reader):
         raise AccessDenied(
             f"the agreement of client {recipient.client!r} forbids to pass answers on, and other clients of "
             "the system could read the IDs"
         )
-
-    def report(resource: str, done: int, total: int | None) -> None:
-        progress(f"writing IDs to {resource}", done, total or 0)
-
-    return writer.write_ids(_IdsOfSource(index, reader, connection.source), report, is_trial=is_trial)
-
-
-def _find_viewer(index: Index, viewer: Viewer, recipient: Recipient) -> Viewer:
-    """Return a client as the viewer who receives the IDs, with its present rights."""
-    with index.database.read(viewer) as unit:
-        record = unit.clients.find_by_name(recipient.client)
-        if record is None or record.revoked_commit is not None:
-            raise NotAuthenticated("there is no client of this name whose key opens the index")
-        return viewer_from_client(index, unit, record.client, recipient.purpose)
+    return reader
 
 
 class _IdsOfSource:
     """Enterprise IDs of a source's records, as their recipient may know them.
 
+    The recipient's rights are looked at again for each list of records: they may end while IDs are written.
+
     Args:
         index: the open index.
-        recipient: the client that receives them.
+        viewer: who writes.
+        recipient: who receives them.
         source: code of the source.
     """
 
-    def __init__(self, index: Index, recipient: Viewer, source: str) -> None:
+    def __init__(self, index: Index, viewer: Viewer, recipient: Recipient, source: str) -> None:
         self._index = index
+        self._viewer = viewer
         self._recipient = recipient
         self._source = source
         self._records: dict[str, tuple[int, ...]] = {}
+        self._reader = _find_reader(index, viewer, recipient, source)
 
     def find(self, local_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the enterprise IDs of records, by local ID."""
         found: dict[str, str] = {}
         self._records.clear()
-        with self._index.database.read(self._recipient) as unit:
+        self._reader = _find_reader(self._index, self._viewer, self._recipient, self._source)
+        with self._index.database.read(self._reader) as unit:
             for local_id in local_ids:
                 with suppress(NotFoundError, RecordError):
                     answer, entry = read_crosswalk(unit, self._source, local_id)
@@ -121,4 +133,4 @@ class _IdsOfSource:
     def disclose(self, local_ids: Sequence[str]) -> None:
         """Write one line on the ledger for the IDs that leave."""
         records = {record for local_id in local_ids for record in self._records[local_id]}
-        disclose(self._index, self._recipient, Action.CROSSWALK_READ, records, _FIELDS)
+        disclose(self._index, self._reader, Action.CROSSWALK_READ, records, _FIELDS)

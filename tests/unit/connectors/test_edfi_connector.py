@@ -98,6 +98,19 @@ def test_a_first_pull_gives_each_student_with_all_that_is_known(make_api, standa
     }  # fmt: skip
 
 
+def test_programs_are_read_as_flags_where_the_connection_asks_for_them(make_api):
+    api = make_api()
+    api.put_student("1")
+    api.put(
+        "studentHomelessProgramAssociations",
+        studentReference={"studentUniqueId": "1"},
+        beginDate="2025-09-01",
+    )
+    assert "flags" not in pull(api)[0].rows["1"]
+    [flag] = pull(api, parts=["programs"])[0].rows["1"]["flags"]
+    assert (flag["population"], flag["begin"]) == ("homeless", "2025-09-01")
+
+
 @pytest.mark.parametrize("features", [{}, {"has_tokens": True}, {"has_changes": False},
                                       {"has_changes": False, "has_tokens": True}])  # fmt: skip
 def test_every_page_of_a_large_collection_is_read(make_api, features):
@@ -277,6 +290,18 @@ def test_an_interruption_is_survived(make_api):
     assert len(sink.rows) == 25
     signed_in = sum(path.endswith("/oauth/token") for _, path, *_ in api.requests)
     assert signed_in > 2
+
+
+@pytest.mark.parametrize("credentials", ["mpi:s%25cret", "mpi:s%cret"])
+def test_credentials_are_sent_encoded_and_as_they_are(make_api, credentials):
+    api = make_api()
+    fill(api, 1)
+    api.credentials = credentials
+    assert pull(api)[0].rows
+    api.credentials = "mpi:other"
+    api.tokens.clear()
+    with pytest.raises(RemoteSystemError, match="sign-in was refused with status 401"):
+        pull(api)
 
 
 @pytest.mark.parametrize(("resource", "action"), [
