@@ -7,12 +7,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import date, datetime
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from mpi.client import bulk, calls, feed
+from mpi.client import bulk, calls, feed, loads
 from mpi.client.bulk import DEFAULT_LINES, ReportProgress
 from mpi.client.calls import Call
 from mpi.client.credentials import Credentials
@@ -20,7 +21,22 @@ from mpi.client.feed import CursorStore
 from mpi.client.feed_page import EventPage, FeedCursor
 from mpi.client.flows import Effect, Emit, Flow, Pause, Reply, Send, Work
 from mpi.client.private_logs import hide_paths
-from mpi.client.results import Answer, BulkAnswer, Candidate, Person, RecordRef, Resolved, StoredRecord
+from mpi.client.results import (
+    Answer,
+    ApiClient,
+    BulkAnswer,
+    Candidate,
+    Job,
+    Load,
+    LoadReceipt,
+    NewKey,
+    Person,
+    RecordRef,
+    Reject,
+    Resolved,
+    Source,
+    StoredRecord,
+)
 from mpi.client.retries import RetryPolicy
 from mpi.client.session import DEFAULT_RETRY, DEFAULT_TIMEOUT_S, Session
 
@@ -161,6 +177,112 @@ class AsyncClient:
         """See ``Client.follow``."""
         return self._iterate(feed.follow(self._session, cursor, limit=limit, poll_s=poll_s, purpose=purpose))
 
+    async def load_file(  # noqa: PLR0913 - a parameter for each field of the form
+        self,
+        source: str,
+        file: str | PathLike[str],
+        *,
+        mapping: str | PathLike[str] | None = None,
+        file_format: str | None = None,
+        where: Iterable[str] = (),
+        snapshot: str | None = None,
+        as_of: datetime | date | str | None = None,
+        confirm: bool = False,
+        dry_run: bool = False,
+        poll_s: float = 2.0,
+        purpose: str | None = None,
+    ) -> Job:
+        """See ``Client.load_file``."""
+        fields = {
+            "mapping": mapping,
+            "format": file_format,
+            "where": tuple(where),
+            "snapshot": snapshot,
+            "as_of": loads.format_as_of(as_of),
+            "confirm": confirm,
+            "dry_run": dry_run,
+        }
+        flow = loads.load_file(self._session, source, file, fields, poll_s=poll_s, purpose=purpose)
+        return await self._run(flow)
+
+    async def read_job(self, number: int, *, purpose: str | None = None) -> Job:
+        """See ``Client.read_job``."""
+        return await self._call(loads.read_job(number), purpose)
+
+    async def list_loads(
+        self, source: str | None = None, *, before: int | None = None, purpose: str | None = None
+    ) -> tuple[Load, ...]:
+        """See ``Client.list_loads``."""
+        return await self._call(calls.list_loads(source, before), purpose)
+
+    async def read_load(self, number: int, *, purpose: str | None = None) -> LoadReceipt:
+        """See ``Client.read_load``."""
+        return await self._call(calls.read_load(number), purpose)
+
+    async def list_rejects(self, number: int, *, purpose: str | None = None) -> tuple[Reject, ...]:
+        """See ``Client.list_rejects``."""
+        return await self._call(calls.list_rejects(number), purpose)
+
+    async def list_sources(self, *, purpose: str | None = None) -> tuple[Source, ...]:
+        """See ``Client.list_sources``."""
+        return await self._call(calls.list_sources(), purpose)
+
+    async def add_source(
+        self,
+        code: str,
+        *,
+        name: str | None = None,
+        agency: str | None = None,
+        kind: str | None = None,
+        one_id_per_child: bool = False,
+        holdings: str | None = None,
+        purpose: str | None = None,
+    ) -> Source:
+        """See ``Client.add_source``."""
+        members = {
+            "code": code,
+            "name": name,
+            "agency": agency,
+            "kind": kind,
+            "one_id_per_child": one_id_per_child,
+            "holdings": holdings,
+        }
+        return await self._call(calls.add_source(members), purpose)
+
+    async def list_clients(self, *, purpose: str | None = None) -> tuple[ApiClient, ...]:
+        """See ``Client.list_clients``."""
+        return await self._call(calls.list_clients(), purpose)
+
+    async def add_client(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        sources: Iterable[str] | None = None,
+        *,
+        agreement: str | None = None,
+        party: str | None = None,
+        purpose: str | None = None,
+    ) -> NewKey:
+        """See ``Client.add_client``."""
+        members = {
+            "name": name,
+            "scopes": list(scopes),
+            "sources": None if sources is None else list(sources),
+            "agreement": agreement,
+            "party": party,
+        }
+        return await self._call(calls.add_client(members), purpose)
+
+    async def rotate_client_key(
+        self, name: str, *, overlap_days: int = 0, purpose: str | None = None
+    ) -> NewKey:
+        """See ``Client.rotate_client_key``."""
+        return await self._call(calls.rotate_client_key(name, overlap_days), purpose)
+
+    async def end_client(self, name: str, *, purpose: str | None = None) -> ApiClient:
+        """See ``Client.end_client``."""
+        return await self._call(calls.end_client(name), purpose)
+
     async def request(  # noqa: PLR0913 - a parameter for each part of a call
         self,
         method: str,
@@ -202,7 +324,10 @@ class AsyncClient:
 
     async def _call(self, call: Call[T], purpose: str | None) -> T:
         """Make a call and return its result."""
-        flow = self._session.exchange(call, purpose)
+        return await self._run(self._session.exchange(call, purpose))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        """Do what a flow asks for, and return its result."""
         reply = Reply()
         while True:
             try:

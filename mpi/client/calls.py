@@ -12,7 +12,20 @@ import httpx
 from mpi.client.feed_page import EventPage
 from mpi.client.json_reader import parse_json, read_result, read_results
 from mpi.client.problem_reader import read_request_id
-from mpi.client.results import Answer, Candidate, Person, RecordRef, Resolved, StoredRecord
+from mpi.client.results import (
+    Answer,
+    ApiClient,
+    Candidate,
+    Load,
+    LoadReceipt,
+    NewKey,
+    Person,
+    RecordRef,
+    Reject,
+    Resolved,
+    Source,
+    StoredRecord,
+)
 
 T = TypeVar("T")
 
@@ -108,6 +121,61 @@ def read_events(after: int, limit: int) -> Call[EventPage]:
     return Call("GET", "/v1/events", _reader(EventPage), params=params)
 
 
+def list_loads(source: str | None, before: int | None) -> Call[tuple[Load, ...]]:
+    """List loads, latest first."""
+    params = {"source": source, "before": None if before is None else str(before)}
+    return Call(
+        "GET", "/v1/loads", _list_reader(Load), params={n: v for n, v in params.items() if v is not None}
+    )
+
+
+def read_load(number: int) -> Call[LoadReceipt]:
+    """Read the receipt of a load."""
+    return Call("GET", f"/v1/loads/{number}", _reader(LoadReceipt))
+
+
+def list_rejects(number: int) -> Call[tuple[Reject, ...]]:
+    """List the rejected rows of a load."""
+    return Call("GET", f"/v1/loads/{number}/rejects", _list_reader(Reject))
+
+
+def list_sources() -> Call[tuple[Source, ...]]:
+    """List the sources that the client may administer."""
+    return Call("GET", "/v1/sources", _list_reader(Source))
+
+
+def add_source(members: Mapping[str, Any]) -> Call[Source]:
+    """Add a source."""
+    return _post("/v1/sources", members, _reader(Source))
+
+
+def list_clients() -> Call[tuple[ApiClient, ...]]:
+    """List the clients of the API."""
+    return Call("GET", "/v1/clients", _list_reader(ApiClient))
+
+
+def add_client(members: Mapping[str, Any]) -> Call[NewKey]:
+    """Add a client of the API."""
+    return _post("/v1/clients", members, _reader(NewKey))
+
+
+def rotate_client_key(name: str, overlap_days: int) -> Call[NewKey]:
+    """Give a client another key."""
+    path = f"/v1/clients/{encode_segment(name)}:rotate"
+    return _post(path, {"overlap_days": overlap_days}, _reader(NewKey))
+
+
+def end_client(name: str) -> Call[ApiClient]:
+    """Revoke the key of a client."""
+    return _post(f"/v1/clients/{encode_segment(name)}:end", {}, _reader(ApiClient))
+
+
+def _post(path: str, members: Mapping[str, Any], read: Callable[[httpx.Response], T]) -> Call[T]:
+    """Make a call that is not made again, since it would be refused or do more."""
+    content = encode_json({name: value for name, value in members.items() if value is not None})
+    return Call("POST", path, read, headers={"Content-Type": _JSON}, content=content, is_repeatable=False)
+
+
 def request(
     method: str,
     path: str,
@@ -192,6 +260,10 @@ def _read_crosswalk(response: httpx.Response) -> _CrosswalkEntry:
 def _reader(kind: type[T]) -> Callable[[httpx.Response], T]:
     """Return a function that reads a response as one result."""
     return lambda response: read_result(kind, parse_json(response.content))
+
+
+def _list_reader(kind: type[T]) -> Callable[[httpx.Response], tuple[T, ...]]:
+    return lambda response: read_results(kind, parse_json(response.content))
 
 
 def _read_answer(response: httpx.Response) -> Answer:

@@ -4,12 +4,13 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from mpi.client import bulk, calls, feed
+from mpi.client import bulk, calls, feed, loads
 from mpi.client.bulk import DEFAULT_LINES, ReportProgress
 from mpi.client.calls import Call
 from mpi.client.credentials import Credentials
@@ -17,7 +18,22 @@ from mpi.client.feed import CursorStore
 from mpi.client.feed_page import EventPage, FeedCursor
 from mpi.client.flows import Effect, Emit, Flow, Pause, Reply, Send, Work
 from mpi.client.private_logs import hide_paths
-from mpi.client.results import Answer, BulkAnswer, Candidate, Person, RecordRef, Resolved, StoredRecord
+from mpi.client.results import (
+    Answer,
+    ApiClient,
+    BulkAnswer,
+    Candidate,
+    Job,
+    Load,
+    LoadReceipt,
+    NewKey,
+    Person,
+    RecordRef,
+    Reject,
+    Resolved,
+    Source,
+    StoredRecord,
+)
 from mpi.client.retries import RetryPolicy
 from mpi.client.session import DEFAULT_RETRY, DEFAULT_TIMEOUT_S, Session
 
@@ -231,6 +247,170 @@ class Client:
         """
         return self._iterate(feed.follow(self._session, cursor, limit=limit, poll_s=poll_s, purpose=purpose))
 
+    def load_file(  # noqa: PLR0913 - a parameter for each field of the form
+        self,
+        source: str,
+        file: str | PathLike[str],
+        *,
+        mapping: str | PathLike[str] | None = None,
+        file_format: str | None = None,
+        where: Iterable[str] = (),
+        snapshot: str | None = None,
+        as_of: datetime | date | str | None = None,
+        confirm: bool = False,
+        dry_run: bool = False,
+        poll_s: float = 2.0,
+        purpose: str | None = None,
+    ) -> Job:
+        """Send a file to be loaded, and return its job once it has ended.
+
+        The file is read into memory and sent compressed. A load that was interrupted goes on when the same
+        file is sent again.
+
+        Args:
+            source: code of the source.
+            file: the file; its ending tells its format, unless ``file_format`` does.
+            mapping: name of a shipped mapping, or the ``Path`` of a mapping file.
+            file_format: format of the file, such as ``csv``.
+            where: each ``COLUMN=VALUE``: only rows whose column has this text.
+            snapshot: ``full`` withdraws records that the file lacks; ``delta`` by default.
+            as_of: when the file was true at its source.
+            confirm: load the file even if a guard holds it.
+            dry_run: tell what the load would do, in ``report``, and store nothing.
+            poll_s: seconds between two looks at the job.
+            purpose: purpose of use.
+
+        Raises:
+            InvalidRequestError: an option is wrong, or the file cannot be read.
+            ConflictError: a load of the source is under way.
+            OSError: there is no such file.
+        """
+        fields = {
+            "mapping": mapping,
+            "format": file_format,
+            "where": tuple(where),
+            "snapshot": snapshot,
+            "as_of": loads.format_as_of(as_of),
+            "confirm": confirm,
+            "dry_run": dry_run,
+        }
+        flow = loads.load_file(self._session, source, file, fields, poll_s=poll_s, purpose=purpose)
+        return self._run(flow)
+
+    def read_job(self, number: int, *, purpose: str | None = None) -> Job:
+        """Return how far background work is.
+
+        Raises:
+            NotFoundError: the client may watch no such job.
+        """
+        return self._call(loads.read_job(number), purpose)
+
+    def list_loads(
+        self, source: str | None = None, *, before: int | None = None, purpose: str | None = None
+    ) -> tuple[Load, ...]:
+        """Return up to 50 loads, latest first; those before ``before`` are older."""
+        return self._call(calls.list_loads(source, before), purpose)
+
+    def read_load(self, number: int, *, purpose: str | None = None) -> LoadReceipt:
+        """Return the receipt of a load, which accounts for every row.
+
+        Raises:
+            NotFoundError: the client knows no such load.
+        """
+        return self._call(calls.read_load(number), purpose)
+
+    def list_rejects(self, number: int, *, purpose: str | None = None) -> tuple[Reject, ...]:
+        """Return up to 100,000 rejected rows of a load, without their text.
+
+        Raises:
+            NotFoundError: the client knows no such load.
+        """
+        return self._call(calls.list_rejects(number), purpose)
+
+    def list_sources(self, *, purpose: str | None = None) -> tuple[Source, ...]:
+        """Return the sources that the client may administer."""
+        return self._call(calls.list_sources(), purpose)
+
+    def add_source(
+        self,
+        code: str,
+        *,
+        name: str | None = None,
+        agency: str | None = None,
+        kind: str | None = None,
+        one_id_per_child: bool = False,
+        holdings: str | None = None,
+        purpose: str | None = None,
+    ) -> Source:
+        """Add a source.
+
+        Raises:
+            ConflictError: a source has this code.
+        """
+        members = {
+            "code": code,
+            "name": name,
+            "agency": agency,
+            "kind": kind,
+            "one_id_per_child": one_id_per_child,
+            "holdings": holdings,
+        }
+        return self._call(calls.add_source(members), purpose)
+
+    def list_clients(self, *, purpose: str | None = None) -> tuple[ApiClient, ...]:
+        """Return every client of the API, without keys."""
+        return self._call(calls.list_clients(), purpose)
+
+    def add_client(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        sources: Iterable[str] | None = None,
+        *,
+        agreement: str | None = None,
+        party: str | None = None,
+        purpose: str | None = None,
+    ) -> NewKey:
+        """Add a client of the API, and return it with its key, shown this once.
+
+        Args:
+            name: its name, never given again.
+            scopes: permitted actions; none that this client lacks.
+            sources: sources that it may read and write; None for all.
+            agreement: agreement that it acts under.
+            party: party that it acts for.
+            purpose: purpose of use.
+
+        Raises:
+            ConflictError: the name is or was in use.
+            AccessDeniedError: it would have more rights than this client.
+        """
+        members = {
+            "name": name,
+            "scopes": list(scopes),
+            "sources": None if sources is None else list(sources),
+            "agreement": agreement,
+            "party": party,
+        }
+        return self._call(calls.add_client(members), purpose)
+
+    def rotate_client_key(self, name: str, *, overlap_days: int = 0, purpose: str | None = None) -> NewKey:
+        """Give a client another key, and return it, shown this once.
+
+        Raises:
+            NotFoundError: there is no such client.
+            AccessDeniedError: this client may do less than the other.
+        """
+        return self._call(calls.rotate_client_key(name, overlap_days), purpose)
+
+    def end_client(self, name: str, *, purpose: str | None = None) -> ApiClient:
+        """Revoke the key of a client.
+
+        Raises:
+            NotFoundError: there is no such client, or it was ended before.
+        """
+        return self._call(calls.end_client(name), purpose)
+
     def request(  # noqa: PLR0913 - a parameter for each part of a call
         self,
         method: str,
@@ -289,7 +469,10 @@ class Client:
 
     def _call(self, call: Call[T], purpose: str | None) -> T:
         """Make a call and return its result."""
-        flow = self._session.exchange(call, purpose)
+        return self._run(self._session.exchange(call, purpose))
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Do what a flow asks for, and return its result."""
         reply = Reply()
         while True:
             try:

@@ -195,3 +195,129 @@ class Answer:
     etag: str | None = None
     location: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Background work, and how far it is.
+
+    Args:
+        id: number of the job.
+        kind: ``load``, ``dry-run`` or another kind.
+        state: ``running``, ``done``, ``failed`` or ``interrupted``.
+        stage: present step; empty before the first.
+        done: items of the step that are done.
+        total: all items of the step; 0 if unknown.
+        result: number of the load, once it is done.
+        error: why the work failed.
+        report: what a dry run found.
+    """
+
+    id: int
+    kind: str
+    state: str
+    stage: str
+    done: int
+    total: int
+    result: int | None
+    error: str | None
+    report: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load of a file.
+
+    Args:
+        number: number of the load.
+        source: code of the source.
+        status: ``loaded``, ``loading``, ``held``, ``undoing`` or ``undone``.
+        at: when it was loaded.
+        counts: numbers of rows by outcome.
+    """
+
+    number: int
+    source: str
+    status: str
+    at: str
+    counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Rejected row of a file, without its text.
+
+    Args:
+        line: line of the file.
+        field: the canonical field; None for the row as a whole.
+        reason: code of the reason.
+        detail: what is wrong.
+    """
+
+    line: int
+    field: str | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReceipt:
+    """Receipt of a load, which accounts for every row.
+
+    Args:
+        entry: the load.
+        held_reason: why a guard held it; None if none did.
+        rejects: the first 100 rejected rows.
+        reject_count: all rejected rows.
+    """
+
+    entry: Load
+    held_reason: str | None
+    rejects: tuple[Reject, ...]
+    reject_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Source: a system of an agency that sends records."""
+
+    code: str
+    name: str
+    agency: str
+    kind: str
+    holdings: str
+    one_id_per_child: bool
+    asks_consent: bool
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """Client of the API, without its key.
+
+    Args:
+        name: name on commits and on the ledger.
+        scopes: permitted actions.
+        sources: sources that it may read and write; None for all.
+        revoked: when it was ended; None while its key is valid.
+        expires_on: first day on which its key is refused; None for none.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+    sources: tuple[str, ...] | None
+    revoked: str | None
+    expires_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """Client with its new key, which is shown once.
+
+    Args:
+        client: the client.
+        api_key: its key.
+    """
+
+    client: ApiClient
+    api_key: str = field(repr=False)
