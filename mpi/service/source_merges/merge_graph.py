@@ -4,6 +4,7 @@ Pure apart from reading the merges that a chain reaches, so a check costs what t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.source_merge import join_errors
@@ -53,7 +54,7 @@ def _find_reversals(
     return [
         (max(earlier.id, later.id), _CIRCLE)
         for history in histories.values()
-        for earlier, later in zip(history.counting, history.counting[1:], strict=False)
+        for earlier, later in pairwise(history.counting)
         if earlier.origin == later.origin == STATED_MERGE
         and earlier.asserting_record != later.asserting_record
         and max(earlier.id, later.id) in places

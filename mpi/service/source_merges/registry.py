@@ -114,7 +114,8 @@ def state_merges(
 
     Raises:
         InputError: a statement or the reason is malformed.
-        ConflictError: merges make a circle, or merge one local ID into two; or the source takes no records.
+        ConflictError: merges make a circle, or merge one local ID into two; or the source is
+            paused, or takes no records.
         NotFoundError: there is no such source.
         AccessDenied: the viewer may not write to this source.
     """
@@ -159,7 +160,7 @@ def take_back(index: Index, viewer: Viewer, source_code: str, number: int) -> Ta
 
     Raises:
         NotFoundError: the source made no such statement, or the viewer may not see its records.
-        ConflictError: it was taken back or undone before.
+        ConflictError: it was taken back or undone before, or the source is paused.
         AccessDenied: the viewer may not write to this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
@@ -304,6 +305,8 @@ def _require_source(unit: ReadUnit, viewer: Viewer, code: str) -> Source:
     """
     source = unit.sources.get_by_code(code)
     require_data_source(source)
+    if source.paused:
+        raise ConflictError(f"source {code!r} is paused, and links nothing: resume it first")
     if code in find_limited_sources(unit):
         require_permission(viewer, Action.RECORD_READ, code)
     return source
