@@ -26,6 +26,7 @@ from mpi.service.resolution.source_assertions import STATED_ORIGINS, AssertionEf
 from mpi.service.source_merges.merge_graph import require_sound_merges
 from mpi.service.source_merges.statement_checks import CheckedStatement, check_statements
 from mpi.service.source_merges.statement_order import (
+    StoredStatement,
     find_equal_statement,
     find_replaced_merges,
     load_histories,
@@ -227,7 +228,7 @@ class _StatementWriter:
         self._source = source
         self._statements = statements
         self._progress = progress
-        self._replaced: list[StoredDecision] = []
+        self._replaced: list[StoredStatement] = []
         self.step_id: int | None = None
         self.places: dict[int, str] = {}
         self.unchanged = 0
@@ -264,7 +265,7 @@ class _StatementWriter:
             if done % _PROGRESS_STRIDE == 0 or done == len(accepted):
                 self._progress("merges", done, len(accepted))
         require_sound_merges(self._unit, self.places, histories)
-        self._replaced = [merge for merge in find_replaced_merges(histories) if merge.id not in self.places]
+        self._replaced = find_replaced_merges(histories)
         if self.places:
             detail = {"source": self._source.id, "decisions": list(self.places)}
             self.step_id = add_step(self._unit, SOURCE_MERGES, reason, detail)
@@ -275,7 +276,7 @@ class _StatementWriter:
             return None
         id_choice = NO_ID_CHOICE
         if self._replaced:
-            records = {record for merge in self._replaced for record in merge.seen}
+            records = {record for merge in self._replaced for record in merge.records}
             first_commit = min(merge.commit_no for merge in self._replaced)
             id_choice = IdChoice(kept_records=find_retained_records(self._unit, records, first_commit))
         return resettle(self._unit, self._index, self.affected_records, SOURCE_MERGES, id_choice)
