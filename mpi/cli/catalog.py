@@ -155,6 +155,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Import the person IDs of another system.", "files.crosswalk_import:crosswalk"
     ),
     "rekey": CatalogEntry("Replace local IDs of a source's records.", "files.rekey:run"),
+    "retired-ids": CatalogEntry(
+        "List the retired enterprise IDs of a source, with their survivors.", "files.retired_ids:run"
+    ),
     "merges": CatalogEntry("State merges and splits of a source's own local IDs."),
     "merges import": CatalogEntry(
         "State what a file says about a source's local IDs.", "files.merges:import_file"

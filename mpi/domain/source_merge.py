@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_STATEMENTS = 100_000
+MAX_STATEMENTS = 20_000
 """Most statements of one call or file; a longer file is sent in parts."""
 MAX_LISTED_ERRORS = 20
 """Most wrong statements that an error names."""

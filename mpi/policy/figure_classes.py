@@ -27,6 +27,7 @@ _NONE: tuple[str, ...] = (
     "DELETE /v1/sources/{source}/records/{local_id:path}",
     "POST /v1/sources/{source}/records/{local_id:path}/rekey",
     "GET /v1/sources/{source}/merges", "mpi merges list",
+    "GET /v1/sources/{source}/retired-ids", "mpi retired-ids",
     "POST /v1/sources/{source}:pause", "POST /v1/persons:search", "GET /v1/persons/{eid}/lineage",
     "POST /identity/v2/identities", "POST /identity/v2/identities/find",
     "POST /identity/v2/identities/search", "GET /identity/v2/identities/results/{token}",

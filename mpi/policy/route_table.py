@@ -76,6 +76,7 @@ ROUTES = MappingProxyType({
     "POST /v1/sources/{source}/merges": _needs(Action.RECORD_WRITE),
     "GET /v1/sources/{source}/merges": _needs(Action.RECORD_READ),
     "DELETE /v1/sources/{source}/merges/{number}": _needs(Action.RECORD_WRITE),
+    "GET /v1/sources/{source}/retired-ids": _needs(Action.CROSSWALK_READ),
     "GET /v1/expunge-requests": _needs(Action.RECORD_EXPUNGE),
     "POST /v1/expunge-requests:approve": _needs(Action.RECORD_EXPUNGE),
     "POST /v1/expunge-requests:refuse": _needs(Action.RECORD_EXPUNGE),

@@ -19,7 +19,7 @@ from tests.laws.oracle import OracleDecision, PendingStep
 from tests.laws.record_strategies import content_to_json, has_stable_meaning
 
 _decision = DecisionRow.__table__
-ASSERTED = ("same_as", "not", "merged_into")
+ASSERTED = ("same_as", "not", "merged_into", "stated_merge", "stated_split")
 MISTYPED = "T7K3-M92Q-X0HA"
 VALUES = {"birth_date": ["2014-02-02", "2014-03-03"], "middle_name": ["Lou", "Ray"]}
 
@@ -46,6 +46,7 @@ class AssertionRules:
                 decision.status == "revoked",
                 decision.status == "review",
             )
+            known_decision.supersedes = frozenset(decision.supersedes)
             known_decision.step, known_decision.asserted_by = (
                 decision.step_id,
                 (decision.origin, address[asserting_records[decision.id]]),

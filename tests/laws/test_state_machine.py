@@ -58,6 +58,7 @@ from tests.laws.oracle import Oracle
 from tests.laws.overlay_rules import OverlayRules
 from tests.laws.record_strategies import content_to_json, contents, has_stable_meaning
 from tests.laws.seal_rules import SealRules
+from tests.laws.source_merge_rules import SourceMergeRules
 from tests.laws.steward_rules import StewardRules
 from tests.models import tiny_model
 
@@ -133,7 +134,15 @@ def empty_home(tmp_path_factory):
     LawsMachine.others = (stricter,)
 
 
-class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, SealRules, RuleBasedStateMachine):
+class LawsMachine(
+    StewardRules,
+    ConsentRules,
+    AssertionRules,
+    SourceMergeRules,
+    OverlayRules,
+    SealRules,
+    RuleBasedStateMachine,
+):
     """Steps of sources, stewards and operators on one index, and what must hold after each."""
 
     empty: Path
@@ -164,6 +173,8 @@ class LawsMachine(StewardRules, ConsentRules, AssertionRules, OverlayRules, Seal
         self.renamed = 0
         self.rekeys: dict[int, list] = {}
         self.undone_rekeys: set[int] = set()
+        self.merge_steps: dict[int, list[int]] = {}
+        self.statements_taken_back: set[int] = set()
         self.begun = False
         self.requests_on_sealed: set = set()
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from mpi.api.request.authentication import ActionPath, CallerDep, IndexDep, WriterDep, permit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.schemas.parameters import MergesDep, NoQueryDep, NumberDep, SourceDep
+from mpi.api.schemas.parameters import MergesDep, NoQueryDep, NumberDep, RetiredIdsDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.request_bodies import ReasonBody, describe_body
 from mpi.api.schemas.sources import (
@@ -16,6 +16,7 @@ from mpi.api.schemas.sources import (
     MergeTakenBackOut,
     NewSourceBody,
     PausedOut,
+    RetiredIdPageOut,
     SourceOut,
 )
 from mpi.domain.viewer import Action
@@ -24,6 +25,7 @@ from mpi.service.records.source_pause import PauseResult, pause, resume
 from mpi.service.source_merges import listing, registry
 from mpi.service.source_merges.listing import StatementView
 from mpi.service.source_merges.registry import StatementsResult, TakenBackResult
+from mpi.service.source_merges.retired_ids import RetiredIdPage, list_retired_ids
 from mpi.service.statements.sources import NewSource, find_administered_source, list_administered_sources
 from mpi.storage.repositories.sources.sources import Source
 
@@ -199,3 +201,22 @@ def delete_merge(
     What it replaced is in force again, and the source may state it again.
     """
     return registry.take_back(index, viewer, source, number)
+
+
+@router.get(
+    "/v1/sources/{source}/retired-ids",
+    operation_id="list_retired_ids",
+    response_model=RetiredIdPageOut,
+    summary="List the retired enterprise IDs of a source, with their survivors",
+    responses=describe_problems(404, 422),
+    dependencies=[permit(Action.CROSSWALK_READ)],
+)
+def get_retired_ids(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, query: RetiredIdsDep
+) -> RetiredIdPage:
+    """List the enterprise IDs that a source was given and that are retired now.
+
+    In the order in which they were retired; `now` is as of now. Read on with `after` set to the answer's
+    `cursor`. The list follows from the source's own records alone.
+    """
+    return list_retired_ids(index, viewer, source, since=query.since, after=query.after, limit=query.limit)

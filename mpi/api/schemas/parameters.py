@@ -12,6 +12,7 @@ from mpi.api.schemas.openapi_parts import EXAMPLE_EID
 from mpi.service.persons.change_feed import MAX_EVENTS
 from mpi.service.review.task_list import MAX_TASKS
 from mpi.service.source_merges.listing import MAX_LISTED as MAX_LISTED_STATEMENTS
+from mpi.service.source_merges.retired_ids import MAX_LISTED as MAX_LISTED_RETIRED
 from mpi.service.stewardship.decisions import MAX_LISTED
 
 _AS_OF = (
@@ -91,12 +92,23 @@ class MergesQuery(NoQuery):
     limit: int = Field(100, ge=1, le=MAX_LISTED_STATEMENTS, description="Maximum number of statements.")
 
 
+class RetiredIdsQuery(NoQuery):
+    """Query for a page of a source's retired enterprise IDs."""
+
+    since: str | None = Field(
+        None, description="Earliest time of retirement, ISO 8601.", examples=["2026-09-01"]
+    )
+    after: str | None = Field(None, description="`cursor` of the page before.")
+    limit: int = Field(100, ge=1, le=MAX_LISTED_RETIRED, description="Maximum number of IDs.")
+
+
 NoQueryDep = Annotated[NoQuery, Query()]
 AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]
 EventsDep = Annotated[EventsQuery, Query()]
 DecisionsDep = Annotated[DecisionsQuery, Query()]
 MergesDep = Annotated[MergesQuery, Query()]
+RetiredIdsDep = Annotated[RetiredIdsQuery, Query()]
 NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Number of the resource.", examples=[12])]
 TasksDep = Annotated[TasksQuery, Query()]
 SourceDep = Annotated[str, Path(description="Code of the source.", examples=["D01-SIS"])]

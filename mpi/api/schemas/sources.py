@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mpi.api.request.json_body import JsonBody
-from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
+from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId
 from mpi.api.schemas.request_bodies import OptionalDate, OptionalReason, Preview
 from mpi.domain.errors import InputError
 from mpi.domain.source import Holdings, SourceKind
@@ -199,3 +199,39 @@ class MergeTakenBackOut(BaseModel):
     source: str = Field(description="Code of the source.")
     number: int = Field(description="Number of the statement.")
     moved: int = Field(description="Number of records that changed person, of those that the caller may see.")
+
+
+class RetiredIdOut(BaseModel):
+    """Enterprise ID that a source was given and that is retired now."""
+
+    enterprise_id: EnterpriseId = Field(description="The retired ID.")
+    retired_at: str = Field(description="When it was retired for this source.")
+    now: list[EnterpriseId] = Field(
+        description="IDs that hold its last records of this source today: one, several, or none."
+    )
+    local_ids: list[str] = Field(description="Local IDs of these records.")
+
+
+class RetiredIdPageOut(BaseModel):
+    """Page of a source's retired enterprise IDs, in the order in which they were retired."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "D01-SIS",
+                "cursor": None,
+                "retired": [
+                    {
+                        "enterprise_id": EXAMPLE_EID,
+                        "retired_at": EXAMPLE_TIME,
+                        "now": ["T8EB-2Z47-N10V"],
+                        "local_ids": ["12345"],
+                    }
+                ],
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the source.")
+    cursor: str | None = Field(description="`after` of the next page; null at the end.")
+    retired: list[RetiredIdOut] = Field(description="The retired IDs.")

@@ -48,7 +48,7 @@ def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
     since_commit = visible_events[0].commit_no
     if visible_labels(unit, unit.persons.members([person.id])[person.id]):
         return VisibleStatus(PersonStatus.ACTIVE, frozenset((person.id,)), since_commit)
-    last_records, joined_another = _last_held(person.id, visible_events)
+    last_records, joined_another = find_last_held(person.id, visible_events)
     holders = frozenset(unit.persons.current_persons(last_records).values()) - {person.id}
     if holders or joined_another:
         return VisibleStatus(PersonStatus.RETIRED, holders, since_commit)
@@ -75,7 +75,7 @@ def _current_holders(unit: ReadUnit, person: Person) -> frozenset[int]:
     return frozenset(unit.persons.current_persons(last_records).values())
 
 
-def _last_held(person_id: int, events: list[IdentityEvent]) -> tuple[set[int], bool]:
+def find_last_held(person_id: int, events: list[IdentityEvent]) -> tuple[set[int], bool]:
     """Return a person's last records, and whether any joined another person.
 
     They are the records that the person held before it became empty; none if it never did.

@@ -4,6 +4,7 @@ Pure apart from reading the merges that a chain reaches, so a check costs what t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.source_merge import join_errors
@@ -34,12 +35,11 @@ def require_sound_merges(
     new_merges = [
         statement for statement in latest if statement.id in places and statement.origin == STATED_MERGE
     ]
-    targets = _load_targets(unit, [merge.asserting_record or 0 for merge in new_merges])
+    targets = _load_targets(unit, [merge.old_record for merge in new_merges])
     for merge in new_merges:
-        old_record = merge.asserting_record or 0
-        if len(targets[old_record]) > 1:
+        if len(targets[merge.old_record]) > 1:
             errors.append((merge.id, _TWO_TARGETS))
-        elif _is_reached_from(old_record, targets):
+        elif _is_reached_from(merge.old_record, targets):
             errors.append((merge.id, _CIRCLE))
     if errors:
         listed = join_errors([f"{places[number]}: {text}" for number, text in sorted(set(errors))])
@@ -53,9 +53,9 @@ def _find_reversals(
     return [
         (max(earlier.id, later.id), _CIRCLE)
         for history in histories.values()
-        for earlier, later in zip(history.counting, history.counting[1:], strict=False)
+        for earlier, later in pairwise(history.counting)
         if earlier.origin == later.origin == STATED_MERGE
-        and earlier.asserting_record != later.asserting_record
+        and earlier.old_record != later.old_record
         and max(earlier.id, later.id) in places
     ]
 

@@ -26,6 +26,7 @@ from mpi.service.resolution.source_assertions import STATED_ORIGINS, AssertionEf
 from mpi.service.source_merges.merge_graph import require_sound_merges
 from mpi.service.source_merges.statement_checks import CheckedStatement, check_statements
 from mpi.service.source_merges.statement_order import (
+    StoredStatement,
     find_equal_statement,
     find_replaced_merges,
     load_histories,
@@ -114,7 +115,8 @@ def state_merges(
 
     Raises:
         InputError: a statement or the reason is malformed.
-        ConflictError: merges make a circle, or merge one local ID into two; or the source takes no records.
+        ConflictError: merges make a circle, or merge one local ID into two; or the source is
+            paused, or takes no records.
         NotFoundError: there is no such source.
         AccessDenied: the viewer may not write to this source.
     """
@@ -159,7 +161,7 @@ def take_back(index: Index, viewer: Viewer, source_code: str, number: int) -> Ta
 
     Raises:
         NotFoundError: the source made no such statement, or the viewer may not see its records.
-        ConflictError: it was taken back or undone before.
+        ConflictError: it was taken back or undone before, or the source is paused.
         AccessDenied: the viewer may not write to this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
@@ -226,7 +228,7 @@ class _StatementWriter:
         self._source = source
         self._statements = statements
         self._progress = progress
-        self._replaced: list[StoredDecision] = []
+        self._replaced: list[StoredStatement] = []
         self.step_id: int | None = None
         self.places: dict[int, str] = {}
         self.unchanged = 0
@@ -263,7 +265,7 @@ class _StatementWriter:
             if done % _PROGRESS_STRIDE == 0 or done == len(accepted):
                 self._progress("merges", done, len(accepted))
         require_sound_merges(self._unit, self.places, histories)
-        self._replaced = [merge for merge in find_replaced_merges(histories) if merge.id not in self.places]
+        self._replaced = find_replaced_merges(histories)
         if self.places:
             detail = {"source": self._source.id, "decisions": list(self.places)}
             self.step_id = add_step(self._unit, SOURCE_MERGES, reason, detail)
@@ -274,7 +276,7 @@ class _StatementWriter:
             return None
         id_choice = NO_ID_CHOICE
         if self._replaced:
-            records = {record for merge in self._replaced for record in merge.seen}
+            records = {record for merge in self._replaced for record in merge.records}
             first_commit = min(merge.commit_no for merge in self._replaced)
             id_choice = IdChoice(kept_records=find_retained_records(self._unit, records, first_commit))
         return resettle(self._unit, self._index, self.affected_records, SOURCE_MERGES, id_choice)
@@ -304,6 +306,8 @@ def _require_source(unit: ReadUnit, viewer: Viewer, code: str) -> Source:
     """
     source = unit.sources.get_by_code(code)
     require_data_source(source)
+    if source.paused:
+        raise ConflictError(f"source {code!r} is paused, and links nothing: resume it first")
     if code in find_limited_sources(unit):
         require_permission(viewer, Action.RECORD_READ, code)
     return source

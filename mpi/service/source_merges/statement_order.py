@@ -7,6 +7,7 @@ one before it is in force again.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
@@ -22,6 +23,34 @@ RecordSet = frozenset[int]
 """Numbers of the one or two records that a statement is about."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """What a source stated, with the number of the decision that it is.
+
+    Args:
+        id: number of the decision.
+        origin: kind of the statement.
+        date: day on which it happened at the source (ISO).
+        old_record: record of the old local ID.
+        records: the one or two records that it is about.
+        commit_no: commit that stored it.
+        is_in_force: whether it counted before this transaction.
+    """
+
+    id: int
+    origin: str
+    date: str
+    old_record: int
+    records: RecordSet
+    commit_no: int
+    is_in_force: bool = False
+
+    @property
+    def rank(self) -> tuple[str, int]:
+        """Its place in the order: its day, then its number."""
+        return self.date, self.id
+
+
 @dataclass(slots=True)
 class StatementHistory:
     """What a source has stated about one or two of its records.
@@ -31,8 +60,8 @@ class StatementHistory:
         undone: statements that a person undid, without those that the source took back itself.
     """
 
-    counting: list[StoredDecision] = field(default_factory=list)
-    undone: list[StoredDecision] = field(default_factory=list)
+    counting: list[StoredStatement] = field(default_factory=list)
+    undone: list[StoredStatement] = field(default_factory=list)
 
 
 def load_histories(unit: WriteUnit, record_sets: Iterable[RecordSet]) -> dict[RecordSet, StatementHistory]:
@@ -40,36 +69,45 @@ def load_histories(unit: WriteUnit, record_sets: Iterable[RecordSet]) -> dict[Re
     histories = {records: StatementHistory() for records in record_sets}
     named = {record for records in histories for record in records}
     stored = [
-        statement
-        for statement in unit.decisions.assertions_of_records(named, STATED_ORIGINS)
-        if frozenset(statement.seen) in histories
+        decision
+        for decision in unit.decisions.assertions_of_records(named, STATED_ORIGINS)
+        if frozenset(decision.seen) in histories
     ]
-    revoked_steps = {
-        statement.step_id
-        for statement in stored
-        if statement.status is DecisionStatus.REVOKED and statement.step_id is not None
-    }
-    steps = unit.steps.by_ids(revoked_steps)
-    for statement in stored:
-        history = histories[frozenset(statement.seen)]
-        if statement.status is not DecisionStatus.REVOKED:
-            history.counting.append(statement)
+    steps = unit.steps.by_ids(
+        {
+            decision.step_id
+            for decision in stored
+            if decision.status is DecisionStatus.REVOKED and decision.step_id is not None
+        }
+    )
+    for decision in stored:
+        history = histories[frozenset(decision.seen)]
+        if decision.status is not DecisionStatus.REVOKED:
+            history.counting.append(_to_statement(decision))
         # Only a person undoes the step; a source ends its statement alone.
-        elif (step := steps.get(statement.step_id or 0)) is not None and step.undone_commit is not None:
-            history.undone.append(statement)
+        elif (step := steps.get(decision.step_id or 0)) is not None and step.undone_commit is not None:
+            history.undone.append(_to_statement(decision))
     for history in histories.values():
-        history.counting.sort(key=rank_statement)
+        history.counting.sort(key=attrgetter("rank"))
     return histories
 
 
-def rank_statement(statement: StoredDecision) -> tuple[str, int]:
-    """Return the sort key of a stored statement: its day, then its number."""
-    return statement.effective_from or "", statement.id
+def _to_statement(decision: StoredDecision) -> StoredStatement:
+    """Return the statement that a stored decision is."""
+    return StoredStatement(
+        id=decision.id,
+        origin=decision.origin or "",
+        date=decision.effective_from or "",
+        old_record=decision.asserting_record or 0,
+        records=frozenset(decision.seen),
+        commit_no=decision.commit_no,
+        is_in_force=decision.status is DecisionStatus.IN_FORCE,
+    )
 
 
 def find_equal_statement(
-    statement: CheckedStatement, old_record: int, candidates: Sequence[StoredDecision]
-) -> StoredDecision | None:
+    statement: CheckedStatement, old_record: int, candidates: Sequence[StoredStatement]
+) -> StoredStatement | None:
     """Return a stored statement that says the same as a sent one.
 
     A statement without a day says the same as the latest one.
@@ -86,8 +124,8 @@ def find_equal_statement(
             stored
             for stored in candidates
             if stored.origin == ORIGIN_BY_KIND[statement.kind]
-            and (stored.origin != STATED_MERGE or stored.asserting_record == old_record)
-            and statement.date in (None, stored.effective_from)
+            and (stored.origin != STATED_MERGE or stored.old_record == old_record)
+            and statement.date in (None, stored.date)
         ),
         None,
     )
@@ -99,7 +137,7 @@ def write_statement(
     statement: CheckedStatement,
     records: Sequence[int],
     history: StatementHistory,
-) -> StoredDecision:
+) -> StoredStatement:
     """Store a statement at its place in the order, and add it to the history.
 
     Args:
@@ -111,6 +149,7 @@ def write_statement(
     """
     origin = ORIGIN_BY_KIND[statement.kind]
     is_merge, is_claim = origin == STATED_MERGE, origin == STATED_REUSE
+    date = statement.date or clock.today()
     draft = DecisionDraft(
         kind=DecisionKind.SAME if is_merge else DecisionKind.DIFFERENT,
         groups=(tuple(records),) if is_merge else tuple((record,) for record in records),
@@ -119,16 +158,16 @@ def write_statement(
         authority=Authority.SOURCE,
         asserting_record=records[0],
         is_claim=is_claim,
-        stated_on=statement.date or clock.today(),
+        stated_on=date,
     )
     # A step of its own: what one person undoes of a file is known by it.
     step_id = add_step(unit, "assertion", origin, {"record": records[0]})
     number = add_decision(unit, index, step_id, draft)
-    [written] = unit.decisions.by_ids([number]).values()
+    written = StoredStatement(number, origin, date, records[0], frozenset(records), unit.commit_no)
     if is_claim:
         history.counting.append(written)
         return written
-    place = sum(rank_statement(earlier) < rank_statement(written) for earlier in history.counting)
+    place = sum(earlier.rank < written.rank for earlier in history.counting)
     earlier, later = history.counting[:place], history.counting[place:]
     is_latest = not later
     if earlier:
@@ -139,11 +178,11 @@ def write_statement(
     return written
 
 
-def find_replaced_merges(histories: Mapping[RecordSet, StatementHistory]) -> list[StoredDecision]:
+def find_replaced_merges(histories: Mapping[RecordSet, StatementHistory]) -> list[StoredStatement]:
     """Return merges that were in force and that a later statement replaces now."""
     return [
         statement
         for history in histories.values()
         for statement in history.counting[:-1]
-        if statement.origin == STATED_MERGE and statement.status is DecisionStatus.IN_FORCE
+        if statement.origin == STATED_MERGE and statement.is_in_force
     ]

@@ -272,6 +272,36 @@ class Persons:
         """Return records without those that are known to belong to no person."""
         return [record for record in record_ids if self._histories.get(record) != []]
 
+    def persons_left_by(self, source_id: int) -> set[int]:
+        """Return every person from which a source's record has come to another person.
+
+        Sealed records do not count. The cost follows from the records of the source.
+        """
+        earlier, later = _member.alias("earlier"), _member.alias("later")
+        came_to_another = (
+            select(1)
+            .where(
+                later.c.scope == SCOPE,
+                later.c.record_id == earlier.c.record_id,
+                later.c.from_commit >= earlier.c.to_commit,
+                later.c.person_id != earlier.c.person_id,
+            )
+            .exists()
+        )
+        query = (
+            select(earlier.c.person_id)
+            .join(_record, _record.c.id == earlier.c.record_id)
+            .where(
+                earlier.c.scope == SCOPE,
+                _record.c.source_id == source_id,
+                _record.c.state != RecordState.SEALED.value,
+                earlier.c.to_commit.is_not(None),
+                came_to_another,
+            )
+            .distinct()
+        )
+        return set(self._connection.execute(query).scalars())
+
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Return each record's memberships in persons, past and present."""
         memberships_by_record: dict[int, list[Membership]] = {record: [] for record in record_ids}

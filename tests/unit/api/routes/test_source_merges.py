@@ -73,3 +73,24 @@ def test_a_client_of_another_source_may_do_none_of_it(index, call):
 
 def test_a_number_that_is_no_statement_is_unknown(call):
     problem(call.delete(f"{PATH}/999999"), 404, "not-found")
+
+
+def test_retired_ids_are_listed_page_by_page_with_their_survivors(index, call):
+    old = {put(call, f"retired{name}") for name in "abc"}
+    merges = [{"old_local_id": f"retired{name}", "new_local_id": "retireda"} for name in "bc"]
+    call.post(PATH, json={"merges": merges})
+    survivor = call.get("/v1/sources/D01/records/retireda").json()["enterprise_id"]
+    path = "/v1/sources/D01/retired-ids"
+    listed, after = [], None
+    while True:
+        page = call.get(path, params={"limit": 1} | ({} if after is None else {"after": after})).json()
+        listed += page["retired"]
+        after = page["cursor"]
+        if after is None:
+            break
+    own = [each for each in listed if each["enterprise_id"] in old]
+    assert {each["enterprise_id"] for each in own} == old - {survivor}
+    assert all(each["now"] == [survivor] for each in own)
+    problem(call.get(path, params={"after": "x"}), 400, "invalid-input")
+    with calling(create_app(index), add_key(index, "other-reader", sources={"CCWIS"})) as other:
+        assert other.get(path).status_code == 403

@@ -48,3 +48,13 @@ def test_a_circle_is_refused_with_its_line(mpi, merges):
     merges.write_text(merges.read_text() + "1,2,2026-01-06,merge\n")
     result = mpi("merges", "import", str(merges), "--source", "sis")
     assert (result.code != 0, "line 3" in result.err, "circle" in result.err) == (True, True, True)
+
+
+def test_retired_ids_are_listed_with_their_survivors(mpi, merges):
+    assert mpi("retired-ids", "--source", "sis", "--json").json["retired"] == []
+    mpi("merges", "import", str(merges), "--source", "sis")
+    page = mpi("retired-ids", "--source", "sis", "--since", "2020-01-01", "--json").json
+    [listed] = page["retired"]
+    assert (page["cursor"], len(listed["now"])) == (None, 1)
+    assert listed["enterprise_id"] in mpi("retired-ids", "--source", "sis").out
+    assert mpi("retired-ids", "--source", "sis", "--since", "soon").code != 0
