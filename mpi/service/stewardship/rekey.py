@@ -89,12 +89,13 @@ def rekey(
         records_by_id = find_nameable_records(unit, source.id, {*renames, *renames.values()})
         unknown_ids = tuple(sorted(old for old in renames if old not in records_by_id))
         is_none_known = len(renames) == 1 and bool(unknown_ids)
-        if not is_none_known:
-            result, affected_records = _apply(unit, index, source, renames, records_by_id, reason_code)
-            store_answer(unit, index, result, affected_records)
+        applied = None if is_none_known else _apply(unit, index, source, renames, records_by_id, reason_code)
+        if applied is not None:
+            store_answer(unit, index, *applied)
         _refuse_under_new_ids(unit, index, source, {old: renames[old] for old in unknown_ids})
-    if is_none_known:
+    if applied is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
+    result, affected_records = applied
     disclose(index, viewer, Action.RECORD_WRITE, affected_records, _ANSWER_FIELDS)
     return result
 
