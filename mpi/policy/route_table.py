@@ -123,10 +123,10 @@ ROUTES = MappingProxyType({
     # Clients of the API
     "GET /v1/clients": _needs(Action.CLIENT_ADMIN),
     "POST /v1/clients": _needs(Action.CLIENT_ADMIN),
-    "GET /v1/clients/{name}": _needs(Action.CLIENT_ADMIN),
-    "POST /v1/clients/{name}:rotate": _needs(Action.CLIENT_ADMIN),
-    "POST /v1/clients/{name}:expire": _needs(Action.CLIENT_ADMIN),
-    "POST /v1/clients/{name}:end": _needs(Action.CLIENT_ADMIN),
+    "GET /v1/clients/{client}": _needs(Action.CLIENT_ADMIN),
+    "POST /v1/clients/{client}:rotate": _needs(Action.CLIENT_ADMIN),
+    "POST /v1/clients/{client}:expire": _needs(Action.CLIENT_ADMIN),
+    "POST /v1/clients/{client}:end": _needs(Action.CLIENT_ADMIN),
     # Decisions
     "POST /v1/decisions": _needs(Action.DECIDE),
     "GET /v1/decisions": _needs(Action.DECISION_READ),

@@ -66,7 +66,7 @@ SIGNED_OUT_BY = frozenset({"POST /sign-out"})
 """Routes after which a sign-in has ended."""
 _PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
-    "key": "pair:1:2", "step": "1", "name": "no-such", "code": "no-such",
+    "key": "pair:1:2", "step": "1", "name": "no-such", "client": "no-such", "code": "no-such",
     "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
 _QUERIES = {

@@ -22,7 +22,7 @@ from tests.unit.api.live import add_key, calling
 API_ROUTES = list(filter(is_api_route, ROUTES))
 PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
-    "key": "pair:1:2", "step": "1", "name": "ana",
+    "key": "pair:1:2", "step": "1", "name": "ana", "client": "ana",
     "code": "house", "id": "T7K3-M92Q-X0HN", "token": "no-such",
 }  # fmt: skip
 QUERIES = {

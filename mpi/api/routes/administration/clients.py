@@ -26,7 +26,7 @@ from mpi.service.access.clients import ClientDetail, ClientView
 from mpi.service.core.index import Index
 
 router = APIRouter(tags=["administration"], route_class=ModelReloadRoute)
-_CLIENT = "/v1/clients/{name}"
+_CLIENT = "/v1/clients/{client}"
 _post = partial(make_post_route, router)
 
 
@@ -63,9 +63,9 @@ def post_client(
     responses=describe_problems(404),
     dependencies=[permit(Action.CLIENT_ADMIN)],
 )
-def get_client(index: IndexDep, viewer: CallerDep, name: ClientNameDep, _: NoQueryDep) -> ClientDetail:
+def get_client(index: IndexDep, viewer: CallerDep, client: ClientNameDep, _: NoQueryDep) -> ClientDetail:
     """Show one client with its latest changes, without its key."""
-    return clients.find_client(index, viewer, name)
+    return clients.find_client(index, viewer, client)
 
 
 @_post(
@@ -79,13 +79,13 @@ def get_client(index: IndexDep, viewer: CallerDep, name: ClientNameDep, _: NoQue
 def post_rotation(
     index: IndexDep,
     viewer: CallerDep,
-    name: ClientNameDep,
+    client: ClientNameDep,
     _: NoQueryDep,
     body: Annotated[RotationBody, Depends(RotationBody.read)],
 ) -> dict[str, Any]:
     """Give a client another key, which is shown this once. The caller may do all that the client may."""
-    key = clients.rotate_key(index, viewer, name, body.overlap_days, body.version)
-    return _show_key(index, viewer, name, key)
+    key = clients.rotate_key(index, viewer, client, body.overlap_days, body.version)
+    return _show_key(index, viewer, client, key)
 
 
 @_post(
@@ -99,26 +99,26 @@ def post_rotation(
 def post_expiry(
     index: IndexDep,
     viewer: CallerDep,
-    name: ClientNameDep,
+    client: ClientNameDep,
     _: NoQueryDep,
     body: Annotated[ExpiryBody, Depends(ExpiryBody.read)],
 ) -> ClientView:
     """Set the first day on which the key is refused, or none."""
-    clients.set_expiry(index, viewer, name, body.expires_on, body.version)
-    return clients.find_client(index, viewer, name).client
+    clients.set_expiry(index, viewer, client, body.expires_on, body.version)
+    return clients.find_client(index, viewer, client).client
 
 
 @_post(f"{_CLIENT}:end", "end_client", Action.CLIENT_ADMIN, "End a client", EndBody, ClientOut)
 def post_end(
     index: IndexDep,
     viewer: CallerDep,
-    name: ClientNameDep,
+    client: ClientNameDep,
     _: NoQueryDep,
     _body: Annotated[EndBody, Depends(EndBody.read)],
 ) -> ClientView:
     """Revoke a client's key. Its next call is refused, and its name is never given again."""
-    clients.revoke_client(index, viewer, name)
-    return clients.find_client(index, viewer, name).client
+    clients.revoke_client(index, viewer, client)
+    return clients.find_client(index, viewer, client).client
 
 
 def _show_key(index: Index, viewer: Viewer, name: str, key: str) -> dict[str, Any]:
