@@ -155,6 +155,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Import the person IDs of another system.", "files.crosswalk_import:crosswalk"
     ),
     "rekey": CatalogEntry("Replace local IDs of a source's records.", "files.rekey:run"),
+    "separate": CatalogEntry(
+        "Give the second child of a shared local ID a record of its own.", "stewardship.separate:run"
+    ),
     "retired-ids": CatalogEntry(
         "List the retired enterprise IDs of a source, with their survivors.", "files.retired_ids:run"
     ),

@@ -115,6 +115,7 @@ _NAMED: tuple[str, ...] = (
     # What the caller's own records, files and steps did, in a preview or a receipt.
     "POST /v1/records:bulk", "POST /v1/loads/{number}:undo", "POST /v1/sources/{source}:resume",
     "POST /v1/sources/{source}/merges", "DELETE /v1/sources/{source}/merges/{number}",
+    "POST /v1/sources/{source}/records/{local_id:path}/separate", "mpi separate",
     "POST /v1/decisions", "POST /v1/decisions/{number}:undo", "POST /v1/steps/{number}:undo",
     "POST /v1/steps/{number}:approve", "POST /v1/steps/{number}:consent", "POST /v1/steps/{number}:refuse",
     "POST /v1/persons:merge", "POST /v1/persons/{eid}:split", "POST /v1/persons/{eid}:move",

@@ -62,6 +62,7 @@ ROUTES = MappingProxyType({
     "GET /v1/sources/{source}/records/{local_id:path}": _needs(Action.RECORD_READ),
     "DELETE /v1/sources/{source}/records/{local_id:path}": _needs(Action.RECORD_WRITE),
     "POST /v1/sources/{source}/records/{local_id:path}/rekey": _needs(Action.RECORD_WRITE),
+    "POST /v1/sources/{source}/records/{local_id:path}/separate": _needs(Action.DECIDE, Action.RECORD_WRITE),
     "POST /v1/records:bulk": _needs(Action.RECORD_WRITE),
     "POST /v1/sources/{source}/loads": _needs(Action.LOAD),
     "GET /v1/loads": _needs(Action.LOAD),

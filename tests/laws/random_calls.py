@@ -446,6 +446,7 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/merges": _nothing,
     "DELETE /v1/sources/{source}/merges/{number}": _nothing,
     "GET /v1/sources/{source}/retired-ids": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
+    "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
         "files": {"file": ("rows.csv", _file(c)["file.csv"])},
@@ -1147,6 +1148,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "import crosswalk": _import_crosswalk,
     "rekey": _rekey,
     "merges import": _merges_import,
+    "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
     "merges list": lambda c: Command(("--source", c.source())),
     "merges take-back": lambda c: Command((c.number(), "--source", c.source())),

@@ -11,6 +11,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
 from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
 from mpi.api.request.record_body import RecordBodyDep
+from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import (
@@ -21,14 +22,18 @@ from mpi.api.schemas.records import (
     RekeyBody,
     RekeyedOut,
     ResolvedOut,
+    SeparateBody,
     WithdrawnOut,
     build_record_body,
 )
 from mpi.api.schemas.request_bodies import describe_body
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, require_permission
+from mpi.service.persons.step_effects import StepEffect
 from mpi.service.records import record_reader, upsert, withdrawal
 from mpi.service.records.upsert_result import UpsertResult, WithdrawalResult
 from mpi.service.stewardship.rekey import RekeyResult, rekey
+from mpi.service.stewardship.shared_ids import separate_shared_id
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 upsert_router = APIRouter(tags=["records"], route_class=UpsertRoute)
@@ -119,6 +124,43 @@ def post_rekey(
     never taken for the same record: it becomes a claim for a steward, and links nothing.
     """
     return rekey(index, viewer, address.source, {address.local_id: body.to}, body.reason or "rekey")
+
+
+async def _permit_separation(viewer: CallerDep, address: RekeyAddressDep) -> None:
+    """Require a caller who may decide about, and write, records of the path's source."""
+    for action in (Action.DECIDE, Action.RECORD_WRITE):
+        require_permission(viewer, action, address.source)
+
+
+@router.post(
+    _PATH + "/separate",
+    operation_id="separate_record",
+    response_model=EffectOut,
+    summary="Give the second child of a shared local ID a record of its own",
+    responses=describe_problems(404, 409, 413, 422),
+    dependencies=[Depends(_permit_separation)],
+    openapi_extra=describe_body(SeparateBody),
+)
+def post_separate(
+    index: IndexDep,
+    viewer: WriterDep,
+    address: RekeyAddressDep,
+    _: NoQueryDep,
+    body: Annotated[SeparateBody, Depends(SeparateBody.read)],
+) -> StepEffect:
+    """Give the second child of a shared local ID a record of its own.
+
+    A version of the record waits, because its source has sent another child under this local ID. That version
+    becomes the record of the new local ID; the first child keeps this one.
+    """
+    return separate_shared_id(
+        index,
+        viewer,
+        RecordRef(address.source, address.local_id),
+        body.to,
+        body.reason or "shared-id",
+        preview=body.preview,
+    )
 
 
 @router.post(

@@ -9,7 +9,7 @@ from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.openapi_parts import EXAMPLE_EID, EXAMPLE_TIME, EnterpriseId, build_schema_ref
 from mpi.api.schemas.problem import ProblemOut
-from mpi.api.schemas.request_bodies import ReasonBody
+from mpi.api.schemas.request_bodies import Preview, ReasonBody
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert_result import Outcome
 from mpi.service.statements.boundary_orders import MAX_REFERENCE_LENGTH
@@ -144,6 +144,15 @@ class RekeyBody(ReasonBody, json_schema_extra={"example": {"to": "D01-2027-12345
     """New local ID of a record."""
 
     to: str = Field(description="The new local ID.")
+
+
+class SeparateBody(
+    ReasonBody, json_schema_extra={"example": {"to": "12345-B", "reason": "shared-id", "preview": True}}
+):
+    """New local ID of the second child who shares a local ID."""
+
+    to: str = Field(description="The new local ID, which no record has.")
+    preview: Preview = False
 
 
 class RekeyedOut(BaseModel):

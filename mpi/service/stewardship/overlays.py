@@ -25,10 +25,13 @@ from mpi.service.resolution.settlement import Settlement
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_pending_overlays
 from mpi.service.stewardship.decisions import effect_from_answer
+from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 RELEASE, REFUSE = "release", "refuse"
+SEPARATED = "separated"
+"""Detail of an answer that gave the second child a record of its own: its number."""
 
 
 def release_overlay(
@@ -86,14 +89,14 @@ def answer_overlay(
     Raises:
         ConflictError: no version of the record is pending.
     """
-    waiting_versions = _require_waiting_versions(unit, record_id)
+    waiting_versions = require_waiting_versions(unit, record_id)
     answered_versions = [max(waiting_versions)] if verdict == RELEASE else sorted(waiting_versions)
     step_id = add_step(
         unit, OVERLAY, reason, {"record": record_id, "versions": answered_versions, "verdict": verdict}
     )
     unit.record_versions.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
 
-    restated, affected_records = _reindex_record(unit, index, record_id)
+    restated, affected_records = reindex_records(unit, index, [record_id])
     id_choice = (
         _choose_ids_after_release(unit, index, record_id, affected_records)
         if verdict == RELEASE
@@ -102,7 +105,7 @@ def answer_overlay(
     settlement = resettle(
         unit, index, affected_records, f"overlay {verdict}", id_choice, LoadedRecords(restated.changed)
     )
-    return _build_effect(unit, index, OVERLAY, step_id, settlement, record_id, preview=preview)
+    return build_effect(unit, index, OVERLAY, step_id, settlement, record_id, preview=preview)
 
 
 def undo_overlay_answer(
@@ -144,21 +147,37 @@ def undo_overlay_answer(
             version for version, content in refused_contents.items() if content in contents
         } - other_versions
     unit.record_versions.set_version_state(reopened, OVERLAY)
-    restated, affected_records = _reindex_record(unit, index, record_id)
+    separated_records = _withdraw_separated(unit, step)
+    restated, affected_records = reindex_records(unit, index, [record_id, *separated_records])
     id_choice = IdChoice(as_of=step.commit_no - 1)
     settlement = resettle(
         unit, index, affected_records, "undo overlay", id_choice, LoadedRecords(restated.changed)
     )
-    return _build_effect(unit, index, "undo", step_id, settlement, record_id, preview=preview)
+    return build_effect(unit, index, "undo", step_id, settlement, record_id, preview=preview)
 
 
-def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[RestatedRecords, set[int]]:
-    """Recompute and reindex a record's current version; return affected records too."""
-    restated = recompute_current_versions(unit, index, [record_id])
+def reindex_records(
+    unit: WriteUnit, index: Index, record_ids: Collection[int]
+) -> tuple[RestatedRecords, set[int]]:
+    """Recompute and reindex records' current versions; return affected records too."""
+    restated = recompute_current_versions(unit, index, record_ids)
     affected_records = reindex(unit, index, restated.changed, restated.removed).affected
     return restated, affected_records | update_assertions(
         unit, index, restated.changed, restated.record_ids
-    ).records | {record_id}
+    ).records | set(record_ids)
+
+
+def _withdraw_separated(unit: WriteUnit, step: Step) -> list[int]:
+    """Withdraw the record that a separation made, unless its source has stated it since."""
+    record_id = step.detail.get(SEPARATED)
+    if record_id is None:
+        return []
+    received = unit.record_assertions.assertions_about([record_id])[record_id]
+    if any(assertion.commit_no > step.commit_no for assertion in received):
+        return []
+    last_seen = max(assertion.as_of for assertion in received)
+    unit.record_assertions.add([Sighting(record_id, SightingKind.GONE, last_seen)], unit.commit_no)
+    return [record_id]
 
 
 def _choose_ids_after_release(
@@ -203,7 +222,7 @@ def _answer_in_transaction(
     return effect
 
 
-def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
+def require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
     """Return a record's versions that wait; refuse if none do."""
     waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
     if not waiting_versions:
@@ -233,7 +252,7 @@ def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Coll
     }
 
 
-def _build_effect(
+def build_effect(
     unit: WriteUnit,
     index: Index,
     kind: str,

@@ -94,3 +94,20 @@ def test_retired_ids_are_listed_page_by_page_with_their_survivors(index, call):
     problem(call.get(path, params={"after": "x"}), 400, "invalid-input")
     with calling(create_app(index), add_key(index, "other-reader", sources={"CCWIS"})) as other:
         assert other.get(path).status_code == 403
+
+
+def test_the_second_child_of_a_shared_local_id_gets_a_record(call):
+    first = make_child(None, first_name="Sharona", last_name="Quellmore", birth_date="2003-02-01")
+    second = make_child(None, first_name="Ulfberht", last_name="Zandvoort", birth_date="2009-09-09")
+    path = "/v1/sources/D01/records/shared%2F1"
+    first_eid = call.put(path, json=first).json()["enterprise_id"]
+    assert call.put(path, json=second).json()["outcome"] == "held"
+    preview = call.post(f"{path}/separate", json={"to": "shared/2", "preview": True})
+    assert (preview.status_code, preview.json()["step"]) == (200, None)
+    effect = call.post(f"{path}/separate", json={"to": "shared/2"})
+    assert effect.status_code == 200, effect.text
+    second_record = call.get("/v1/sources/D01/records/shared%2F2").json()
+    assert second_record["record"]["first_name"] == "Ulfberht"
+    assert call.get(path).json()["enterprise_id"] == first_eid != second_record["enterprise_id"]
+    problem(call.post(f"{path}/separate", json={"to": "shared/3"}), 409, "conflict")
+    assert call.post(f"/v1/steps/{effect.json()['step']}:undo").status_code == 200

@@ -58,3 +58,20 @@ def test_retired_ids_are_listed_with_their_survivors(mpi, merges):
     assert (page["cursor"], len(listed["now"])) == (None, 1)
     assert listed["enterprise_id"] in mpi("retired-ids", "--source", "sis").out
     assert mpi("retired-ids", "--source", "sis", "--since", "soon").code != 0
+
+
+def test_two_children_who_share_a_local_id_are_separated(mpi, write_csv, home):
+    assert home.exists()
+    mpi("ingest", write_csv("1,Ana,Lopez,2010-01-02,43001"), "--source", "sis")
+    mpi("ingest", write_csv("1,Ulf,Berg,2015-08-08,45555"), "--source", "sis")
+    preview = mpi("separate", "sis:1", "1-b", "--preview", "--json")
+    assert (preview.code, preview.json["step"]) == (0, None)
+    effect = mpi("separate", "sis:1", "1-b", "--json")
+    assert effect.code == 0
+    second = mpi("crosswalk", "--source", "sis", "--local-id", "1-b", "--json").json["enterprise_id"]
+    assert second not in (
+        None,
+        mpi("crosswalk", "--source", "sis", "--local-id", "1", "--json").json["enterprise_id"],
+    )
+    assert mpi("separate", "sis:1", "1-c").code != 0
+    assert mpi("undo", str(effect.json["step"]), "--step").code == 0
