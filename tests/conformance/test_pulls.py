@@ -135,6 +135,7 @@ def test_sealed_record_stays_sealed_under_the_local_id_that_the_system_gives_it(
     pull_from(index, system)
     upsert(index, OPERATOR, "sis", CHILDREN[1] | {"restrictions": [{"kind": "sealed"}]})
     system.rename("c1", "x1")
+    system.put(CHILDREN[2] | {"postal_code": "43999"})
     receipt = pull_from(index, system)
     assert (receipt.renamed, receipt.load.created, receipt.has_advanced) == (0, 0, True)
     assert not list_local_ids(index) & {"c1", "x1"}
