@@ -2,16 +2,21 @@
 
 import io
 import json
+import tempfile
 import zipfile
 import zlib
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from mpi.connectors.connection import read_connection
 from mpi.domain.errors import MpiError
 from mpi.intake.mapping_reader import load_mapping
-from mpi.intake.reader import open_file
+from mpi.intake.merges.merge_file import read_merge_file
+from mpi.intake.reader import FORMATS, open_file
+from tests.oneroster_bundles import Bundle
 
 MARKER = "zz-read-from-outside"
 """Content of a file beside the one that is read, which no row may hold."""
@@ -30,6 +35,14 @@ _AFCARS = (
     '<acf:data xmlns:acf="http://www.acf.hhs.gov"><E1_title_iv_agency>39</E1_title_iv_agency><records><record>'
     "<E4_child_record_number>R1</E4_child_record_number></record></records></acf:data>"
 )
+_EDFI_JSON = json.dumps([
+    {"studentUniqueId": "1", "firstName": "Ana", "lastSurname": "Ruiz", "birthDate": "2013-09-11",
+     "personReference": {"personId": "P1"}},
+])  # fmt: skip
+_CONNECTION = (
+    'system = "oneroster"\nsource = "sis"\nurl = "https://sis.example.org"\n'
+    '[sign_in]\nkind = "none"\n[options]\npage_size = 100\n'
+)
 _MAPPING = (
     'format = "csv"\nlocal_id = "id"\n[fields]\nbirth_date = {column = "b", date_format = ["%d/%m/%Y"]}\n'
     'first_name = "f"\n'
@@ -47,6 +60,13 @@ def _write_csv() -> bytes:
     return "\n".join(lines).encode()
 
 
+def _write_bundle() -> bytes:
+    bundle = Bundle("1.2")
+    bundle.add_student(1)
+    with tempfile.TemporaryDirectory() as folder:
+        return bundle.write_zip(Path(folder) / "oneroster.zip").read_bytes()
+
+
 ORDINARY = {
     "f.csv": _write_csv(),
     "f.ndjson": b"\n".join(json.dumps(row).encode() for row in _ROWS),
@@ -54,6 +74,10 @@ ORDINARY = {
     "edfi.xml": _EDFI.encode(),
     "afcars.xml": _AFCARS.encode(),
     "mapping.toml": _MAPPING.encode(),
+    "edfi.json": _EDFI_JSON.encode(),
+    "oneroster.zip": _write_bundle(),
+    "merges.csv": b"old_local_id,new_local_id,date,kind\n1,2,2026-03-02,merge\n3,,2026-03-03,reuse\n",
+    "connection.toml": _CONNECTION.encode(),
 }
 """Content of a small file of each format, by name."""
 
@@ -62,6 +86,9 @@ _SPLICES = st.one_of(
     st.sampled_from([b"\0", b'"', b"\n", b"<", b"<!--", b"<![CDATA[", b"&#0;", b"{" * 50, b"\xff\xfe",
                      b"\xed\xa0\x80", b"1e999", b"-" * 99, b"9" * 400, "\u202e\u200b".encode()]),
 )  # fmt: skip
+
+
+_READ_AS_ANY = ("f.csv", "f.ndjson", "f.parquet", "edfi.xml", "edfi.json", "oneroster.zip")
 
 
 @st.composite
@@ -97,14 +124,21 @@ def list_bombs(outside: str) -> list[tuple[str, bytes]]:
             bombs.append((name, f"<!DOCTYPE {root} [{entities}]>{referring}".encode()))
         bombs.append((name, text.replace("Ana", "x" * 20_000_000).replace("R1", "x" * 20_000_000).encode()))
         bombs.append((name, (text.partition(">")[0] + ">" + "<a>" * 200_000).encode()))
+    for columns in ("manifest.csv", "users.csv"):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+            for name in ("manifest.csv", "users.csv", "demographics.csv"):
+                file.writestr(name, b"a," * (100 * _MEBIBYTE if name == columns else 1))
+        bombs.append(("oneroster.zip", archive.getvalue()))
     zeros = zlib.compress(bytes(200 * _MEBIBYTE), 9, 31)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("../../f.csv", bytes(50 * _MEBIBYTE))
     for content in (zeros, archive.getvalue()):
-        bombs += [(name, content) for name in ("f.csv", "f.ndjson", "f.parquet", "edfi.xml", "mapping.toml")]
+        bombs += [(name, content) for name in (*_READ_AS_ANY, "mapping.toml")]
     deep = b"[" * 200_000
     bombs += [("f.ndjson", b'{"local_id": "1", "addresses": ' + deep), ("mapping.toml", b"a = " + deep)]
+    bombs += [("edfi.json", deep), ("edfi.json", b'[{"studentUniqueId": "' + b"x" * 20_000_000 + b'"}]')]
     bombs += [
         ("mapping.toml", b"[" + b"a." * 100_000 + b"b]\n"),
         ("mapping.toml", b"a." * 100_000 + b"b = 1\n"),
@@ -122,9 +156,13 @@ def list_bombs(outside: str) -> list[tuple[str, bytes]]:
 def read_hostile(path) -> str:
     """Read a file or mapping as a load does; return its fields as text, empty if it was refused."""
     try:
+        if path.name == "connection.toml":
+            return repr(read_connection(path, {}))
         if path.suffix == ".toml":
             return repr(load_mapping(path))
-        file_format = path.stem if path.suffix == ".xml" else None
+        if path.name == "merges.csv":
+            return repr(read_merge_file(path, None, None, lambda *_: None))
+        file_format = path.stem if path.suffix == ".xml" or path.stem in FORMATS else None
         texts = [repr(getattr(row, "fields", ""))[:10_000] for row in open_file(path, None, file_format)]
     except MpiError as error:
         return str(error) if MARKER in str(error) else ""
