@@ -165,7 +165,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "merges import": CatalogEntry(
         "State what a file says about a source's local IDs.", "files.merges:import_file"
     ),
-    "merges list": CatalogEntry("List what a source stated about its local IDs.", "files.merges:show"),
+    "merges list": CatalogEntry(
+        "List what a source stated about its local IDs, newest first.", "files.merges:show"
+    ),
     "merges take-back": CatalogEntry("Take back one statement of a source.", "files.merges:take_back"),
     "search": CatalogEntry("Search for the person whom a record describes.", "persons.search:run"),
     "recluster": CatalogEntry(

@@ -1285,6 +1285,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         for name in ("add", "list", "rotate", "pause", "resume", "replay", "test", "remove")
     },
     "webhook deliver": "delivers until it is stopped; no receiver of a webhook is on the site",
+    **dict.fromkeys(("pull", "write-ids"), "calls another system, and no system is beside the site"),
     "serve": "listens until it is stopped; its routes are called in this process",
 }
 """Commands that are not called, and why."""
