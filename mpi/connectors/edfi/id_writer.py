@@ -6,7 +6,7 @@ replaced as a whole. From Data Standard 6 on, it is a resource of its own.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from itertools import batched
+from itertools import count, islice
 
 import httpx
 
@@ -86,7 +86,11 @@ class EdfiIdWriter:
             sender = _Sender(session, self._connection.name, api, self._options)
             run = _Run(sender, places, self._options, assigned, is_trial=is_trial)
             total = store.count(_ASSOCIATIONS)
-            for done, batch in enumerate(batched(places.students(), _BATCH), start=1):
+            students = places.students()
+            for done in count(1):
+                batch = tuple(islice(students, _BATCH))
+                if not batch:
+                    break
                 run.write_batch(batch)
                 progress(_ASSOCIATIONS, min(done * _BATCH, total), total)
             return run.result()
