@@ -1,4 +1,6 @@
-"""Entity tags of answers: the state that was read, and the bytes that told of it.
+"""Entity tags of answers.
+
+A tag names the state that was read, and the bytes that told of it.
 
 A change sends the state back as ``If-Match``. A later read sends the whole tag back as ``If-None-Match``. The
 state alone would not do for it: another purpose of use shows other fields of the same state.
@@ -33,5 +35,8 @@ def parse_state(tag: str) -> str:
 
 
 def _unquote(tag: str) -> str:
-    """Return a tag without quotes; a proxy that recompresses an answer marks it as weak."""
+    """Return a tag without quotes and mark.
+
+    A proxy that recompresses an answer marks its tag as weak.
+    """
     return tag.strip().removeprefix("W/").strip('"')

@@ -171,7 +171,10 @@ def end_client(name: str) -> Call[ApiClient]:
 
 
 def _post(path: str, members: Mapping[str, Any], read: Callable[[httpx.Response], T]) -> Call[T]:
-    """Make a call that is not made again, since it would be refused or do more."""
+    """Make a call that must not be repeated.
+
+    The second one would be refused, or do more.
+    """
     content = encode_json({name: value for name, value in members.items() if value is not None})
     return Call("POST", path, read, headers={"Content-Type": _JSON}, content=content, is_repeatable=False)
 

@@ -278,7 +278,9 @@ class ApiSession:
 
 
 def _list_basic_credentials(client_id: str, secret: str) -> list[str]:
-    """Return a client's credentials in the form of RFC 6749, section 2.3.1, and as they are.
+    """Return a client's credentials, encoded and as they are.
+
+    RFC 6749, section 2.3.1, encodes them; many servers do not.
 
     Many systems do not decode them. Both are equal without special characters.
     """

@@ -8,10 +8,13 @@ from mpi.connectors.pull import Progress
 
 
 class AssignedIds(Protocol):
-    """Enterprise IDs of the records of a source, as the system's owner may know them."""
+    """Enterprise IDs that a system's owner may know."""
 
     def find(self, local_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the enterprise IDs of records, by local ID; those without one are left out."""
+        """Return the enterprise IDs of records, by local ID.
+
+        Records without one are left out.
+        """
 
     def disclose(self, local_ids: Sequence[str]) -> None:
         """Write to the disclosure ledger that IDs leave; called before any of them does.
@@ -42,7 +45,9 @@ class IdWriter(Protocol):
     """Writes enterprise IDs into one system."""
 
     def write_ids(self, assigned: AssignedIds, progress: Progress, *, is_trial: bool) -> IdWriteResult:
-        """Write the enterprise ID of each record where the system lacks it, or holds another one.
+        """Write the enterprise IDs that the system lacks.
+
+        Another one in their place is replaced.
 
         Args:
             assigned: the enterprise IDs.

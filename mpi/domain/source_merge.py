@@ -42,7 +42,10 @@ class MergeStatement:
 
 
 def join_errors(errors: Sequence[str]) -> str:
-    """Return the first errors of a list of statements as one text, and the number of the rest."""
+    """Return the first errors as one text.
+
+    The text ends with the number of the others.
+    """
     listed = list(errors[:MAX_LISTED_ERRORS])
     if len(errors) > MAX_LISTED_ERRORS:
         listed.append(f"and {len(errors) - MAX_LISTED_ERRORS:,} more")

@@ -83,7 +83,7 @@ def load_mapping(source: Path | str) -> FileMapping:
 
 
 def load_field_mapping(source: Path | str, fields: Sequence[str]) -> FileMapping:
-    """Read a file that maps columns to the fields of rows that are no records.
+    """Read a mapping of columns for rows that are no records.
 
     It has no ``local_id`` and no lists; the rest of the language is that of ``load_mapping``.
 

@@ -98,7 +98,10 @@ class NdjsonTable:
 
 
 def read_json_lines(file: BinaryIO) -> Iterator[JsonObject]:
-    """Yield the object, or the reason for its rejection, of each nonblank line of JSON."""
+    """Yield each line's object, or why it is rejected.
+
+    Blank lines are left out.
+    """
     offset = 0
     for line in count(1):
         data = file.readline(MAX_RECORD_BYTES + 1)
@@ -125,7 +128,7 @@ def parse_object(data: bytes) -> dict[str, object] | str:
 
 
 def check_object(value: object) -> dict[str, object] | str:
-    """Return a JSON value that is an object, or the reason why it is rejected."""
+    """Return a JSON object, or why it is rejected."""
     if not isinstance(value, dict):
         return "not-an-object"
     return value if _is_shallow(value, MAX_DEPTH) else "malformed-json"

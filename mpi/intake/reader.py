@@ -154,7 +154,10 @@ def _open_unmapped(
 
 
 def _open_oneroster(path: Path, rules: StudentRules) -> FileRows:
-    """Open a OneRoster bundle; the progress is that of its users, in bytes of the bundle."""
+    """Open a OneRoster bundle.
+
+    The progress is that of its users, in bytes of the bundle.
+    """
     bundle = OneRosterBundle(path, rules)
     size = sum(file.stat().st_size for file in _list_files(path, "oneroster"))
     rows = FileRows(

@@ -263,7 +263,9 @@ def open_notebook_index(
 
 
 def _read_settings(path: str | PathLike[str]) -> Settings:
-    """Return the settings of the index at a path: a database file, or a home folder.
+    """Return the settings of the index at a path.
+
+    The path is that of a database file or a home folder.
 
     Raises:
         InputError: there is no index.

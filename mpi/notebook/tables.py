@@ -38,19 +38,24 @@ def to_arrow(table: object) -> pa.Table:
 
 
 def from_arrow(table: pa.Table, like: object) -> Any:  # noqa: ANN401 - the table of the caller's library
-    """Return an Arrow table as a pandas data frame if the caller gave one; else unchanged."""
+    """Return a table in the form that the caller gave."""
     return table.to_pandas() if _is_pandas(like) else table
 
 
 def iterate_records(table: pa.Table) -> Iterator[dict[str, object]]:
-    """Yield the rows of a table as records, without empty cells; dates as ISO 8601 text."""
+    """Yield the rows of a table as records.
+
+    Empty cells are left out; dates are text by ISO 8601.
+    """
     for batch in table.to_batches(max_chunksize=1_000):
         for row in batch.to_pylist():
             yield {name: _to_value(value) for name, value in row.items() if not _is_empty(value)}
 
 
 def add_columns(table: pa.Table, rows: Sequence[dict[str, object]], schema: pa.Schema) -> pa.Table:
-    """Return a table with further columns, one row of values for each of its rows.
+    """Return a table with further columns.
+
+    ``values`` has a row for each of its rows.
 
     Args:
         table: the table; its columns of the same names are replaced.

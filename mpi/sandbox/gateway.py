@@ -146,7 +146,10 @@ class SandboxGateway:
         await exchange.finish()
 
     async def _prepare(self, route: CallRoute, headers: Headers, body: bytes) -> None:
-        """Change a record just before the first merge of the duplicates that names what was read."""
+        """Change a record just before the first merge of duplicates.
+
+        Only a merge that names what was read counts.
+        """
         if route.kind is CallKind.MERGE and headers.get("if-match") and not self._was_duplicate_changed:
             self._was_duplicate_changed = await run_in_threadpool(self._change_duplicate, body)
 
@@ -250,7 +253,10 @@ class _Exchange:
 
 
 def _decompress(body: bytes, headers: Headers) -> bytes:
-    """Return the first bytes of a body as they were before compression; nothing of a damaged one."""
+    """Return the first bytes of a body before compression.
+
+    Of a damaged body, there are none.
+    """
     if headers.get("content-encoding", "").strip().lower() != "gzip":
         return body
     try:
@@ -260,7 +266,7 @@ def _decompress(body: bytes, headers: Headers) -> bytes:
 
 
 async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
-    """Return the first bytes of a request body, and a function that gives the whole body again."""
+    """Return a body's first bytes, and a function to replay it."""
     messages: list[Message] = []
     body = bytearray()
     while True:

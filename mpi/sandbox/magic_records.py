@@ -79,6 +79,6 @@ _NAMES_BY_BYTES = {name.value.upper().encode(): name for name in MagicName}
 
 
 def find_magic_name(body: bytes) -> MagicName | None:
-    """Return the magic name that a request body holds, in any format; None without one."""
+    """Return the magic name in a request body, if any."""
     text = body.upper()
     return next((name for spelling, name in _NAMES_BY_BYTES.items() if spelling in text), None)

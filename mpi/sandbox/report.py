@@ -1,4 +1,4 @@
-"""List of the scenarios for a vendor, and the report of how its program did."""
+"""Scenarios for a vendor, and the report on its program."""
 
 from collections.abc import Sequence
 from typing import Any

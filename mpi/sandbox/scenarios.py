@@ -104,7 +104,10 @@ def _check_overlay(calls: Calls, _find_id: FindId) -> str | None:
 
 
 def _make_id_check(name: MagicName) -> Check:
-    """Make the check that a program uses the ID that a record has after a steward's step."""
+    """Make the check that a program uses a changed ID.
+
+    A steward's step changed it.
+    """
 
     def check(calls: Calls, find_id: FindId) -> str | None:
         sent = _list_done(calls, name)

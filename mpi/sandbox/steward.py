@@ -1,4 +1,7 @@
-"""Steward of the sandbox, who does a documented step some seconds after a record came."""
+"""Steward of the sandbox.
+
+It does a documented step some seconds after a record came.
+"""
 
 import logging
 import threading

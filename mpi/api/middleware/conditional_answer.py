@@ -14,7 +14,7 @@ _BODY_HEADERS = ("content-length", "content-type")
 
 
 def make_conditional(scope: Scope, send: Send) -> Send:
-    """Return a channel that completes the ETag of an answer and answers 304 if it is known.
+    """Return a channel that completes ETags and answers 304.
 
     Only answers to GET that have an ETag are changed.
     """
@@ -38,7 +38,7 @@ class _ConditionalAnswer:
         self._body = b""
 
     async def send(self, message: Message) -> None:
-        """Send a message of the answer, once it is known whether the caller has the answer."""
+        """Send a message of the answer, or 304 in place of all."""
         if message["type"] == "http.response.start" and _has_etag(message):
             self._start = message
             return

@@ -80,7 +80,7 @@ class _GzipBody:
             self._has_more = message.get("more_body", False)
 
     def _decompress(self) -> bytes:
-        """Return up to one part of what has arrived; empty if more has to arrive.
+        """Return one decompressed part; empty until more arrives.
 
         Raises:
             TooLargeError: far more bytes come out than arrived.

@@ -1,4 +1,4 @@
-"""Routes that list, add, show, pause and resume sources, and state merges of their local IDs."""
+"""Routes of sources, and of merges of their local IDs."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""API schemas of sources, of pausing or resuming one, and of what it states about its local IDs."""
+"""API schemas of sources and of what they state about local IDs."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ class ReceivedFile:
 
 
 async def receive_file(request: Request, index: IndexDep, viewer: CallerDep) -> ReceivedFile:
-    """Read the form of a file load, and check that its file can be read.
+    """Read and check the form of a file load.
 
     Use this as a dependency of a route that permits the caller before (``permit``). The caller of the
     dependency hands the file to a job, which removes it.
@@ -53,7 +53,7 @@ async def receive_file(request: Request, index: IndexDep, viewer: CallerDep) -> 
         form = MultipartForm(upload, index.settings.max_upload_bytes)
         await form.read(request)
         await run_in_threadpool(upload.finish, _read_options(form.fields))
-    except BaseException:
+    except BaseException:  # an interrupt too leaves no file behind
         upload.remove()
         raise
     received = ReceivedFile(upload, _read_flag(form.fields, "dry_run"))

@@ -1,4 +1,6 @@
-"""Reader of the collections of an Ed-Fi API, which loses nothing that changes while it reads.
+"""Reader of the collections of an Ed-Fi API.
+
+It loses nothing that changes while it reads.
 
 Pages of a collection that changes are no whole: a deleted or updated item moves others over the edge of a
 page. So a collection is read in windows of change versions, the oldest first, each so narrow that one answer
@@ -117,7 +119,10 @@ class ApiReader:
             first, width = end + 1, min(width * _MOST_GROWTH, self._fit(width, len(page.items)))
 
     def _fit(self, width: int, count: int) -> int:
-        """Return the width of a window that fills a page as far as is meant, from a width and its items."""
+        """Return the width of the next window.
+
+        It fills a page as far as is meant, judged by the last width and its number of items.
+        """
         return max(1, int(width * self._page_size * _WINDOW_FILL / max(count, 1)))
 
     def read_everything(self, resource: str) -> Iterator[Item]:

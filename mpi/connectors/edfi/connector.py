@@ -157,7 +157,7 @@ class _Pull:
         return PullResult(self._make_cursor(versions.newest), is_full=False)
 
     def rename_students(self, last: EdfiCursor, since: int, versions: ChangeVersions) -> list[Rename]:
-        """Give the sink the new unique IDs of students since a cursor, and return them.
+        """Give the sink new unique IDs of students; return them.
 
         What was not committed at the last pull is read apart: an API may tell several changes of a student
         as one, and the earlier ones have been told already.
@@ -262,7 +262,7 @@ class _Pull:
         return [item for item in found if resources.find_student_id(item) == student_id]
 
     def _read_details(self, student_id: str) -> None:
-        """Read into the store what the API holds of a student, and of the student's contacts."""
+        """Read a student and the student's contacts into the store."""
         for resource in self._names:
             if resource == resources.STUDENTS or resource in resources.CONTACTS:
                 continue
@@ -277,7 +277,7 @@ class _Pull:
                     self._store.put(contacts, found)
 
     def _add_row(self, student_id: str, student: Item) -> None:
-        """Give a student to the sink, with all that the store holds of the student."""
+        """Give the sink all that the store holds of a student."""
         assembly = StudentAssembly()
         for resource, item in self._store.items_of(student_id):
             if resource in resources.CONTACT_ASSOCIATIONS:

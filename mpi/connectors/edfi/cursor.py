@@ -31,7 +31,7 @@ class EdfiCursor:
 
 
 def read_cursor(text: str | None) -> EdfiCursor | None:
-    """Return a cursor from its text; None for none, or for another kind of text."""
+    """Return a cursor from its text; None for another text."""
     try:
         values = orjson.loads(text or "")
     except orjson.JSONDecodeError:

@@ -78,7 +78,10 @@ def discover(session: ApiSession, connection: Connection, options: EdfiOptions) 
 
 
 def _find_standard(connection: Connection, description: Item) -> int:
-    """Return the major version of the data standard, as the connection or the API says."""
+    """Return the major version of the data standard.
+
+    The connection says it, or else the API.
+    """
     stated = connection.version or next(
         (
             read_text(model, "version") or ""
@@ -97,7 +100,9 @@ def _find_standard(connection: Connection, description: Item) -> int:
 
 
 def _find_path(connection: Connection, urls: Item, name: str) -> str:
-    """Return the whole address of a part of the API, on the server of the connection.
+    """Return the address of a part of the API.
+
+    It is always on the server of the connection.
 
     An API behind a proxy may state another scheme or host than callers use, so its path alone counts.
     """

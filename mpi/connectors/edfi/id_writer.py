@@ -65,7 +65,9 @@ class EdfiIdWriter:
             )
 
     def write_ids(self, assigned: AssignedIds, progress: Progress, *, is_trial: bool) -> IdWriteResult:
-        """Write the enterprise ID of each student where the API lacks it, or holds another one.
+        """Write the enterprise IDs that the API lacks.
+
+        Another one under the same system is replaced.
 
         Args:
             assigned: the enterprise IDs.
@@ -253,7 +255,10 @@ class _Sender:
         }
 
     def _replace(self, resource: str, item: Item, change: Callable[[Item], Item | None]) -> str:
-        """Change an item as it is now, and again where somebody else has changed it meanwhile."""
+        """Change an item as it is now.
+
+        If somebody else changes it meanwhile, it is read and changed again.
+        """
         path = f"{self._api.data_path}/ed-fi/{resource}/{read_text(item, 'id') or ''}"
         answer: ApiAnswer | None = None
         for _ in range(_MOST_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Items of one pull, held in a temporary file that no other program can open."""
+"""Items of one pull, in an unnamed temporary file."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ class ItemStore:
         )
 
     def students(self) -> Iterator[tuple[str, Item]]:
-        """Yield the unique ID and the item of each student, in the order of the IDs."""
+        """Yield each student's unique ID and item, by ID."""
         rows = self._database.execute(
             "SELECT owner, body FROM item WHERE resource = ? ORDER BY owner", (resources.STUDENTS,)
         )

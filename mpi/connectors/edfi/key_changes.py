@@ -11,7 +11,7 @@ _TEMPORARY_ID = "exchanged-{}"
 
 
 def find_renames(changes: Iterable[Item]) -> list[Rename]:
-    """Return who has another unique ID, in an order in which each new ID is free.
+    """Return changed unique IDs, ordered so that each is free.
 
     Several changes of one student are one. Students who exchange their IDs pass through a temporary one.
 

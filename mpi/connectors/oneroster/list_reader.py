@@ -1,4 +1,6 @@
-"""Lists of a OneRoster API, page by page, while the system goes on changing them.
+"""Lists of a OneRoster API, page by page.
+
+The system may change them meanwhile.
 
 Lists are sorted by ``sourcedId``, and each page begins with the last item of the page before. If that item
 is not there, items before it were deleted, and the reader steps back; a list that moves too far is read
@@ -121,7 +123,10 @@ class _Place:
         return None
 
     def go_on(self, page: _Page, *, has_new_items: bool) -> None:
-        """Go on to the next page, which begins with the last item of this one."""
+        """Go on to the next page.
+
+        It begins with the last item of this one.
+        """
         length = len(page.items)
         overlaps = length > 1 and page.ids[-1] is not None
         self.last = page.ids[-1] if overlaps else None

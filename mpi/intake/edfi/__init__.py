@@ -1,4 +1,4 @@
-"""Readers of Ed-Fi data: interchange XML, JSON in the form of the API, and the mapping of students.
+"""Readers of Ed-Fi data: interchange XML, and JSON of the API.
 
 One mapping serves files and pulls: ``student`` and ``assembly`` read *items*, which have the form that the
 Ed-Fi API gives them in JSON; ``xml_items`` makes items of XML elements.

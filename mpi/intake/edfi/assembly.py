@@ -55,7 +55,7 @@ class StudentAssembly:
             details.flags.append(read_program_flag(resource, item))
 
     def make_fields(self, student: Item) -> Fields:
-        """Return the canonical fields of a student, with all that was stored about the student."""
+        """Return a student's canonical fields from all that is stored."""
         key = resources.find_student_id(student) or ""
         return read_student(student, self._details_of.get(key), self._contacts)
 

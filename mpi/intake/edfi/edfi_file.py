@@ -1,4 +1,4 @@
-"""Reader of Ed-Fi files and folders: interchange XML, and JSON in the form of the API.
+"""Reader of Ed-Fi files and folders, in XML and JSON.
 
 Students are read as a stream. What other files of the folder say of a student (contacts, programs,
 enrollments, characteristics) is read first and held in memory; a single file of students needs none.
@@ -85,7 +85,7 @@ class EdfiFile:
                     yield CanonicalRow(found.line, found.offset, self._assembly.make_fields(found.outcome))
 
     def _read_details(self) -> Iterator[RejectedRow]:
-        """Read what other files say of students, and yield the objects that cannot be read."""
+        """Read other files; yield objects that cannot be read."""
         for xml_file in self._xml_details:
             for record in xml_file.records():
                 if record.element is not None and (resource := find_resource(record.element)):

@@ -30,7 +30,7 @@ def read_code(item: Item, *path: str) -> str | None:
 
 
 def read_object(item: Item, *path: str) -> Item:
-    """Return an object inside an item, by path; an empty one where there is none."""
+    """Return an object inside an item; an empty one without it."""
     for name in path:
         value = item.get(name)
         item = value if isinstance(value, dict) else _NOTHING

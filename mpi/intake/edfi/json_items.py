@@ -1,4 +1,7 @@
-"""Safe streaming reader of JSON files that hold items: one array, or one object a line."""
+"""Safe streaming reader of JSON files of items.
+
+A file holds one array, or one object a line.
+"""
 
 import codecs
 import json
@@ -98,7 +101,10 @@ class _ArrayReader:
         return mark
 
     def _peek(self) -> str:
-        """Go to the next character that is not blank, and return it; nothing at the end."""
+        """Return the next character that is not blank.
+
+        It is empty at the end of the file.
+        """
         while True:
             blank = _BLANK.match(self._buffer, self._at)
             self._move(blank.end() if blank else self._at)

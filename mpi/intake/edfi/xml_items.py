@@ -34,7 +34,7 @@ _RESOURCE_OF_TAG = {
 
 
 def find_resource(element: Element) -> str | None:
-    """Return the API's name of an element's resource; None for one that is not read."""
+    """Return the API's name of an element's resource, if read."""
     return _RESOURCE_OF_TAG.get(element.tag)
 
 
@@ -46,7 +46,10 @@ def make_item(element: Element) -> Item:
 
 
 def _fill(item: dict[str, object], element: Element) -> None:
-    """Add the children of an element to an item; the first of several with one name counts."""
+    """Add the children of an element to an item.
+
+    The first of several with one name counts.
+    """
     for child in element:
         tag = child.tag
         if tag in _FLAT or tag.endswith("Identity"):

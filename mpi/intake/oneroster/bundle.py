@@ -114,7 +114,7 @@ class OneRosterBundle:
                 roster.add_guardian(roles.complete(user))
 
     def _find_fault(self, roster: Roster, user: Item) -> str | None:
-        """Return why a user gives no row though it may be a student, or None."""
+        """Return why a possible student gives no row, or None."""
         roles, key = list_roles(user), read_text(user, "sourcedId")
         if is_deleted(user) or (roles and STUDENT_ROLE not in roles) or (self.holds_all and not roles):
             return None

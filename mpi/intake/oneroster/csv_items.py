@@ -1,4 +1,4 @@
-"""Conversion of rows of OneRoster's CSV files to items in the form of its JSON."""
+"""Conversion of OneRoster's CSV rows to items of its JSON."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

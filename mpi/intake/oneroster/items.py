@@ -14,7 +14,7 @@ _DELETED = "tobedeleted"
 
 
 def read_text(item: Item, *names: str) -> str | None:
-    """Return the first of some values that is a text or a number, as trimmed text."""
+    """Return the first text or number, as trimmed text."""
     for name in names:
         value = item.get(name)
         if isinstance(value, str):

@@ -70,7 +70,7 @@ class _Demographics(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """First and last day in a school; None for one that is not known or not over."""
+    """First and last day in a school, where known."""
 
     begin: str | None
     end: str | None
@@ -119,7 +119,10 @@ class Roster:
         )
 
     def add_enrollment(self, item: Item) -> None:
-        """Add an enrollment in a class: it says when a student was in the class's school."""
+        """Add an enrollment in a class of a school.
+
+        It says when the student was in that school.
+        """
         user, school = read_reference(item, "user"), read_reference(item, "school")
         if not user or not school or is_deleted(item):
             return
@@ -140,7 +143,7 @@ class Roster:
             })  # fmt: skip
 
     def is_name_alone(self, user: Item) -> bool:
-        """Return whether nothing of a student is known by which to link but the name."""
+        """Return whether only a student's name could link."""
         identifiers = read_identifiers(user, self.rules)
         has_state_id = any(identifier["system"] == STATE_ID_SYSTEM for identifier in identifiers)
         return not has_state_id and not self.has_birth_date(user)
@@ -220,7 +223,7 @@ def _list_school_roles(user: Item) -> Iterator[tuple[str, _Span]]:
 
 
 def _join_spans(one: _Span, other: _Span) -> _Span:
-    """Return the span from the first beginning to the last end, if both have ended."""
+    """Return the span that covers both; open if one is."""
     begins = [span.begin for span in (one, other) if span.begin]
     is_over = one.end is not None and other.end is not None
     return _Span(min(begins, default=None), max(one.end or "", other.end or "") if is_over else None)

@@ -96,7 +96,7 @@ def read_names(user: Item) -> Fields:
 
 
 def read_grade(user: Item) -> str | None:
-    """Return the first grade of a user; the lists of 1.1 and 1.2 hold several."""
+    """Return the first of a user's grades."""
     grades = user.get("grades")
     for value in grades if isinstance(grades, list) else [grades, user.get("grade")]:
         if isinstance(value, str) and value.strip():

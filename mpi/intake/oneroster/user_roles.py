@@ -43,7 +43,10 @@ class UserRoles:
         self._roles.setdefault(user, []).append(entry)
 
     def complete(self, user: Item) -> Item:
-        """Return a user with the roles that the file has of it; in 1.1 there is no such file."""
+        """Return a user with its roles of the file.
+
+        In 1.1 there is no such file.
+        """
         roles = self._roles.get(read_text(user, "sourcedId") or "")
         if roles is None:
             return user

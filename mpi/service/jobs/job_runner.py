@@ -96,7 +96,7 @@ def _load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progr
 
 
 def _preview(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> None:
-    """Preview the load of the file that was sent, and keep what it would do."""
+    """Preview the load of a sent file, and keep the result."""
     report = preview_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
     with index.database.write(viewer, "job", Lock.NONE) as unit:
         unit.jobs.set_detail(job.id, {**job.detail, "report": report})

@@ -1,4 +1,4 @@
-"""Files that were sent to be loaded, from their arrival to the end of their load.
+"""Files sent over HTTP, from arrival to the end of their load.
 
 A file lies in a private folder of its own under the index's home, with its options, since conditions on rows
 may hold names. Whatever becomes of the load, the folder is removed; what a kill leaves behind is removed when
@@ -144,7 +144,9 @@ def load_upload(index: Index, viewer: Viewer, source: str, code: str, progress: 
 def preview_upload(
     index: Index, viewer: Viewer, source: str, code: str, progress: Progress
 ) -> dict[str, Any]:
-    """Preview the load of a file that was sent, and remove it; errors as for ``dry_run``.
+    """Preview the load of a sent file, and remove it.
+
+    Errors are those of ``dry_run``.
 
     Returns:
         Status, reason of a hold, counts, issues and rejected rows. How the rows match records of others is
@@ -167,7 +169,10 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
 
 
 def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
-    """Return what is kept of a preview: figures and places, no values and no persons."""
+    """Return what is kept of a preview.
+
+    It holds figures and places, and no values or persons.
+    """
     receipt = preview.receipt
     return {
         "status": receipt.status,
@@ -201,7 +206,7 @@ def _opened(index: Index, code: str) -> Iterator[tuple[FileRows, LoadOptions]]:
 
 
 def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
-    """Open the rows of a file that was sent, with the options of its load.
+    """Open the rows and load options of a sent file.
 
     Raises:
         InputError: the file is gone, or an option is wrong.

@@ -76,7 +76,7 @@ def write_ids(
 
 
 def _find_reader(index: Index, viewer: Viewer, recipient: Recipient, source: str) -> Viewer:
-    """Return the recipient as a viewer who may know a source's IDs, with its present rights.
+    """Return the recipient as a viewer, with its present rights.
 
     Raises:
         NotAuthenticated: there is no such client, or its key was revoked or has expired.

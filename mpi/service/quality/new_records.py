@@ -1,4 +1,4 @@
-"""Records that clients send as new: how many after a search, and how many are duplicates.
+"""Counts of new records, by search and by duplicate.
 
 The disclosure ledger says whom a client's search found, and not what it asked for. So a search counts for a
 new record if it found the same child or a record that was compared with it, or if it found nobody.
@@ -120,7 +120,7 @@ def _find_start(now: datetime) -> str:
 
 
 def _find_searched(unit: ReadUnit, index: Index, client: str, records: Sequence[NewRecord]) -> set[int]:
-    """Return the new records of a client of which it had searched for the child."""
+    """Return a client's new records that followed a search."""
     earliest = datetime.fromisoformat(records[0].at) - SEARCH_WINDOW
     searches = unit.disclosures.lines_of_client(
         client, [Action.PERSON_SEARCH], clock.format_timestamp(earliest)

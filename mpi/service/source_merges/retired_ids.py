@@ -1,4 +1,4 @@
-"""List of the enterprise IDs that a source was given and that are retired now.
+"""Enterprise IDs given to a source and retired now.
 
 The list follows from the source's own records alone, whoever asks: an ID is retired for a source if none of
 its records has it any more and one of those that had it last has come to another person. That is what a
@@ -83,7 +83,7 @@ def list_retired_ids(
     after: str | None = None,
     limit: int = MAX_LISTED,
 ) -> RetiredIdPage:
-    """Return the retired IDs of a source with the IDs that hold their records now.
+    """Return a source's retired IDs and their successors.
 
     Args:
         index: the open index.

@@ -1,4 +1,6 @@
-"""Order of what a source states about two of its local IDs; the latest counts.
+"""Order of a source's statements about two local IDs.
+
+The latest counts.
 
 Statements are ordered by the day on which they happened at the source, then by receipt, so that the order of
 arrival of files does not matter. Each is a decision, and replaces the one before it: if it is taken back, the
@@ -138,7 +140,7 @@ def write_statement(
     records: Sequence[int],
     history: StatementHistory,
 ) -> StoredStatement:
-    """Store a statement at its place in the order, and add it to the history.
+    """Store a statement at its place in the order.
 
     Args:
         unit: the transaction.

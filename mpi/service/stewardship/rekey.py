@@ -108,7 +108,10 @@ def _apply(
     records_by_id: Mapping[str, StoredRecord],
     reason_code: str,
 ) -> tuple[RekeyResult, set[int]]:
-    """Give records new local IDs as one step; return the result and the records concerned."""
+    """Give records new local IDs as one step.
+
+    Returns the result and the records concerned.
+    """
     moving, taken_ids = _separate_taken_ids(unit, index, source, renames, records_by_id)
     step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
     rename_records(unit, index, source.code, {records_by_id[old]: new for old, new in moving.items()})
@@ -133,7 +136,7 @@ def _apply(
 def _refuse_under_new_ids(
     unit: WriteUnit, index: Index, source: Source, unknown_renames: Mapping[str, str]
 ) -> None:
-    """Let sealed and destroyed records be refused under the local IDs that their source gives them now.
+    """Refuse sealed and destroyed records under new local IDs too.
 
     Otherwise a record that was sealed would come back unsealed, under its new local ID. The answer to the
     source is that no record holds the old one.
@@ -258,7 +261,10 @@ def _separate_taken_ids(
 
 
 def rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
-    """Change local IDs, in two passes so that records can swap; the change feed tells it."""
+    """Change local IDs, and tell the change feed.
+
+    There are two passes, so that records can swap.
+    """
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))

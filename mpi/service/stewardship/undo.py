@@ -179,7 +179,7 @@ def _undo_rekey(
 def _undo_source_merges(
     unit: WriteUnit, index: Index, step: Step, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Take back what a source stated in one call or file, and publish the effect."""
+    """Take back what a source stated in one step."""
     revoked = undo_statements(unit, step)
     step_id = add_step(unit, "undo", reason, {"step": step.id})
     id_choice = IdChoice(as_of=step.commit_no - 1)
@@ -196,7 +196,10 @@ def _describe_undo(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Return the effect of an undo that awaits nobody, and the records that it shows."""
+    """Return an undo's effect, and the records that it shows.
+
+    It waits for nobody.
+    """
     persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )

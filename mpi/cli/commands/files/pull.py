@@ -95,7 +95,7 @@ def _show_preview(preview: PullPreview, model: MatchModel, *, as_json: bool) -> 
 
 
 def _show_result(folder: Path, receipt: PullReceipt, rejects: Path | None, *, as_json: bool) -> None:
-    """Write the rejected rows and print the receipt of a pull; exit with its code.
+    """Show the receipt of a pull, and exit with its code.
 
     The pull is already stored, so the receipt is printed even if the rejected rows cannot be written.
     """

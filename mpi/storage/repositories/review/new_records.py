@@ -1,4 +1,4 @@
-"""Repository of records that clients sent as new, and of earlier records of the same children."""
+"""Repository of records that clients sent as new."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -145,7 +145,10 @@ class Jobs:
         )
 
     def set_detail(self, number: int, detail: dict[str, Any]) -> None:
-        """Replace the options of a job, to which the work may add what it found."""
+        """Replace the options of a job.
+
+        Its work may add what it found.
+        """
         self._connection.execute(
             update(_job).where(_job.c.id == number).values(detail=orjson.dumps(detail).decode())
         )
