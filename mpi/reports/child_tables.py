@@ -51,7 +51,7 @@ SELECT DISTINCT r.person FROM record r WHERE r.record IN (
 _STAY_COUNTS = """
 CREATE OR REPLACE TABLE stability AS
 SELECT person, count(DISTINCT (begin_on, type)) AS placements FROM record JOIN placement USING (record)
-WHERE begin_on <= $last AND coalesce(end_on, $never) > $first GROUP BY person
+WHERE begin_on <= $last AND ($first = $last OR coalesce(end_on, $never) > $first) GROUP BY person
 """
 _STUDENTS = """
 CREATE OR REPLACE TABLE student AS
@@ -128,7 +128,7 @@ class ChildTables:
         )
 
     def count_stays(self, first: str, last: str) -> None:
-        """Make the table ``stability``: each person's placements in a period."""
+        """Make the table ``stability``: each person's placements in a period, or up to a day."""
         self.connection.execute(_STAY_COUNTS, {"first": first, "last": last, "never": _NEVER})
 
     def join_students(self) -> None:

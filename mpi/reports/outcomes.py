@@ -141,6 +141,7 @@ def make_outcomes(
         ),
         rows=tuple(rows),
         notes=(
+            "Placements are those of the period, or all up to the day where it is a single one.",
             "A student in care who is not linked counts as not in care.",
             "Graduation is what the state's own result says; nothing is computed anew.",
         ),

@@ -62,7 +62,7 @@ def count_populations(
     found = {}
     for population in POPULATIONS:
         rows = tables.count(_CROSS, {"population": population, "day": day})
-        counts: dict[tuple[str, ...], int] = {(care_class, authorities): count for care_class, authorities, count in rows}
+        counts: dict[tuple[str, ...], int] = {(row[0], row[1]): row[2] for row in rows}
         found[population] = _to_table(population, codes, counts)
     return found
 
