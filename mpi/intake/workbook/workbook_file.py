@@ -7,6 +7,7 @@ and one that failed (``#N/A``) gives no value.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +48,13 @@ class WorkbookTable:
         check_workbook(path)
         self.position = 0
         self._size = path.stat().st_size
-        self._sheet: CalamineSheet | None = self._open_sheet()
+        self._sheet: CalamineSheet | None = _open_sheet(path, sheet)
         self.columns: tuple[str, ...] = self._read_header(self._sheet, header_row)
         check_header(path.name, self.columns)
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a sheet's rows below its header, without blank ones."""
-        sheet, self._sheet = self._sheet or self._open_sheet(), None
+        sheet, self._sheet = self._sheet or _open_sheet(self._path, self._sheet_name), None
         width, number = len(self.columns), 0
         for line, cells in _iter_rows(sheet):
             self.position = self._size * line // max(sheet.total_height, line)
@@ -68,30 +69,6 @@ class WorkbookTable:
             else:
                 yield RejectedRow(line, None, reason, _DETAILS[reason])
         self.position = self._size
-
-    def _open_sheet(self) -> "CalamineSheet":
-        """Return the sheet that is named, or the only one."""
-        with _explain_errors(self._path):
-            from python_calamine import CalamineWorkbook  # noqa: PLC0415 - only workbooks need it
-
-            workbook = CalamineWorkbook.from_path(str(self._path))
-            names = list_sheets(workbook)
-            if self._sheet_name is not None:
-                if self._sheet_name not in workbook.sheet_names:
-                    raise FileError(
-                        f"{self._path.name}: it has no sheet {self._sheet_name!r}; there is "
-                        f"{', '.join(map(repr, names))}"
-                    )
-                return workbook.get_sheet_by_name(self._sheet_name)
-            sheets = [sheet for name in names if (sheet := workbook.get_sheet_by_name(name)).height]
-        if len(sheets) > 1:
-            raise FileError(
-                f"{self._path.name}: it has the sheets {', '.join(repr(sheet.name) for sheet in sheets)}: "
-                "say which with --sheet, or sheet = under [file] in its mapping"
-            )
-        if not sheets:
-            raise FileError(f"{self._path.name}: the workbook is empty")
-        return sheets[0]
 
     def _read_header(self, sheet: "CalamineSheet", header_row: int | None) -> tuple[str, ...]:
         """Return the names of the columns, as far as columns are used."""
@@ -108,6 +85,41 @@ class WorkbookTable:
         if not used_width or not header:
             raise FileError(f"{self._path.name}: row {self._header_row:,} of the sheet names no columns")
         return tuple(to_text(_clean(cell)) or "" for cell in header[:used_width])
+
+
+def read_first_rows(path: Path, sheet: str | None, count: int) -> list[list[object]]:
+    """Return the first rows of a sheet as they stand, with what is above the header.
+
+    Raises:
+        FileError: as for ``WorkbookTable``.
+    """
+    check_workbook(path)
+    rows = islice(_iter_rows(_open_sheet(path, sheet)), count)
+    return [[_clean(cell) for cell in cells] for _, cells in rows]
+
+
+def _open_sheet(path: Path, name: str | None) -> "CalamineSheet":
+    """Return the sheet that is named, or the only one."""
+    with _explain_errors(path):
+        from python_calamine import CalamineWorkbook  # noqa: PLC0415 - only workbooks need it
+
+        workbook = CalamineWorkbook.from_path(str(path))
+        names = list_sheets(workbook)
+        if name is not None:
+            if name not in workbook.sheet_names:
+                raise FileError(
+                    f"{path.name}: it has no sheet {name!r}; there is {', '.join(map(repr, names))}"
+                )
+            return workbook.get_sheet_by_name(name)
+        sheets = [sheet for each in names if (sheet := workbook.get_sheet_by_name(each)).height]
+    if len(sheets) > 1:
+        raise FileError(
+            f"{path.name}: it has the sheets {', '.join(repr(sheet.name) for sheet in sheets)}: "
+            "say which with --sheet, or sheet = under [file] in its mapping"
+        )
+    if not sheets:
+        raise FileError(f"{path.name}: the workbook is empty")
+    return sheets[0]
 
 
 def _count_used(cells: Sequence[object], at_least: int) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -53,9 +54,9 @@ def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, write_csv):
 
 def test_rejected_rows_carry_their_local_id_field_and_file(mpi, home, write_csv, tmp_path):
     first = write_csv(ANA, NO_ID, name="a.csv")
-    second = write_csv("7,Eve,123-45-6789,2012-01-01,43003", BEN, name="b.csv")
+    second = Path(write_csv("7,Eve,123-45-6789,2012-01-01,43003", BEN, name="b.csv"))
     second.write_text(second.read_text().replace("last_name", "middle_name"))
-    result = mpi("ingest", first, second, "--source", "sis", "--rejects", tmp_path / "bad.csv", "--json")
+    result = mpi("ingest", first, str(second), "--source", "sis", "--rejects", "bad.csv", "--json")
     assert (result.json["created"], result.json["rejected"]) == (2, 2)
     with (tmp_path / "bad.csv").open(newline="") as file:
         rows = [
@@ -70,10 +71,10 @@ def test_rejected_rows_carry_their_local_id_field_and_file(mpi, home, write_csv,
 
 @pytest.mark.parametrize("place", ["none/bad.csv", "", "a.csv"])
 def test_rejects_file_that_cannot_be_written_is_refused_before_the_load(mpi, home, write_csv, place):
-    path = write_csv(ANA, NO_ID, name="a.csv")
-    result = mpi("ingest", path, "--source", "sis", "--rejects", path.parent / place)
+    path = Path(write_csv(ANA, NO_ID, name="a.csv"))
+    result = mpi("ingest", str(path), "--source", "sis", "--rejects", str(path.parent / place))
     assert (result.code, "--rejects" in result.err, is_one_line(result.err)) == (5, True, True)
-    assert mpi("report", "loads", "--json").json == []
+    assert mpi("ingest", str(path), "--source", "sis", "--json").json["batch"] == 1
 
 
 def test_receipt_counts_absent_records_that_were_stated_later(mpi, home, write_csv):
