@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mpi.service.quality.reports import Report
 
 
+SNAPSHOTS = "snapshots"
+"""Name under which frozen reports are listed."""
+
+
 class ReportFormat(StrEnum):
     """Formats in which a report on children is written."""
 
@@ -55,6 +59,12 @@ def run(
     exact: Annotated[
         bool, typer.Option("--exact", help="Show small counts. Do not pass such a report on.")
     ] = False,
+    freeze: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Freeze the report on children under this code.")
+    ] = None,
+    repeat: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Repeat the frozen report of this code.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show statistics of the index, or a report on its children.
@@ -62,8 +72,19 @@ def run(
     Reports on children hide small counts, and others from which these could be computed.
     """
     from mpi.service.quality import reports
+    from mpi.service.reporting import snapshots
     from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest, make_child_report
 
+    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
+        raise InputError(f"a report as {form} is no text: give --out FILE")
+    if repeat is not None:
+        with open_session(for_look_up=True) as session:
+            report = snapshots.repeat_report(session.index, session.viewer, repeat, education)
+        _give(report, form, out, as_json=as_json)
+        return
+    if name == SNAPSHOTS:
+        _list_snapshots(as_json=as_json)
+        return
     if name not in CHILD_REPORTS:
         if form is not None or out is not None:
             raise InputError(f"--format and --out are for reports on children: {', '.join(CHILD_REPORTS)}")
@@ -74,16 +95,30 @@ def run(
         return
     from mpi.domain import clock
 
-    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
-        raise InputError(f"a report as {form} is no text: give --out FILE")
     request = ReportRequest(
         name, day or clock.today(), since, care, definitions, education, known_on, is_published=not exact
     )
     with open_session(for_look_up=True) as session:
-        report = make_child_report(session.index, session.viewer, request)
+        if freeze is None:
+            report = make_child_report(session.index, session.viewer, request)
+        else:
+            report = snapshots.freeze_report(session.index, session.viewer, freeze, request)
     _give(report, form, out, as_json=as_json)
     if exact:
         print_note("this report holds exact small counts: give it to nobody who may not read the records")
+
+
+def _list_snapshots(*, as_json: bool) -> None:
+    """List the frozen reports."""
+    from mpi.service.reporting.snapshots import list_snapshots
+
+    with open_session(for_look_up=True) as session:
+        found = list_snapshots(session.index, session.viewer)
+    columns = ("code", "known_on", "made_by", "request")
+    if as_json:
+        print_json([{name: getattr(each, name) for name in columns} for each in found])
+    else:
+        print_table(columns, [[getattr(each, name) for name in columns] for each in found])
 
 
 def _print_figures(figures: Report, *, as_json: bool) -> None:
