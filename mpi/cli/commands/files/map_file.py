@@ -179,8 +179,9 @@ def _show_result(proposal: Proposal, file: Path, target: Path, *, as_json: bool)
         if profile.rejects:
             print_table(("rejected because", "rows"), profile.rejects)
         if profile.issues:
-            rows = [(f"{name}: {code}", count) for name, code, count in profile.issues]
-            print_table(("quality issue", "rows"), sorted(rows, key=lambda row: -row[1]))
+            issues = sorted(profile.issues, key=lambda issue: -issue[2])
+            rows = [(f"{name}: {code}", count) for name, code, count in issues]
+            print_table(("quality issue", "rows"), rows)
     _print_notes(proposal, proposal.sample)
     snapshot = " --snapshot full" if proposal.lacks_local_id else ""
     print_note(
