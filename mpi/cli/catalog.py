@@ -142,6 +142,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
+    "map": CatalogEntry("Propose a mapping for a file, and write it.", "files.map_file:run"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
