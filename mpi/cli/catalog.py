@@ -323,7 +323,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
-    "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
+    "report": CatalogEntry("Show statistics of the index, or a report on its children.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "calibration": CatalogEntry(
         "Show false and missed links, as model, numbers and stewards tell them.", "review.calibration:run"
