@@ -43,13 +43,17 @@ HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused row of a file: line and reason, never its text."""
+    """Refused row of a file: line and reason, never its text.
+
+    ``local_id`` is that of the row, where it is readable. It is for the data owner of the source alone.
+    """
 
     line: int
     offset: int | None
     reason: str
     detail: str
     field: str | None = None
+    local_id: str | None = None
 
 
 class RowBlock(NamedTuple):
@@ -133,7 +137,9 @@ class RowValidator:
         nameless_count = 0
         for row, stored_hash in row_block.rows:
             if isinstance(row, RejectedRow):
-                block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
+                block.rejects.append(
+                    Reject(row.line, row.offset, row.reason, row.detail, local_id=row.local_id)
+                )
                 if row.local_id is None:
                     nameless_count += 1
                 else:
@@ -143,11 +149,14 @@ class RowValidator:
                 received = validate_record(row.fields, self.keyed_hash, self.default_as_of)
                 refuse_forbidden_seals(received.record, self.forbidden_seals)
             except RecordError as error:
-                block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
-                if error.field == "local_id":
+                local_id = None if error.field == "local_id" else parse_local_id(row.fields.get("local_id"))
+                block.rejects.append(
+                    Reject(row.line, row.offset, error.reason, error.detail, error.field, local_id)
+                )
+                if local_id is None:
                     nameless_count += 1
                 else:
-                    block.refused_ids.append(parse_local_id(row.fields.get("local_id")))
+                    block.refused_ids.append(local_id)
                 continue
             issues = received.issues + row.issues
             for issue in issues:
