@@ -322,6 +322,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
+    "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),
     "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "calibration": CatalogEntry(

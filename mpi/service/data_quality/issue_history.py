@@ -65,8 +65,8 @@ class _OpenSpan:
             self.last.as_of,
             self.first.batch_id,
             self.last.batch_id,
-            by and by.as_of,
-            by and by.batch_id,
+            None if by is None else by.as_of,
+            None if by is None else by.batch_id,
         )
 
 
@@ -99,9 +99,7 @@ def trace_issues(
     return sorted(spans, key=lambda span: (span.field, span.kind))
 
 
-def trace_rejects(
-    rejects: Iterable[NamedReject], assertions: Iterable[RecordAssertion]
-) -> list[IssueSpan]:
+def trace_rejects(rejects: Iterable[NamedReject], assertions: Iterable[RecordAssertion]) -> list[IssueSpan]:
     """Return the latest span of each reason for which a row was rejected.
 
     A rejected row is corrected by the next statement about its record that is accepted.
@@ -134,8 +132,8 @@ def trace_rejects(
                 last.as_of,
                 first.batch_id,
                 last.batch_id,
-                end and end.as_of,
-                end and end.batch_id,
+                None if end is None else end.as_of,
+                None if end is None else end.batch_id,
             )
         )
     return spans

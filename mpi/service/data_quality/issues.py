@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from mpi.domain.errors import AccessDenied, InputError
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import (
     Action,
     Viewer,
@@ -25,8 +26,9 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import sees_whole_source
 from mpi.service.data_quality.issue_history import IssueSpan, IssueState, trace_issues, trace_rejects
+from mpi.service.data_quality.suggestions import suggest_correction
 from mpi.service.holdings.settings import find_limited_sources
-from mpi.storage.repositories.sources.quality_issues import NamedReject, RecordWithIssues
+from mpi.storage.repositories.sources.quality_issues import RecordWithIssues
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -38,6 +40,11 @@ MAX_DOWNLOADED = 100_000
 """Most issues of a download."""
 FIELDS = ("local_id", "issues")
 """Fields of the ledger's line."""
+CSV_HEADER = (
+    "local_id", "field", "kind", "state", "row_rejected", "first_seen", "last_seen", "first_load",
+    "last_load", "ended", "ended_load", "suggestion",
+)  # fmt: skip
+"""Columns of a downloaded list."""
 _SCANNED_RECORDS = 5000
 """Records after which a page ends, although it is not full: so no page costs much."""
 _CHUNK = 500
@@ -214,6 +221,42 @@ def read_all_issues(
         if after is None:
             break
     return issues[:MAX_DOWNLOADED]
+
+
+def to_csv_row(issue: RecordIssue) -> tuple[str, ...]:
+    """Return the cells of an issue, in the order of ``CSV_HEADER``."""
+    span = issue.span
+    values = (
+        issue.local_id,
+        span.field or "row",
+        span.kind,
+        span.state.value,
+        "yes" if issue.rejected else "no",
+        span.first_seen,
+        span.last_seen,
+        span.load,
+        span.last_load,
+        span.ended_at,
+        span.ended_load,
+        suggest_correction(span.kind),
+    )
+    return tuple("" if value is None else str(value) for value in values)
+
+
+def list_issue_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Return the sources whose issues the viewer may read, by code.
+
+    Raises:
+        AccessDenied: the viewer is data owner or sender of no source.
+    """
+    require_any_permission(viewer, READERS)
+    with index.database.read(viewer) as unit:
+        return [
+            source
+            for source in unit.sources.all()
+            if source.kind != STEWARD_SOURCE_KIND
+            and any(is_allowed_on(viewer, action, source.code) for action in READERS)
+        ]
 
 
 def may_list_issues(viewer: Viewer, source_code: str) -> bool:

@@ -174,13 +174,9 @@ class QualityIssues:
             after: only rows with a greater local ID.
             limit: most rows.
         """
-        rows = self._connection.execute(
-            _REJECTED_ROWS, {"source": source_id, "after": after, "limit": limit}
-        )
+        rows = self._connection.execute(_REJECTED_ROWS, {"source": source_id, "after": after, "limit": limit})
         return [
-            NamedReject(
-                row.local_id, row.field, row.reason, row.batch_id, row.as_of or row.at, row.commit_no
-            )
+            NamedReject(row.local_id, row.field, row.reason, row.batch_id, row.as_of or row.at, row.commit_no)
             for row in rows
         ]
 

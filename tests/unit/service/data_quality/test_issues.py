@@ -26,7 +26,9 @@ SENDER = Viewer("feed", "system_admin", frozenset({Action.LOAD}), frozenset({"si
 
 def send(index, *records, on: int, source: str = "sis", **options):
     options.setdefault("snapshot", Snapshot.DELTA)
-    return load_rows(index, source, *records, as_of=datetime(2026, 3, on, tzinfo=UTC), confirm=True, **options)
+    return load_rows(
+        index, source, *records, as_of=datetime(2026, 3, on, tzinfo=UTC), confirm=True, **options
+    )
 
 
 def list_all(index, filters=None, source: str = "sis"):
@@ -219,5 +221,5 @@ class _Rights:
 
     forbids_redisclosure = False
 
-    def find_refusal(self, action, source=None):
+    def find_refusal(self, *_):
         return None

@@ -1,0 +1,28 @@
+"""``mpi issues``: a list, numbers and a file of what is wrong with a source's records."""
+
+import csv
+
+import pytest
+
+
+@pytest.fixture
+def loaded(mpi, write_csv):
+    rows = ("1,Ana,Lopez,2010-13-02,43001", "2,Bo,Kim,2011-04-05,4300")
+    assert mpi("ingest", write_csv(*rows), "--source", "sis").code == 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_issues_are_listed_counted_and_written_to_a_file(mpi, tmp_path):
+    listed = mpi("issues", "sis", "--json").json["issues"]
+    assert {(issue["local_id"], issue["span"]["field"]) for issue in listed} == {
+        ("1", "birth_date"),
+        ("2", "postal_code"),
+    }
+    assert "birth_date" in mpi("issues", "sis", "--field", "birth_date").out
+    assert mpi("issues", "sis", "--state", "ended", "--json").json["issues"] == []
+    assert "50.0 %" in mpi("issues", "sis", "--counts").out
+    file = tmp_path / "issues.csv"
+    assert mpi("issues", "sis", "--out", str(file), "--json").json["rows"] == 2
+    with file.open() as opened:
+        assert [row["local_id"] for row in csv.DictReader(opened)] == ["1", "2"]
+    assert mpi("issues", "no-such").code != 0
