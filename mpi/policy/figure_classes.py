@@ -181,7 +181,7 @@ _NAMED: tuple[str, ...] = (
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
-    "GET /issues.csv", "mpi issues",
+    "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (

@@ -448,6 +448,7 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/retired-ids": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
     "GET /v1/sources/{source}/issues": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
     "GET /v1/sources/{source}/issue-counts": _nothing,
+    "GET /v1/sources/{source}/scorecard": _nothing,
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {

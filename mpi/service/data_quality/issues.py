@@ -148,7 +148,7 @@ def summarize_issues(index: Index, viewer: Viewer, source_code: str) -> IssueSum
         AccessDenied: the viewer is neither data owner nor sender of the source, or the numbers would tell
             who is in care.
     """
-    _require_reader(viewer, source_code)
+    require_issue_reader(viewer, source_code)
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
         may_list = may_list_issues(viewer, source_code)
@@ -190,7 +190,7 @@ def list_issues(
         NotFoundError: there is no such source.
         AccessDenied: the viewer may not list the records of the source.
     """
-    _require_reader(viewer, source_code)
+    require_issue_reader(viewer, source_code)
     _require_list(viewer, source_code)
     phase, place = (_REJECTS, "") if after is None else _decode_cursor(after)
     chosen, most = filters or IssueFilters(), min(limit, MAX_LISTED)
@@ -204,7 +204,7 @@ def list_issues(
             _scan_records(unit, source, chosen, place, most, scan)
         elif scan.cursor is None:
             scan.cursor = _encode_cursor(_RECORDS, "")
-    disclose(index, viewer, _find_action(viewer, source_code), scan.record_ids, FIELDS)
+    disclose(index, viewer, find_reading_action(viewer, source_code), scan.record_ids, FIELDS)
     return IssuePage(source_code, tuple(scan.issues), scan.cursor)
 
 
@@ -272,13 +272,13 @@ def may_list_issues(viewer: Viewer, source_code: str) -> bool:
     return is_allowed_on(viewer, Action.RECORD_READ, source_code) and sees_whole_source(viewer, source_code)
 
 
-def _require_reader(viewer: Viewer, source_code: str) -> None:
+def require_issue_reader(viewer: Viewer, source_code: str) -> None:
     """Refuse a viewer who is neither data owner nor sender of a source."""
     require_any_permission(viewer, READERS)
-    _find_action(viewer, source_code)
+    find_reading_action(viewer, source_code)
 
 
-def _find_action(viewer: Viewer, source_code: str) -> Action:
+def find_reading_action(viewer: Viewer, source_code: str) -> Action:
     """Return the action by which the viewer reads the source's issues."""
     for action in READERS:
         if is_allowed_on(viewer, action, source_code):

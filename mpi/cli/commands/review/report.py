@@ -6,16 +6,31 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
 from mpi.cli.output import JsonFlag, print_json, print_table
+from mpi.domain.errors import InputError
+
+_SCORECARD = "scorecard"
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="summary, sources, loads, overlap or creates.")] = "summary",
+    name: Annotated[
+        str, typer.Argument(help="summary, sources, loads, overlap, creates or scorecard.")
+    ] = "summary",
+    source: Annotated[str | None, typer.Option(metavar="CODE", help="The source of a scorecard.")] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Read every record for a scorecard, not a random draw.")
+    ] = False,
     current: CurrentFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the published statistics of the index."""
+    if name == _SCORECARD:
+        if source is None:
+            raise InputError("a scorecard is of one source: name it with --source CODE")
+        show_scorecard(source, every=every, as_json=as_json)
+        return
     from mpi.service.quality import reports
 
     with open_session(for_look_up=True) as session:

@@ -49,6 +49,19 @@ _WITH_ISSUES = (
     .limit(bindparam("limit"))
 )
 _OPEN_NOW = _WITH_ISSUES.where(IS_ACTIVE, _record.c.version_id == _version.c.id)
+# The canonical key is a keyed hash, so that its order is random, and the same whenever it is asked.
+_DRAWN = (
+    select(_record.c.id)
+    .where(IS_ACTIVE, _record.c.source_id == bindparam("source"))
+    .order_by(_record.c.canonical_key)
+    .limit(bindparam("limit"))
+)
+_VERSION_COUNTS = (
+    select(_version.c.record_id)
+    .where(is_in(_version.c.record_id, "ids"), _version.c.state.in_(("active", "superseded")))
+    .group_by(_version.c.record_id)
+    .having(func.count() > 1)
+)
 _ISSUES_OF = select(_version.c.id, _version.c.issues).where(is_in(_version.c.record_id, "ids"), _HAS_ISSUES)
 _IS_HIDDEN = exists().where(
     _record.c.source_id == _batch.c.source_id,
@@ -163,6 +176,22 @@ class QualityIssues:
             for row in self._connection.execute(_ISSUES_OF, {"ids": chunk}):
                 issues[row.id] = frozenset(parse_issues(row.issues))
         return issues
+
+    def draw_records(self, source_id: int, limit: int) -> list[int]:
+        """Return active records of a source in random order, always the same.
+
+        Args:
+            source_id: number of the source.
+            limit: most records.
+        """
+        return [row.id for row in self._connection.execute(_DRAWN, {"source": source_id, "limit": limit})]
+
+    def with_several_versions(self, record_ids: Collection[int]) -> set[int]:
+        """Return the records among those given that have an earlier version."""
+        found: set[int] = set()
+        for chunk in iter_chunks(record_ids):
+            found |= {row.record_id for row in self._connection.execute(_VERSION_COUNTS, {"ids": chunk})}
+        return found
 
     def find_rejects(self, source_id: int, after: str, limit: int) -> list[NamedReject]:
         """Return rejected rows of a source's loads, by local ID and load.

@@ -74,6 +74,14 @@ def test_a_wrong_choice_is_refused(site, query):
     assert open_page(site, "source-owner", f"/issues?source=sis&{query}").status_code == 400
 
 
+def test_a_scorecard_is_shown_with_denominators_and_without_a_record(site):
+    for role in ("source-owner", "operator"):
+        page = open_page(site, role, "/scorecard?source=sis")
+        assert (page.status_code, "1 active records" in page.text) == (200, True)
+        assert [value for value in (*VALUES, "s&lt;1&gt;") if value in page.text] == []
+    assert open_page(site, "source-owner", "/scorecard?source=ccwis").status_code == 403
+
+
 @pytest.mark.parametrize("role", ["steward", "analyst", "caseworker", "point-of-contact", "auditor"])
 def test_other_roles_are_refused(site, role):
     assert open_page(site, role, "/issues?source=sis").status_code == 403
@@ -92,5 +100,8 @@ def test_a_sender_reads_its_own_issues_over_the_api(site):
             [{"field": "sex", "kind": "unknown-code", "records": 1}],
             1,
         )
+        card = client.get("/v1/sources/sis/scorecard").json()
+        assert (card["records"], card["is_sample"], card["trend"][0]["rejected"]) == (1, False, 1)
+        assert client.get("/v1/sources/ccwis/scorecard").status_code == 403
         assert client.get("/v1/sources/ccwis/issues").status_code == 403
         assert client.get("/v1/sources/sis/issues?limit=0").status_code == 400

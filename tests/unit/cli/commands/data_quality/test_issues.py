@@ -26,3 +26,12 @@ def test_issues_are_listed_counted_and_written_to_a_file(mpi, tmp_path):
     with file.open() as opened:
         assert [row["local_id"] for row in csv.DictReader(opened)] == ["1", "2"]
     assert mpi("issues", "no-such").code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_scorecard_is_of_one_source_with_denominators(mpi):
+    card = mpi("report", "scorecard", "--source", "sis", "--json").json
+    assert (card["records"], card["active"]) == (2, 2)
+    assert "2 of 2 active" in mpi("report", "scorecard", "--source", "sis", "--every").out
+    missing = mpi("report", "scorecard")
+    assert (missing.code != 0, "--source" in missing.err) == (True, True)
