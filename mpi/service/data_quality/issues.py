@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from mpi.domain.errors import AccessDenied, InputError
+from mpi.domain.errors import InputError
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import (
     Action,
@@ -97,11 +97,13 @@ class IssuePage:
         source: code of the source.
         issues: the issues, those of one record together.
         cursor: ``after`` of the next page; None at the end.
+        may_list: whether the reader may list the records of the source; if not, the page is empty.
     """
 
     source: str
     issues: tuple[RecordIssue, ...]
     cursor: str | None
+    may_list: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +190,16 @@ def list_issues(
     Raises:
         InputError: ``after`` is no cursor of this list.
         NotFoundError: there is no such source.
-        AccessDenied: the viewer may not list the records of the source.
+        AccessDenied: the viewer is neither data owner nor sender of the source.
     """
     require_issue_reader(viewer, source_code)
-    _require_list(viewer, source_code)
     phase, place = (_REJECTS, "") if after is None else _decode_cursor(after)
     chosen, most = filters or IssueFilters(), min(limit, MAX_LISTED)
     scan = _Scan()
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
+        if not may_list_issues(viewer, source_code):
+            return IssuePage(source_code, (), None, may_list=False)
         if phase == _REJECTS:
             _scan_rejects(unit, source, chosen, place, most, scan)
             place = ""
@@ -286,14 +289,6 @@ def find_reading_action(viewer: Viewer, source_code: str) -> Action:
     granted = next((action for action in READERS if is_allowed(viewer, action)), READERS[0])
     require_permission(viewer, granted, source_code)
     return granted
-
-
-def _require_list(viewer: Viewer, source_code: str) -> None:
-    """Refuse a viewer who may not list the records of a source."""
-    if not may_list_issues(viewer, source_code):
-        raise AccessDenied(
-            f"client {viewer.client!r} may read numbers of issues, and no list of records of this source"
-        )
 
 
 def _scan_rejects(

@@ -1,8 +1,8 @@
 """Scorecard of a source: how complete, valid, timely and distinct its records are.
 
 Every figure has its denominator. It follows from the source's own statements and says nothing of links. At
-most ``MOST_RECORDS`` records are read, drawn at random, so that no request costs more in a large index; shares
-are then estimates with 95 % intervals.
+most ``MOST_RECORDS`` records are read, drawn at random, so that no request costs more in a large index.
+Shares are then estimates with 95 % intervals.
 """
 
 from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from mpi.api.request.authentication import CallerDep, IndexDep, permit_any
-from mpi.api.schemas.data_quality.issues import IssueOut, IssuePageOut, IssuesDep, IssueSummaryOut
+from mpi.api.schemas.data_quality.issues import IssuesDep, IssueSummaryOut, RecordIssueOut, RecordIssuePageOut
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.service.data_quality.issues import (
@@ -23,19 +23,24 @@ router = APIRouter(tags=["quality"])
 @router.get(
     "/v1/sources/{source}/issues",
     operation_id="list_issues",
-    response_model=IssuePageOut,
+    response_model=RecordIssuePageOut,
     summary="List quality issues of a source's records",
     responses=describe_problems(404),
     dependencies=[permit_any(READERS)],
 )
-def get_issues(index: IndexDep, viewer: CallerDep, source: SourceDep, query: IssuesDep) -> IssuePageOut:
+def get_issues(index: IndexDep, viewer: CallerDep, source: SourceDep, query: IssuesDep) -> RecordIssuePageOut:
     """List what is wrong with a source's records: local ID, field, kind, and since which load.
 
     For the data owner and the sender of the source. The values are not shown. Read on with `after` set to
     the answer's `cursor`.
     """
     page = list_issues(index, viewer, source, query.filters, query.after, query.limit)
-    return IssuePageOut(source=page.source, cursor=page.cursor, issues=[_show(each) for each in page.issues])
+    return RecordIssuePageOut(
+        source=page.source,
+        cursor=page.cursor,
+        issues=[_show(each) for each in page.issues],
+        may_list=page.may_list,
+    )
 
 
 @router.get(
@@ -51,9 +56,9 @@ def get_issue_counts(index: IndexDep, viewer: CallerDep, source: SourceDep, _: N
     return summarize_issues(index, viewer, source)
 
 
-def _show(issue: RecordIssue) -> IssueOut:
+def _show(issue: RecordIssue) -> RecordIssueOut:
     values = asdict(issue.span)
-    return IssueOut(
+    return RecordIssueOut(
         local_id=issue.local_id,
         rejected=issue.rejected,
         suggestion=suggest_correction(issue.span.kind),

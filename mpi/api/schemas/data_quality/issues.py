@@ -54,7 +54,7 @@ class IssuesQuery(NoQuery):
         return IssueFilters(self.state.is_open, self.field, self.kind)
 
 
-class IssueOut(BaseModel):
+class RecordIssueOut(BaseModel):
     """Quality issue of a record, without the value."""
 
     model_config = ConfigDict(json_schema_extra={"example": _ISSUE})
@@ -73,18 +73,23 @@ class IssueOut(BaseModel):
     suggestion: str = Field(description="What the source does about it.")
 
 
-class IssuePageOut(BaseModel):
+class RecordIssuePageOut(BaseModel):
     """Page of a source's issues: rejected rows first, then records."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"source": "D01-SIS", "cursor": None, "issues": [_ISSUE]}}
+        json_schema_extra={
+            "example": {"source": "D01-SIS", "cursor": None, "issues": [_ISSUE], "may_list": True}
+        }
     )
 
     source: str = Field(description="Code of the source.")
     cursor: str | None = Field(
         description="`after` of the next page; null at the end. A page may be short although another follows."
     )
-    issues: list[IssueOut] = Field(description="The issues; those of one record stand together.")
+    issues: list[RecordIssueOut] = Field(description="The issues; those of one record stand together.")
+    may_list: bool = Field(
+        description="Whether the caller may list the records; if not, there are no issues."
+    )
 
 
 class IssueCountOut(BaseModel):

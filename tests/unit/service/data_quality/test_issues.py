@@ -174,7 +174,7 @@ def test_what_was_listed_stands_on_the_ledger(index):
     send(index, BAD, on=1)
     list_issues(index, OWNER, "sis")
     with index.database.read(OPERATOR) as unit:
-        lines = [line for line in unit.disclosures.latest(10) if line.client == "olu"]
+        lines = [line for line in unit.disclosures.all() if line.client == "olu"]
     assert [(line.action, line.fields) for line in lines] == [("question.answer", ("local_id", "issues"))]
     assert lines[0].record_ids
 
@@ -212,8 +212,8 @@ def test_numbers_of_a_limited_source_are_for_who_may_know_who_is_in_care(index):
     hidden = summarize_issues(index, loader, "pupils")
     assert (hidden.counts, hidden.records, hidden.may_list) == ((), 0, False)
     assert summarize_issues(index, loader, "care").records == 1
-    with pytest.raises(AccessDenied):
-        list_issues(index, loader, "care")
+    page = list_issues(index, loader, "care")
+    assert (page.issues, page.may_list) == ((), False)
 
 
 class _Rights:

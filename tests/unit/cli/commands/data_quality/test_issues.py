@@ -6,8 +6,9 @@ import pytest
 
 
 @pytest.fixture
-def loaded(mpi, write_csv):
-    rows = ("1,Ana,Lopez,2010-13-02,43001", "2,Bo,Kim,2011-04-05,4300")
+def loaded(mpi, write_csv, home):
+    assert home.exists()
+    rows = ("1,Ana,Lopez,2010-13-02,43001", "2,Bo,Kim,2011-04-05,43ABC")
     assert mpi("ingest", write_csv(*rows), "--source", "sis").code == 0
 
 
