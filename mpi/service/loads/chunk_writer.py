@@ -8,7 +8,7 @@ sending an equal file, read the same way, resumes the load.
 import gc
 from array import array
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, repeat
 
@@ -327,6 +327,7 @@ class ChunkWriter:
                 return FileImpact(0)
             impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
         self.receipt.spared = impact.spared_count
+        self.receipt.newer = impact.newer_count
         while (
             len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items
             and self.receipt.batch is not None
@@ -408,7 +409,11 @@ class ChunkWriter:
                     {
                         "batch_id": receipt.batch,
                         "seq": seq,
-                        **asdict(reject),
+                        "line": reject.line,
+                        "offset": reject.offset,
+                        "field": reject.field,
+                        "reason": reject.reason,
+                        "detail": reject.detail,
                         "local_id": reject.local_id if reject.local_id in nameable else None,
                     }
                     for seq, reject in enumerate(receipt.rejects)
