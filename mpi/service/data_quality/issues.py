@@ -226,7 +226,7 @@ def read_all_issues(
     return issues[:MAX_DOWNLOADED]
 
 
-def to_csv_row(issue: RecordIssue) -> tuple[str, ...]:
+def to_csv_row(index: Index, issue: RecordIssue) -> tuple[str, ...]:
     """Return the cells of an issue, in the order of ``CSV_HEADER``."""
     span = issue.span
     values = (
@@ -241,7 +241,7 @@ def to_csv_row(issue: RecordIssue) -> tuple[str, ...]:
         span.last_load,
         span.ended_at,
         span.ended_load,
-        suggest_correction(span.kind),
+        suggest_correction(span.kind, index.settings.declared_rules),
     )
     return tuple("" if value is None else str(value) for value in values)
 

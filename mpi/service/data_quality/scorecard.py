@@ -15,6 +15,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.data_quality.field_measures import FieldMeasures, GroupCount, Spike
 from mpi.service.data_quality.issues import find_reading_action, may_list_issues, require_issue_reader
+from mpi.service.data_quality.rule_count import RuleCount
 from mpi.service.data_quality.timeliness import (
     Delay,
     list_event_delays,
@@ -22,6 +23,7 @@ from mpi.service.data_quality.timeliness import (
     summarize_delays,
 )
 from mpi.service.holdings.settings import find_limited_sources
+from mpi.standardize.quality.declared_rules import Check
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.sources.quality_issues import parse_issues
 from mpi.storage.repositories.sources.sources import Source
@@ -76,6 +78,24 @@ class GroupScore:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleScore:
+    """How many records break one declared rule.
+
+    Args:
+        rule: name of the rule.
+        title: what the source does about it.
+        checked: records that the rule applies to.
+        broken: records that break it; for a value that should be unique, those that repeat one. None if only
+            a draw was read, which says nothing of repetitions.
+    """
+
+    rule: str
+    title: str
+    checked: int
+    broken: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadScore:
     """How many rows of one load were rejected or had an issue.
 
@@ -107,6 +127,7 @@ class Scorecard:
         repeated: records whose name and birth date another record of the source has too; None if not all
             records were read.
         fields: scores by field.
+        rules: scores of the declared rules, as they are now.
         groups: scores by county and district, largest first; small groups are left out for readers who may
             not list the records.
         spikes: values that far too many records share.
@@ -122,6 +143,7 @@ class Scorecard:
     issues: Estimate | None = None
     repeated: int | None = None
     fields: tuple[FieldScore, ...] = ()
+    rules: tuple[RuleScore, ...] = ()
     groups: tuple[GroupScore, ...] = ()
     spikes: tuple[Spike, ...] = ()
     delays: tuple[Delay, ...] = ()
@@ -155,7 +177,8 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
             return Scorecard(source_code, 0, 0, hidden=True)
         record_ids = unit.quality_issues.draw_records(source.id, most)
         active = unit.records.count_by_state(source.id).get("active", 0)
-        measures, feed_delays = _measure(unit, record_ids)
+        rule_counts = [RuleCount(rule) for rule in index.settings.declared_rules]
+        measures, feed_delays = _measure(unit, record_ids, rule_counts)
         delays = [*_list_event_delays(unit, record_ids), summarize_delays("feed to index", feed_delays)]
         trend = _list_loads(unit, source)
     disclose(index, viewer, find_reading_action(viewer, source_code), (), FIELDS, f"source:{source_code}")
@@ -167,6 +190,7 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
         issues=_share(measures.with_issue, measures.records),
         repeated=measures.count_repeated() if measures.records >= active else None,
         fields=tuple(_score_fields(measures)),
+        rules=tuple(_score_rules(rule_counts, is_whole=measures.records >= active)),
         groups=tuple(_score_groups(measures.groups, 1 if may_list else SMALLEST_SHOWN_COUNT)),
         spikes=tuple(measures.find_spikes(shows_values=may_list)),
         delays=tuple(delay for delay in delays if delay is not None),
@@ -174,14 +198,19 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
     )
 
 
-def _measure(unit: ReadUnit, record_ids: list[int]) -> tuple[FieldMeasures, list[float]]:
+def _measure(
+    unit: ReadUnit, record_ids: list[int], rules: list[RuleCount]
+) -> tuple[FieldMeasures, list[float]]:
     """Measure the active versions of records, and how late they were loaded."""
     measures, feed_delays = FieldMeasures(), list[float]()
     for start in range(0, len(record_ids), _CHUNK):
         versions = unit.record_versions.active_versions(record_ids[start : start + _CHUNK]).values()
         commits = unit.commit_info({version.received_commit for version in versions})
         for version in versions:
-            measures.add(record_from_bytes(version.payload), parse_issues(version.issues))
+            record = record_from_bytes(version.payload)
+            measures.add(record, parse_issues(version.issues))
+            for rule in rules:
+                rule.add(record)
             feed_delays.append(measure_feed_delay(version.as_of, commits[version.received_commit][0]))
     return measures, feed_delays
 
@@ -234,6 +263,15 @@ def _score_fields(measures: FieldMeasures) -> Iterable[FieldScore]:
             valid=valid,
             validity=_share(valid, count.present),
             placeholders=count.missing_kinds,
+        )
+
+
+def _score_rules(counts: Iterable[RuleCount], *, is_whole: bool) -> Iterable[RuleScore]:
+    """Yield the score of each declared rule."""
+    for count in counts:
+        is_known = is_whole or count.rule.check is not Check.UNIQUE
+        yield RuleScore(
+            count.rule.name, count.rule.title, count.checked, count.count_broken() if is_known else None
         )
 
 

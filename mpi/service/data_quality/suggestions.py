@@ -1,6 +1,9 @@
 """What a source does about each kind of quality issue."""
 
+from collections.abc import Iterable
 from types import MappingProxyType
+
+from mpi.standardize.quality.declared_rules import DeclaredRule
 
 _BY_KIND = MappingProxyType({
     "conflicting-ssn": "The last four digits differ from the whole SSN. Send the right ones.",
@@ -27,6 +30,12 @@ _BY_KIND = MappingProxyType({
 _OTHER = "Look at the value at the source, and send it right."
 
 
-def suggest_correction(kind: str) -> str:
-    """Return what a source does about a kind of issue, in one sentence or two."""
-    return _BY_KIND.get(kind, _OTHER)
+def suggest_correction(kind: str, rules: Iterable[DeclaredRule] = ()) -> str:
+    """Return what a source does about a kind of issue, in one sentence or two.
+
+    Args:
+        kind: code of the issue.
+        rules: declared rules, which have sentences of their own.
+    """
+    titles = {rule.kind: rule.title for rule in rules}
+    return titles.get(kind) or _BY_KIND.get(kind, _OTHER)

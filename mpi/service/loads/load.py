@@ -259,5 +259,6 @@ def receive_rows(
         lists_text=lists.to_text(),
         blocking=blocking,
         forbidden_seals=list_forbidden_seals(viewer),
+        declared_rules=index.settings.declared_rules,
     )
     return validate_rows(validator, rows, read_hashes, str(index.home), index.tuning.load)

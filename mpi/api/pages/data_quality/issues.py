@@ -54,7 +54,7 @@ def show_issues(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         states=tuple(_STATES),
         state=query.get("state") or "open",
         filters=filters,
-        suggest=suggest_correction,
+        suggest=lambda kind: suggest_correction(kind, index.settings.declared_rules),
         is_first=after is None,
         first=f"/issues?{urlencode(chosen)}",
         older=f"/issues?{urlencode({**chosen, 'after': page.cursor})}" if page and page.cursor else None,
@@ -75,7 +75,7 @@ def download_issues(request: Request, index: IndexDep, visit: VisitDep) -> Respo
     if not source:
         raise InputError("source: name the source whose issues are downloaded")
     issues = read_all_issues(index, visit.viewer, source, _read_filters(query))
-    return render_csv(f"issues-{source}.csv", CSV_HEADER, map(to_csv_row, issues))
+    return render_csv(f"issues-{source}.csv", CSV_HEADER, (to_csv_row(index, issue) for issue in issues))
 
 
 def _read_filters(query: Mapping[str, str]) -> IssueFilters:

@@ -8,6 +8,7 @@ from mpi.api.request.authentication import CallerDep, IndexDep, permit_any
 from mpi.api.schemas.data_quality.issues import IssuesDep, IssueSummaryOut, RecordIssueOut, RecordIssuePageOut
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
+from mpi.service.core.index import Index
 from mpi.service.data_quality.issues import (
     READERS,
     IssueSummary,
@@ -38,7 +39,7 @@ def get_issues(index: IndexDep, viewer: CallerDep, source: SourceDep, query: Iss
     return RecordIssuePageOut(
         source=page.source,
         cursor=page.cursor,
-        issues=[_show(each) for each in page.issues],
+        issues=[_show(index, each) for each in page.issues],
         may_list=page.may_list,
     )
 
@@ -56,11 +57,11 @@ def get_issue_counts(index: IndexDep, viewer: CallerDep, source: SourceDep, _: N
     return summarize_issues(index, viewer, source)
 
 
-def _show(issue: RecordIssue) -> RecordIssueOut:
+def _show(index: Index, issue: RecordIssue) -> RecordIssueOut:
     values = asdict(issue.span)
     return RecordIssueOut(
         local_id=issue.local_id,
         rejected=issue.rejected,
-        suggestion=suggest_correction(issue.span.kind),
+        suggestion=suggest_correction(issue.span.kind, index.settings.declared_rules),
         **{**values, "field": values["field"] or None},
     )

@@ -32,6 +32,17 @@ class FieldScoreOut(BaseModel):
     placeholders: int = Field(description="Records whose value stands for no value.")
 
 
+class RuleScoreOut(BaseModel):
+    """How many records break one declared rule."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rule: str = Field(description="Name of the rule.")
+    title: str = Field(description="What the source does about it.")
+    checked: int = Field(description="Records that the rule applies to.")
+    broken: int | None = Field(description="Records that break it; null where only a draw was read.")
+
+
 class GroupScoreOut(BaseModel):
     """How complete and valid the records of a county or district are."""
 
@@ -102,6 +113,14 @@ class ScorecardOut(BaseModel):
                         "placeholders": 4,
                     }
                 ],
+                "rules": [
+                    {
+                        "rule": "exit-before-entry",
+                        "title": "Send the right dates.",
+                        "checked": 1200,
+                        "broken": 2,
+                    }
+                ],
                 "groups": [
                     {
                         "kind": "county",
@@ -127,6 +146,7 @@ class ScorecardOut(BaseModel):
     issues: ShareOut | None = Field(description="Share with an issue.")
     repeated: int | None = Field(description="Records that repeat a name and birth date; null for estimates.")
     fields: list[FieldScoreOut] = Field(description="By field.")
+    rules: list[RuleScoreOut] = Field(description="Declared rules, as they are now.")
     groups: list[GroupScoreOut] = Field(description="By county and district, largest first.")
     spikes: list[SpikeOut] = Field(description="Values that far too many records share.")
     delays: list[DelayOut] = Field(description="How late events and files are.")

@@ -59,7 +59,9 @@ def run(
             found = issues.read_all_issues(session.index, session.viewer, source, filters)
             written = {
                 "file": str(out),
-                "rows": write_csv(out, issues.CSV_HEADER, map(issues.to_csv_row, found)),
+                "rows": write_csv(
+                    out, issues.CSV_HEADER, (issues.to_csv_row(session.index, issue) for issue in found)
+                ),
             }
             print_json(written) if as_json else print_facts(written)
             return

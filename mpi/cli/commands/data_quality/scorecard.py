@@ -59,6 +59,11 @@ def _print_card(card: Scorecard) -> None:
         "By field",
     )
     print_table(
+        ("rule", "checked", "broken"),
+        [(one.rule, one.checked, "–" if one.broken is None else one.broken) for one in card.rules],
+        "Rules",
+    )
+    print_table(
         ("field", "value", "records", "of"),
         [(one.field, one.value, one.records, one.of) for one in card.spikes],
         "Values that many records share",
