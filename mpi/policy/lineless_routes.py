@@ -71,6 +71,7 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/loads/{number}": _OWN_ROWS,
     "GET /v1/loads/{number}/rejects": _OWN_ROWS,
     "GET /v1/sources/{source}/issue-counts": _OWN_COUNTS,
+    "GET /v1/sources/{source}/tickets": _OWN_COUNTS,
     "GET /v1/webhooks": _WEBHOOK,
     "POST /v1/webhooks": _WEBHOOK,
     "GET /v1/webhooks/{code}": _WEBHOOK,

@@ -73,6 +73,7 @@ ROUTES = MappingProxyType({
     "GET /v1/sources/{source}/issues": _ISSUES,
     "GET /v1/sources/{source}/issue-counts": _ISSUES,
     "GET /v1/sources/{source}/scorecard": _ISSUES,
+    "GET /v1/sources/{source}/tickets": _ISSUES,
     "GET /v1/sources": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources": _needs(Action.SOURCE_ADMIN),
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),

@@ -25,10 +25,12 @@ _MAX_NAME_LENGTH = 40
 _MAX_TITLE_LENGTH = 200
 MAX_RULES = 200
 """Most rules of a file: each is checked for every record."""
-_ENTRIES = MappingProxyType({
-    "identifiers": Identifier, "other_names": OtherName, "addresses": Address, "guardians": Guardian,
-    "enrollments": Enrollment, "placements": Placement, "flags": Flag,
+_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "identifiers": Identifier._fields, "other_names": OtherName._fields, "addresses": Address._fields,
+    "guardians": Guardian._fields, "enrollments": Enrollment._fields, "placements": Placement._fields,
+    "flags": Flag._fields,
 })  # fmt: skip
+"""Columns of the entries of each list."""
 _FORBIDDEN = frozenset(
     {"local_id", "ssn_token", "ssn_last4_token", "linkage_tokens", "restrictions", "as_of"}
 )
@@ -133,11 +135,11 @@ def _parse_field(value: object, place: str) -> str:
     name, _, column = value.partition(".") if isinstance(value, str) else ("", "", "")
     if name not in CanonicalRecord._fields or name in _FORBIDDEN:
         raise InputError(f"{place}: name a field of the canonical record, such as birth_date")
-    entry = _ENTRIES.get(name)
-    if entry is None and not column:
+    known = _COLUMNS.get(name)
+    if known is None and not column:
         return name
-    if entry is None or column not in entry._fields:
-        columns = "it has no columns" if entry is None else f"its columns are {', '.join(entry._fields)}"
+    if known is None or column not in known:
+        columns = "it has no columns" if known is None else f"its columns are {', '.join(known)}"
         raise InputError(f"{place}: name a column of {name}: {columns}")
     return f"{name}.{column}"
 

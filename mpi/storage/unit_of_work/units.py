@@ -68,6 +68,7 @@ from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pull_cursors import PullCursors
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.quality_issues import QualityIssues
+from mpi.storage.repositories.sources.quality_tickets import QualityTickets
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
@@ -163,6 +164,7 @@ class ReadUnit:
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
     quality_issues = _LazyRepository(QualityIssues)
+    quality_tickets = _LazyRepository(QualityTickets)
     tasks = _LazyRepository(Tasks)
     queue = _LazyRepository(TaskQueue)
     task_work = _LazyRepository(TaskWork, "payload_keys")

@@ -22,6 +22,7 @@ from mpi.service.data_quality.issues import (
     to_csv_row,
 )
 from mpi.service.data_quality.suggestions import suggest_correction
+from mpi.service.data_quality.tickets import list_tickets
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -51,6 +52,7 @@ def show_issues(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         source=source,
         summary=summary,
         page=page,
+        tickets=list_tickets(index, visit.viewer, source),
         states=tuple(_STATES),
         state=query.get("state") or "open",
         filters=filters,

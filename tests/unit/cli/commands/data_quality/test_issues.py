@@ -1,8 +1,11 @@
 """``mpi issues``: a list, numbers and a file of what is wrong with a source's records."""
 
 import csv
+from datetime import timedelta
 
 import pytest
+
+from mpi.domain import clock
 
 
 @pytest.fixture
@@ -36,3 +39,16 @@ def test_a_scorecard_is_of_one_source_with_denominators(mpi):
     assert "2 of 2 active" in mpi("report", "scorecard", "--source", "sis", "--every").out
     missing = mpi("report", "scorecard")
     assert (missing.code != 0, "--source" in missing.err) == (True, True)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_ticket_is_opened_with_a_file_listed_and_closed(mpi, tmp_path):
+    file = tmp_path / "ticket.csv"
+    options = ("--field", "birth_date", "--kind", "impossible-date", "--owner", "Olu", "--out", str(file))
+    due = (clock.now() + timedelta(days=9)).date().isoformat()
+    opened = mpi("ticket", "open", "sis", *options, "--due", due, "--json")
+    assert (opened.code, opened.json["records_now"]) == (0, 2)
+    assert len(file.read_text().splitlines()) == 3
+    assert "impossible-date" in mpi("ticket", "list", "sis").out
+    assert mpi("ticket", "close", "sis", "1", "--json").json["state"] == "closed"
+    assert mpi("ticket", "close", "sis", "1").code != 0
