@@ -1,27 +1,34 @@
 """Command ``mpi report``: statistics of the index."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
 from mpi.cli.output import JsonFlag, print_json, print_table
 from mpi.domain.errors import InputError
 
-_SCORECARD = "scorecard"
+_SCORECARD, _MATCHES = "scorecard", "matches"
 
 
 def run(
     name: Annotated[
-        str, typer.Argument(help="summary, sources, loads, overlap, creates or scorecard.")
+        str, typer.Argument(help="summary, sources, loads, overlap, creates, scorecard or matches.")
     ] = "summary",
-    source: Annotated[str | None, typer.Option(metavar="CODE", help="The source of a scorecard.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The source of a scorecard or of matches.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--every", help="Read every record for a scorecard, not a random draw.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the records without a link, for matches.")
+    ] = None,
     current: CurrentFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -30,6 +37,13 @@ def run(
         if source is None:
             raise InputError("a scorecard is of one source: name it with --source CODE")
         show_scorecard(source, every=every, as_json=as_json)
+        return
+    if name == _MATCHES:
+        if source is None or not current:
+            raise InputError(
+                "matches are exact figures of one source: name it with --source CODE, and say --current"
+            )
+        show_matches(source, out, as_json=as_json)
         return
     from mpi.service.quality import reports
 
