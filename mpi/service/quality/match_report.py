@@ -238,7 +238,8 @@ def _find_reason(record: CanonicalRecord) -> str:
 def _list_groups(record: CanonicalRecord, today: date) -> list[tuple[str, set[str]]]:
     """Return the groups of a record by kind; it is in one of each, or in several populations."""
     age = _find_age(record, today)
-    county = next((each.county for each in (*record.addresses, *record.placements) if each.county), "")
+    counties = [*(each.county for each in record.addresses), *(each.county for each in record.placements)]
+    county = next(filter(None, counties), "")
     district = next((each.district_id for each in record.enrollments if each.district_id), "")
     placement = next((each.type for each in reversed(record.placements) if each.type), "")
     return [
