@@ -182,6 +182,9 @@ _NAMED: tuple[str, ...] = (
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
+    "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
+    "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
+    "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (

@@ -69,6 +69,8 @@ from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pull_cursors import PullCursors
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
+from mpi.storage.repositories.sources.quality_issues import QualityIssues
+from mpi.storage.repositories.sources.quality_tickets import QualityTickets
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
@@ -164,6 +166,8 @@ class ReadUnit:
     decisions_in_force = _LazyRepository(DecisionsInForce)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
+    quality_issues = _LazyRepository(QualityIssues)
+    quality_tickets = _LazyRepository(QualityTickets)
     tasks = _LazyRepository(Tasks)
     queue = _LazyRepository(TaskQueue)
     task_work = _LazyRepository(TaskWork, "payload_keys")
