@@ -143,6 +143,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
+    "caseload": CatalogEntry(
+        "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
+    ),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
         "Write enterprise IDs into the system that a source's records come from.", "files.write_ids:run"

@@ -338,6 +338,8 @@ _PAGES = (
     ("practice", "steward", "/practice"),
     ("blind", "steward", "/blind"),
     ("quality", "steward", "/quality"),
+    ("students-in-care", "point-of-contact", "/students-in-care"),
+    ("my-children", "caseworker", "/my-children"),
     ("runs", "approver", "/runs"),
     ("run", "approver", "/runs/1"),
     ("not-permitted", "steward", "/accounts"),

@@ -110,6 +110,14 @@ from mpi.storage.tables.review_work import (
     TaskActionRow,
     TaskWorkRow,
 )
+from mpi.storage.tables.rosters import (
+    CarePeriodRow,
+    CareRosterRow,
+    CaseloadRow,
+    CaseworkerRow,
+    EnrollmentPeriodRow,
+    RosterVisitRow,
+)
 from mpi.storage.tables.scopes import ChangeRow, CopyRow, ScopeRow
 from mpi.storage.tables.sources import (
     AgencyRow,
@@ -143,6 +151,10 @@ __all__ = [
     "BlindPairRow",
     "BlockingKeyRow",
     "BoundaryOrderRow",
+    "CarePeriodRow",
+    "CareRosterRow",
+    "CaseloadRow",
+    "CaseworkerRow",
     "ChangeRow",
     "ClientRow",
     "CommitRow",
@@ -163,6 +175,7 @@ __all__ = [
     "DisclosureConsentRow",
     "DisclosureRow",
     "EdgeRow",
+    "EnrollmentPeriodRow",
     "EpochRow",
     "ExpungeCertificateRow",
     "FeatureRow",
@@ -215,6 +228,7 @@ __all__ = [
     "RightsCaseRow",
     "RightsStepRow",
     "RightsTextRow",
+    "RosterVisitRow",
     "RunChangeRow",
     "RunRow",
     "SavedViewRow",

@@ -29,6 +29,8 @@ IS_SANDBOX = "mpi.is_sandbox"
 _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
+    ("students", "/students-in-care", (Action.ROSTER_READ,)),
+    ("children", "/my-children", (Action.CASELOAD_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
@@ -62,7 +64,19 @@ _MENU = (
 _MENU_GROUPS = (
     (
         "work",
-        ("home", "queue", "find", "register", "waiting", "activity", "asked", "corrections", "emergency"),
+        (
+            "home",
+            "students",
+            "children",
+            "queue",
+            "find",
+            "register",
+            "waiting",
+            "activity",
+            "asked",
+            "corrections",
+            "emergency",
+        ),
     ),
     (
         "oversight",
