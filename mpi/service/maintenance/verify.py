@@ -44,7 +44,9 @@ def verify(
     """Check that the index keeps its invariants ("laws").
 
     Law 1: a re-cluster proposes nothing, except what an open run has still to publish or the worker to
-    search; and the lists of children in care are those that the records state. Law 2: every ID is well formed, no record has two persons, the status of each ID fits its records.
+    search; and the lists of children in care are those that the records state.
+    Law 2: every ID is well formed,
+    no record has two persons, the status of each ID fits its records.
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person; and no encrypted content was altered or moved.

@@ -5,7 +5,7 @@ person, says "in care". Newest stays come first.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -280,19 +280,21 @@ def _describe(
         facts = state_care(coverage.cares[source][0].code for source in one.care_sources)
         fields = find_carried_fields(unit.viewer, school, frozenset() if one.has_left else facts)
         record = record_from_bytes(payloads[one.school_record][1], _READ_FIELDS)
-        students.append(
-            StudentInCare(
-                record=labels[one.school_record],
-                enterprise_id=persons[person_by_record[one.school_record]].eid,
-                **_read_names(record, fields),
-                **_read_school(record, fields, one, today, is_withheld=one.school_record in withheld),
-                in_care_since=None if one.has_left else one.care_begin or None,
-                is_new=one.is_new,
-                has_entered=one.has_entered,
-                has_left=one.has_left,
-                caseworker=None if one.has_left else caseworkers.get(one.school_record),
-            )
+        student = StudentInCare(
+            record=labels[one.school_record],
+            enterprise_id=persons[person_by_record[one.school_record]].eid,
+            first_name=record.first_name if may_hold(fields, "first_name") else None,
+            last_name=record.last_name if may_hold(fields, "last_name") else None,
+            birth_date=record.birth_date if may_hold(fields, "birth_date") else None,
+            in_care_since=None if one.has_left else one.care_begin or None,
+            is_new=one.is_new,
+            has_entered=one.has_entered,
+            has_left=one.has_left,
+            caseworker=None if one.has_left else caseworkers.get(one.school_record),
         )
+        if may_hold(fields, "enrollments") and one.school_record not in withheld:
+            student = _add_school(student, record, one.care_begin, today)
+        students.append(student)
     return students
 
 
@@ -315,25 +317,20 @@ def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed
     }
 
 
-def _read_names(record: CanonicalRecord, fields: frozenset[str] | None) -> dict[str, str | None]:
-    names = ("first_name", "last_name", "birth_date")
-    return {name: getattr(record, name) if may_hold(fields, name) else None for name in names}
-
-
-def _read_school(
-    record: CanonicalRecord, fields: frozenset[str] | None, one: _Listed, today: str, *, is_withheld: bool
-) -> dict[str, str | int | None]:
-    """Return the school where a student is enrolled, and that of origin."""
-    if is_withheld or not may_hold(fields, "enrollments"):
-        return {}
-    present = find_enrollment(record, today)
-    origin = find_enrollment(record, one.care_begin) if one.care_begin else None
-    values: dict[str, str | int | None] = {"school_of_origin": None if origin is None else origin.school_id}
-    if present is not None:
-        entry = present.entry_date
-        values |= {"school_id": present.school_id, "grade": present.grade, "entry_date": entry}
-        values["days_enrolled"] = count_days(entry, today)
-    return values
+def _add_school(
+    student: StudentInCare, record: CanonicalRecord, care_begin: str, today: str
+) -> StudentInCare:
+    """Return a student with the school of today and that of origin."""
+    present = find_enrollment(record, today) or Enrollment()
+    origin = find_enrollment(record, care_begin) if care_begin else None
+    return replace(
+        student,
+        school_id=present.school_id,
+        grade=present.grade,
+        entry_date=present.entry_date,
+        days_enrolled=count_days(present.entry_date, today),
+        school_of_origin=None if origin is None or student.has_left else origin.school_id,
+    )
 
 
 def find_enrollment(record: CanonicalRecord, day: str) -> Enrollment | None:

@@ -63,7 +63,10 @@ from mpi.storage.tables.decisions import (
 )
 from mpi.storage.tables.derived import (
     BlockingKeyRow,
+    CarePeriodRow,
+    CareRosterRow,
     EdgeRow,
+    EnrollmentPeriodRow,
     FeatureRow,
     GoneFromRunsRow,
     KeyMergeRow,
@@ -110,18 +113,12 @@ from mpi.storage.tables.review_work import (
     TaskActionRow,
     TaskWorkRow,
 )
-from mpi.storage.tables.rosters import (
-    CarePeriodRow,
-    CareRosterRow,
-    CaseloadRow,
-    CaseworkerRow,
-    EnrollmentPeriodRow,
-    RosterVisitRow,
-)
 from mpi.storage.tables.scopes import ChangeRow, CopyRow, ScopeRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
+    CaseloadRow,
+    CaseworkerRow,
     FlagRow,
     PullCursorRow,
     RecordAliasRow,
@@ -129,6 +126,7 @@ from mpi.storage.tables.sources import (
     RecordVersionRow,
     RejectRow,
     RenamedRow,
+    RosterVisitRow,
     SightingRow,
     SourceRow,
     TakenBackRow,

@@ -27,7 +27,8 @@ EXPECTED = {
 ALL_SOURCES = {Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMIN}
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
-                 "disclosure.read", "ledger.read", "question.answer", "consent", "roster.read", "caseload.read", "roster.export"}  # fmt: skip
+                 "disclosure.read", "ledger.read", "question.answer", "consent",
+                 "roster.read", "caseload.read", "roster.export"}  # fmt: skip
 
 
 @pytest.mark.parametrize("action", list(Action))

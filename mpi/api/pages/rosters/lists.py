@@ -28,9 +28,10 @@ _STUDENT_COLUMNS = (
 _CASEWORKER_COLUMNS = ("caseworker", "caseworker_phone", "caseworker_email")
 _CHILD_COLUMNS = (
     "source", "local_id", "enterprise_id", "first_name", "last_name", "birth_date", "in_care_since",
-    "school_source", "school_local_id", "school_id", "district_id", "grade", "entry_date", "reason", "siblings",
+    "school_source", "school_local_id", "school_id", "district_id", "grade", "entry_date", "reason",
+    "siblings",
 )  # fmt: skip
-_MAX_FIRST = 10**6
+_MAX_DIGITS = 7
 
 
 @router.get("/students-in-care")
@@ -87,7 +88,7 @@ def _read_show(query: Mapping[str, str]) -> Show:
 
 def _read_first(query: Mapping[str, str]) -> int:
     text = query.get("first", "")
-    return min(int(text), _MAX_FIRST) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
 
 
 class _SchoolNamer:

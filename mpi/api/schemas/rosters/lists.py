@@ -21,8 +21,8 @@ class StudentsQuery(NoQuery):
 
     show: Show = Field(
         Show.ALL,
-        description="`all` who are in care today, the `new` ones since the last visit, those who `entered` care "
-        "this week, or who `left` it.",
+        description="`all` who are in care today, the `new` ones since the last visit, those who `entered` "
+        "care this week, or who `left` it.",
     )
     first: int = Field(0, ge=0, lt=2**31, description="`next` of the page before; 0 from the beginning.")
     limit: int = Field(PAGE_SIZE, ge=1, le=MAX_LIMIT, description="Maximum number of students.")

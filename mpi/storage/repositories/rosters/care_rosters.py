@@ -178,12 +178,12 @@ class CareRosters:
         """
         for chunk in iter_chunks(sorted(record_ids)):
             ids = {"ids": chunk}
-            for statement in _MARK:
-                self._connection.execute(statement, ids)
-            for statement in _ADD[self._connection.dialect.name]:
-                self._connection.execute(statement, {**ids, "commit": commit_no})
-            for statement in _DROP:
-                self._connection.execute(statement, ids)
+            for mark in _MARK:
+                self._connection.execute(mark, ids)
+            for addition in _ADD[self._connection.dialect.name]:
+                self._connection.execute(addition, {**ids, "commit": commit_no})
+            for drop in _DROP:
+                self._connection.execute(drop, ids)
 
     def find_current(
         self, school_source_ids: Collection[int], care_source_ids: Collection[int], day: str
