@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from mpi.domain.errors import InputError
 from mpi.standardize.formula_text import escape_formula
 
 
@@ -39,6 +40,28 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
         return count
 
     return write_private_file(path, write)
+
+
+def check_output_file(path: Path, option: str, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output file that cannot be written, before any work is done.
+
+    Args:
+        path: the file.
+        option: the option that names it, for the message.
+        inputs: files that are read, and must not be replaced.
+
+    Raises:
+        InputError: its folder is missing or read-only, it is a folder, or one of the inputs.
+    """
+    folder = path.parent
+    if path.is_dir():
+        raise InputError(f"{option} {path}: this is a folder; name a file")
+    if not folder.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {path}: files cannot be written into {folder}")
+    if any(path.resolve() == each.resolve() for each in inputs):
+        raise InputError(f"{option} {path}: this is a file to read; name another")
 
 
 def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:

@@ -16,13 +16,27 @@ if TYPE_CHECKING:
     from mpi.service.loads.receipt import Receipt
     from mpi.service.loads.row_intake import Reject
 
-REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
-"""Columns of a file of rejected rows, which holds no text of the rows."""
+REJECT_HEADER = ("line", "offset", "field", "reason", "detail", "local_id", "file")
+"""Columns of a file of rejected rows, which holds no text of the rows but their local ID.
+
+The file's name stands there where several were loaded as one.
+"""
 
 
 def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
     """Yield the lines of a CSV file of a load's rejected rows."""
-    return ((reject.line, reject.offset, reject.field, reject.reason, reject.detail) for reject in rejects)
+    return (
+        (
+            reject.line,
+            reject.offset,
+            reject.field,
+            reject.reason,
+            reject.detail,
+            reject.local_id,
+            reject.file,
+        )
+        for reject in rejects
+    )
 
 
 def write_rejects(folder: Path, receipt: Receipt, path: Path | None) -> Path:
@@ -91,6 +105,7 @@ def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -
         "held_reason": receipt.held_reason,
         **receipt.counts,
         "spared": receipt.spared,
+        "newer": receipt.newer,
         "drops_wait": receipt.drops_wait,
         "passed_over": skipped,
         "issues": dict(sorted(receipt.issues.items())),
@@ -112,6 +127,8 @@ def show_counts(receipt: Receipt, skipped: int) -> None:
     )
     if receipt.spared:
         print_facts({"absent, not withdrawn: a row could not be read": receipt.spared})
+    if receipt.newer:
+        print_facts({"absent, not withdrawn: its source stated it later": receipt.newer})
     if skipped:
         print_facts({"passed over, not asked for": skipped})
     if receipt.issues:

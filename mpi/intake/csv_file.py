@@ -6,17 +6,26 @@ reading goes on at its second: one stray quote then costs one row, not the rest 
 """
 
 import csv
+import io
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from mpi.domain.errors import FileError
-from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
+from mpi.intake.containers.streams import Utf8Stream
+from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, find_marked_encoding
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular_file import MAX_FIELD_CHARACTERS, MAX_RECORD_BYTES, check_header, open_binary
+from mpi.intake.tabular_file import (
+    MAX_FIELD_CHARACTERS,
+    MAX_RECORD_BYTES,
+    FileOpener,
+    check_header,
+    open_binary,
+)
+from mpi.intake.totals_row import TOTALS_ROW, is_totals_row
 
 _DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536
@@ -33,6 +42,7 @@ _DETAILS = {
     "unterminated-quote": "a quoted field is still open where the file ends: is the file cut short?",
     "malformed-csv": "a quote or carriage return stands where CSV has none",
     "empty-row": "no field of the row has a value",
+    TOTALS_ROW: "the row is a total or a count of rows, and no record",
 }
 
 
@@ -88,6 +98,11 @@ class _LineReader:
         self.row_bytes = 0
         self.is_at_end = False
 
+    def skip_lines(self, count: int) -> None:
+        """Pass over the file's first lines."""
+        for _ in range(count):
+            self._read_line()
+
     def give_up_row(self) -> None:
         """Push back all lines of the bad CSV row but the first."""
         self._pushed_back.extendleft(reversed(self.row_lines[1:]))
@@ -120,18 +135,17 @@ class _LineReader:
             raise _BadLineError("invalid-utf8" if self._encoding == "utf-8" else "invalid-encoding") from None
 
 
-FileOpener = Callable[[], AbstractContextManager[BinaryIO]]
-"""Opens a file for reading bytes, each time from its beginning."""
-
-
 class CsvTable:
-    """A CSV file whose first line names its columns.
+    """A CSV file of which a line names the columns.
+
+    A byte order mark decides the encoding, whatever else is stated.
 
     Args:
         path: the file.
         delimiter: one character.
         encoding: ``utf-8`` (with or without byte order mark) or a single-byte encoding.
         open_file: opens the file, where it is a part of another one; None to open the path.
+        header_line: line that names the columns, from 1; what stands above is not read.
 
     Raises:
         FileError: it is empty, in another encoding, separated by another character, or its header is
@@ -141,17 +155,46 @@ class CsvTable:
     columns_are_complete = True
 
     def __init__(
-        self, path: Path, delimiter: str, encoding: str, open_file: FileOpener | None = None
+        self,
+        path: Path,
+        delimiter: str,
+        encoding: str,
+        open_file: FileOpener | None = None,
+        header_line: int = 1,
     ) -> None:
         self._path = path
-        self._open_file = open_file or partial(open_binary, path)
+        self._open_source = open_file or partial(open_binary, path)
         self._delimiter = delimiter
         self._encoding = encoding
+        self._header_line = header_line
+        self._converted_encoding: str | None = None
+        with self._open_source() as file:
+            self._choose_encoding(file.read(SAMPLE_BYTES))
         with self._open_file() as file:
-            check_encoding(path.name, file.read(SAMPLE_BYTES), encoding, has_header=True)
-            file.seek(0)
-            self.columns = self._parse_header(next(self._read_rows(file)))
+            first_row = next(self._read_rows(file), None)
+        if first_row is None:
+            raise FileError(f"{path.name}: it has no line {header_line:,}, which should name the columns")
+        self.columns = self._parse_header(first_row)
         self.position = 0
+
+    def _choose_encoding(self, sample: bytes) -> None:
+        """Check the encoding by the file's beginning; a mark decides it."""
+        marked = find_marked_encoding(sample)
+        if marked == "utf-8":
+            self._encoding = marked
+        elif marked is not None:
+            self._converted_encoding, self._encoding = marked, "utf-8"
+            sample = sample.decode(marked, "replace").encode()
+        check_encoding(self._path.name, sample, self._encoding, has_header=self._header_line == 1)
+
+    @contextmanager
+    def _open_file(self) -> Iterator[BinaryIO]:
+        """Open the file, as UTF-8 where a mark says that it is UTF-16."""
+        with self._open_source() as file:
+            if self._converted_encoding is None:
+                yield file
+            else:
+                yield cast("BinaryIO", io.BufferedReader(Utf8Stream(file, self._converted_encoding)))
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a CSV file's rows, and a reject for each bad one."""
@@ -170,6 +213,7 @@ class CsvTable:
         Blank lines are no rows.
         """
         lines = _LineReader(file, self._encoding)
+        lines.skip_lines(self._header_line - 1)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         width = 0
         while True:
@@ -194,7 +238,7 @@ class CsvTable:
                 continue
             width = width or len(outcome)
             outcome = _check_cells(outcome, width)
-            if isinstance(outcome, str) and outcome != "empty-row":
+            if isinstance(outcome, str) and outcome not in {"empty-row", TOTALS_ROW}:
                 lines.give_up_row()
             yield lines.row_lines[0].number, lines.row_lines[0].offset, outcome
 
@@ -246,6 +290,8 @@ def _check_cells(outcome: list[str] | str, width: int) -> list[str] | str:
         return outcome
     if not any(cell and not cell.isspace() for cell in outcome):
         return "empty-row"
+    if is_totals_row(outcome):
+        return TOTALS_ROW
     return outcome if len(outcome) == width else "wrong-field-count"
 
 

@@ -18,6 +18,7 @@ SAMPLE_BYTES = 1_048_576
 ENCODINGS = {"utf-8": "utf-8", "cp1252": "windows-1252", "iso8859-1": "iso-8859-1"}
 """Python's name of each permitted encoding, with the name to write in a mapping."""
 
+_MARKS = ((BOM, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MIN_BAD_LINES = 3
 
@@ -30,6 +31,11 @@ def to_codec_name(encoding: str) -> str | None:
         return None
     name = "utf-8" if name == "utf-8-sig" else name
     return name if name in ENCODINGS else None
+
+
+def find_marked_encoding(sample: bytes) -> str | None:
+    """Return the encoding that a byte order mark states; None without one."""
+    return next((encoding for mark, encoding in _MARKS if sample.startswith(mark)), None)
 
 
 def check_encoding(name: str, sample: bytes, encoding: str, *, has_header: bool) -> None:

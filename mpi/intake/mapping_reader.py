@@ -30,7 +30,7 @@ from mpi.standardize.fields.dates import EARLIEST_BIRTH_YEAR
 
 __all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping", "narrow_mapping"]
 
-MAPPED_FORMATS = ("csv", "parquet", "ndjson")
+MAPPED_FORMATS = ("csv", "xlsx", "parquet", "ndjson")
 """Formats whose columns are the sender's own.
 
 The XML formats have one meaning and no mapping.
@@ -38,6 +38,8 @@ The XML formats have one meaning and no mapping.
 
 _FIRST_YEARS = range(EARLIEST_BIRTH_YEAR, 2101)
 _TOP_LEVEL_KEYS = ("description", "file", "local_id", "where", "ignore", "fields", *OBJECT_KEYS)
+_FILE_KEYS = ("format", "delimiter", "encoding", "sheet", "header_row")
+_MAX_HEADER_ROW = 100
 _VALUE_KEYS = (
     "column", "template", "constant", "date_format", "first_year", "codes", "codes_default", "split",
     "optional",
@@ -183,7 +185,7 @@ def _build_mapping(
 ) -> FileMapping:
     """Return a mapping of some values, with what its document says of the file."""
     file_table = _require_table("[file]", document.get("file", {}))
-    _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
+    _require_known_keys("[file]", file_table, _FILE_KEYS)
     return FileMapping(
         name=f"mapping {stem}",
         local_id=local_id,
@@ -194,6 +196,8 @@ def _build_mapping(
         format=_require_choice("[file] format", file_table.get("format"), MAPPED_FORMATS),
         delimiter=_read_delimiter(file_table.get("delimiter")),
         encoding=_read_encoding(file_table.get("encoding", "utf-8")),
+        sheet=_require_text("[file] sheet", file_table.get("sheet")),
+        header_row=_read_header_row(file_table.get("header_row")),
     )
 
 
@@ -326,6 +330,16 @@ def _read_delimiter(raw: object) -> str | None:
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n' or delimiter.isalnum()):
         raise _MappingFaultError('[file] delimiter: must be one character, such as "," or "\\t"')
     return delimiter
+
+
+def _read_header_row(raw: object) -> int | None:
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 1 <= raw <= _MAX_HEADER_ROW:
+        raise _MappingFaultError(
+            f"[file] header_row: give the line that names the columns, from 1 to {_MAX_HEADER_ROW}"
+        )
+    return raw
 
 
 def _read_encoding(raw: object) -> str:

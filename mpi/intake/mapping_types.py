@@ -114,6 +114,8 @@ class FileMapping:
         format: file format, where the mapping says it.
         delimiter: delimiter of a CSV file, where the mapping says it.
         encoding: Python's name of the file's encoding.
+        sheet: name of the sheet of a workbook, where the mapping says it.
+        header_row: row that names the columns, from 1; None for the first.
         local_id: source of the local ID; None for the row's number in the file. A row number names a record
             within one file only, so such a file must be loaded as a full snapshot.
         fields: canonical field and its value.
@@ -131,6 +133,8 @@ class FileMapping:
     format: str | None = None
     delimiter: str | None = None
     encoding: str = "utf-8"
+    sheet: str | None = None
+    header_row: int | None = None
 
     @property
     def local_id_from_row(self) -> bool:

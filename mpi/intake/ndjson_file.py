@@ -5,6 +5,7 @@ Each line is an object of its own, so a bad line costs only itself.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +15,7 @@ import orjson
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, is_utf8
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular_file import MAX_RECORD_BYTES, open_binary
+from mpi.intake.tabular_file import MAX_RECORD_BYTES, FileOpener, open_binary
 
 MAX_DEPTH = 8
 """Deepest nesting of a row; a canonical record needs three."""
@@ -59,6 +60,7 @@ class NdjsonTable:
 
     Args:
         path: the file.
+        open_file: opens the file, where it is a part of another one; None to open the path.
 
     Raises:
         FileError: it is empty, UTF-16, or one JSON array.
@@ -66,17 +68,17 @@ class NdjsonTable:
 
     columns_are_complete = False
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with open_binary(path) as file:
+    def __init__(self, path: Path, open_file: FileOpener | None = None) -> None:
+        self._open_file = open_file or partial(open_binary, path)
+        with self._open_file() as file:
             sample = file.read(SAMPLE_BYTES)
             check_encoding(path.name, sample, "utf-8", has_header=False)
             if sample.removeprefix(BOM).lstrip().startswith(b"["):
                 raise FileError(
                     f"{path.name}: this is one JSON array; write one object a line (Ed-Fi: say --format edfi)"
                 )
-            file.seek(0)
-            keys: dict[str, None] = {}
+        keys: dict[str, None] = {}
+        with self._open_file() as file:
             for _, found in zip(range(_COLUMN_SAMPLE_ROWS), read_json_lines(file), strict=False):
                 if isinstance(found.outcome, dict):
                     keys |= dict.fromkeys(found.outcome)
@@ -86,7 +88,7 @@ class NdjsonTable:
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a row or a reject for each nonblank line of JSON."""
         known_columns = frozenset(self.columns)
-        with open_binary(self._path) as file:
+        with self._open_file() as file:
             for number, found in enumerate(read_json_lines(file), start=1):
                 self.position = found.end
                 outcome = found.outcome

@@ -17,12 +17,14 @@ class CanonicalRow:
         fields: values as ``mpi.standardize.record_validation.validate_record`` takes them; a field that the
             row leaves empty is not there.
         issues: what the mapping could not read, such as ``unknown-code``.
+        file: name of the row's file, where several are loaded as one; else empty.
     """
 
     line: int
     offset: int | None
     fields: dict[str, object]
     issues: tuple[QualityIssue, ...] = ()
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ class RejectedRow:
         offset: as in ``CanonicalRow``.
         reason: stable code: ``wrong-field-count``, ``field-too-large``, ``nul-byte``, ``invalid-utf8``,
             ``invalid-encoding``, ``unterminated-quote``, ``malformed-csv``, ``malformed-json``,
-            ``unreadable-value``, ``not-an-object``, ``unknown-column``, ``empty-row``.
+            ``unreadable-value``, ``not-an-object``, ``unknown-column``, ``empty-row``, ``totals-row``.
         detail: one sentence for a person, without any text of the row.
         local_id: the row's local ID, where it could be read.
+        file: as in ``CanonicalRow``.
     """
 
     line: int
@@ -44,6 +47,7 @@ class RejectedRow:
     reason: str
     detail: str
     local_id: str | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Shared interface, limits and checks of tabular file readers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
@@ -20,6 +20,10 @@ MAX_RECORD_BYTES = 1_048_576
 
 A reader never holds more of a row than this, however long the row is.
 """
+
+
+FileOpener = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens a file for reading bytes, each time from its beginning."""
 
 
 class TabularFile(Protocol):

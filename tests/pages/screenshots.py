@@ -38,6 +38,14 @@ _MAX_HEIGHT = 1_400
 """Maximum height of a picture in pixels; the rest is cut off."""
 _PAGES_IN_ALL_LOOKS = {"question", "person", "desk", "link", "move"}
 """Pages that are also taken dark and narrow."""
+
+
+def _unfold_calls(page) -> None:
+    """Open the calls about persons in the API documentation."""
+    page.locator("#operations-tag-persons button").click()
+    page.wait_for_selector(".opblock")
+
+
 _PAGES_BY_PATH = (
     ("runs", "approver", "/runs", None),
     ("run", "approver", "/runs/1", None),
@@ -48,6 +56,7 @@ _PAGES_BY_PATH = (
     ("agreements", "privacy-officer", "/agreements", None),
     ("papers", "privacy-officer", "/papers", None),
     ("transparency", "privacy-officer", "/transparency", None),
+    ("documentation", "steward", "/docs", _unfold_calls),
 )
 """Name, role and path of pages that need no action."""
 _PAGES_OF_TESTS = {

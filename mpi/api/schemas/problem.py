@@ -47,8 +47,9 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
     422: {
         "type": "urn:mpi:problem:invalid-record",
         "title": "The record is refused",
-        "detail": "flags: value must be Y, N or U",
-        "field": "flags",
+        "detail": "restrictions: kind must be one of address_confidential, expunged, opt_out, "
+        "protective_order, sealed",
+        "field": "restrictions",
         "reason": "unknown-code",
     },
     429: {

@@ -225,14 +225,15 @@ class BulkAnswerOut(BaseModel):
 
 _BULK_REQUEST_EXAMPLE = (
     '{"source":"D01-SIS","local_id":"12345","first_name":"Amara","last_name":"Okonkwo","birth_date":"2014-03-09"}\n'
-    '{"source":"D01-SIS","local_id":"12346","flags":[{"population":"foster_care","value":"?"}]}\n'
+    '{"source":"D01-SIS","local_id":"12346","restrictions":[{"kind":"secret"}]}\n'
 )
 _BULK_RESPONSE_EXAMPLE = (
     '{"line":1,"source":"D01-SIS","local_id":"12345","enterprise_id":"' + EXAMPLE_EID + '",'
     '"outcome":"created","record":"created","provisional":false,"tasks":[],"issues":[],"pending":false}\n'
     '{"line":2,"source":"D01-SIS","local_id":"12346","problem":{"type":"urn:mpi:problem:invalid-record",'
-    '"title":"The record is refused","status":422,"detail":"flags: value must be Y, N or U",'
-    '"field":"flags","reason":"unknown-code"}}\n'
+    '"title":"The record is refused","status":422,"detail":"restrictions: kind must be one '
+    'of address_confidential, expunged, opt_out, protective_order, sealed",'
+    '"field":"restrictions","reason":"unknown-code"}}\n'
 )
 _NDJSON = "application/x-ndjson"
 

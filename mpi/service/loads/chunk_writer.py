@@ -324,6 +324,7 @@ class ChunkWriter:
                 return FileImpact(0)
             impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
         self.receipt.spared = impact.spared_count
+        self.receipt.newer = impact.newer_count
         while (
             len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items
             and self.receipt.batch is not None

@@ -204,6 +204,7 @@ def _predict_hold(
     full = options.snapshot is Snapshot.FULL
     impact = assess_file(unit, source.id, file, as_of, full=full, gone=options.gone)
     receipt.spared = impact.spared_count
+    receipt.newer = impact.newer_count if full or options.gone else 0
     reason = None if options.confirm else find_hold_reason(impact.to_effect(as_of))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(file.headings)

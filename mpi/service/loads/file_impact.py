@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 
+from mpi.intake.totals_row import TOTALS_ROW
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.loads.load_guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
@@ -29,6 +30,9 @@ class FileImpact:
         missing: records that the file states as gone, even if the source has stated them since.
         held_ids: records with a held version; of a full snapshot, and of records that are stated as gone.
         spared_count: active records that would be withdrawn if every row had a local ID.
+        received_count: number of rows of the file.
+        rejected_count: number of rows that are rejected, without totals.
+        newer_count: active records that a full snapshot lacks, and that were stated after its as-of.
     """
 
     active_count: int
@@ -37,6 +41,9 @@ class FileImpact:
     missing: list[StoredRecord] = field(default_factory=list)
     held_ids: list[int] = field(default_factory=list)
     spared_count: int = 0
+    received_count: int = 0
+    rejected_count: int = 0
+    newer_count: int = 0
 
     def select_missing_active(self, as_of: str) -> list[StoredRecord]:
         """Return active records missing from the file and not stated since.
@@ -64,7 +71,12 @@ class FileImpact:
             as_of: when the file was true at its source (ISO, UTC).
         """
         return LoadEffect(
-            self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count
+            self.active_count,
+            len(self.select_missing_active(as_of)),
+            self.renamed_count,
+            self.sealed_count,
+            self.received_count,
+            self.rejected_count,
         )
 
 
@@ -106,6 +118,11 @@ def assess_file(
             impact.missing.append(record)
         if (full or heading is None) and record.state == RecordState.HELD:
             impact.held_ids.append(record.id)
+    impact.received_count = file.received_count
+    impact.rejected_count = sum(reject.reason != TOTALS_ROW for reject in file.rejects)
+    impact.newer_count = sum(
+        record.state == RecordState.ACTIVE and record.last_seen > as_of for record in impact.missing
+    )
     impact.renamed_count = sum(_count_renamed(unit, file, page) for page in iter_chunks(updated))
     if full and file.nameless_count:
         spared = [record for record in impact.missing if record.local_id not in gone]

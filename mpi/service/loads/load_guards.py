@@ -11,6 +11,8 @@ LARGEST_LOST_SHARE = 0.05
 It applies to withdrawn records, and to sealed and expunged ones.
 """
 LARGEST_CHANGED_SHARE = 0.02
+LARGEST_REJECTED_SHARE = 0.1
+"""Largest share of a file's rows that may be rejected."""
 SMALLEST_COUNT = 20
 SMALL_SOURCE_LOST_SHARE = 0.5
 
@@ -24,12 +26,16 @@ class LoadEffect:
         withdrawn: records that the load would withdraw.
         renamed: records whose name or birth date the load would change.
         sealed: active records that the load would seal or expunge.
+        received: rows of the file.
+        rejected: rows that would be rejected.
     """
 
     active: int
     withdrawn: int
     renamed: int
     sealed: int
+    received: int = 0
+    rejected: int = 0
 
 
 def find_hold_reason(effect: LoadEffect) -> str | None:
@@ -37,14 +43,28 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
 
     A load is held if it withdraws over 5 % of the source's active records, or seals or expunges over 5 %, or
     changes name or birth date in over 2 %, and at least 20 records each time. A small source has no 20
-    records to lose, so withdrawing or sealing half of it or more also holds the load. Of several reasons, the
-    one that no undo can reverse comes first.
+    records to lose, so withdrawing or sealing half of it or more also holds the load. A load that rejects
+    over 10 % of its rows, and at least 20, is held too, unless it rejects all: then nothing would be loaded.
+    Of several reasons, the one that no undo can reverse comes first.
 
     Args:
         effect: counts of what the load would do.
     """
-    if effect.active == 0:
-        return None
+    if effect.active and (reason := _find_loss_reason(effect)) is not None:
+        return reason
+    if (
+        SMALLEST_COUNT <= effect.rejected < effect.received
+        and effect.rejected > LARGEST_REJECTED_SHARE * effect.received
+    ):
+        return (
+            f"it would reject {effect.rejected:,} of {effect.received:,} rows "
+            f"({effect.rejected / effect.received:.1%}): do the file and its mapping fit?"
+        )
+    return None
+
+
+def _find_loss_reason(effect: LoadEffect) -> str | None:
+    """Return why a load would lose or change too many stored records."""
     if _is_loss_suspicious(effect.sealed, effect.active):
         return (
             f"it would seal or expunge {effect.sealed:,} of {effect.active:,} active records "

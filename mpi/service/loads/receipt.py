@@ -17,7 +17,8 @@ class Receipt:
     dropped. It counts the file's rows and, for a full snapshot, the records whose absence it states.
     ``dropped`` counts rows of a source with minimum holdings that match no child in care: nothing of them is
     stored. ``drops_wait`` tells that stored records wait for approval to be dropped. ``spared`` counts
-    absent records that were not withdrawn because an unreadable row may be theirs. ``unfinished`` holds the
+    absent records that were not withdrawn because an unreadable row may be theirs, ``newer`` those that were
+    not because their source stated them after the file's as-of. ``unfinished`` holds the
     numbers of other loads of the source that were unfinished when this one began.
     """
 
@@ -36,6 +37,7 @@ class Receipt:
     drops_wait: bool = False
     held_reason: str | None = None
     spared: int = 0
+    newer: int = 0
     batch: int | None = None
     unfinished: tuple[int, ...] = ()
     rejects: list[Reject] = field(default_factory=list)

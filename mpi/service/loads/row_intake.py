@@ -19,6 +19,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.tuning import DEFAULT_TUNING, LoadTuning
 from mpi.intake.rows import CanonicalRow, RejectedRow
+from mpi.intake.totals_row import TOTALS_ROW
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.name_and_birth_key import identity_key
@@ -43,13 +44,19 @@ HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused row of a file: line and reason, never its text."""
+    """Refused row of a file: line and reason, never its text.
+
+    ``local_id`` is the row's local ID where it could be read, and ``file`` the file's name where several are
+    loaded as one. Both are for the rejects file of the one who loads; the log of loads does not keep them.
+    """
 
     line: int
     offset: int | None
     reason: str
     detail: str
     field: str | None = None
+    local_id: str | None = None
+    file: str = ""
 
 
 class RowBlock(NamedTuple):
@@ -133,21 +140,27 @@ class RowValidator:
         nameless_count = 0
         for row, stored_hash in row_block.rows:
             if isinstance(row, RejectedRow):
-                block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
-                if row.local_id is None:
-                    nameless_count += 1
-                else:
+                block.rejects.append(
+                    Reject(row.line, row.offset, row.reason, row.detail, None, row.local_id, row.file)
+                )
+                if row.local_id is not None:
                     block.refused_ids.append(row.local_id)
+                elif row.reason != TOTALS_ROW:
+                    nameless_count += 1
                 continue
             try:
                 received = validate_record(row.fields, self.keyed_hash, self.default_as_of)
                 refuse_forbidden_seals(received.record, self.forbidden_seals)
             except RecordError as error:
-                block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
+                local_id = None
                 if error.field == "local_id":
                     nameless_count += 1
                 else:
-                    block.refused_ids.append(parse_local_id(row.fields.get("local_id")))
+                    local_id = parse_local_id(row.fields.get("local_id"))
+                    block.refused_ids.append(local_id)
+                block.rejects.append(
+                    Reject(row.line, row.offset, error.reason, error.detail, error.field, local_id, row.file)
+                )
                 continue
             issues = received.issues + row.issues
             for issue in issues:

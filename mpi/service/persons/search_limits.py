@@ -31,12 +31,14 @@ def require_search_left(unit: ReadUnit, index: Index) -> None:
         SearchLimitError: the client has to wait.
     """
     limit = index.settings.search_limits.per_minute
-    times = unit.disclosures.times_of_answers(unit.viewer.client, Action.PERSON_SEARCH, _find_start(MINUTE))
-    if len(times) >= limit:
+    first_counted = unit.disclosures.time_of_answer(
+        unit.viewer.client, Action.PERSON_SEARCH, _find_start(MINUTE), limit
+    )
+    if first_counted is not None:
         raise SearchLimitError(
             f"this client has had {limit:,} person searches answered within a minute: "
             "wait, then search again",
-            _count_seconds_left(times, limit, MINUTE),
+            _count_seconds_left(first_counted, MINUTE),
         )
 
 
@@ -81,7 +83,7 @@ def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collect
             raise SearchLimitError(
                 f"this client has found one of these children {limit:,} times within a day: "
                 "look the child up by enterprise ID or local ID",
-                _count_seconds_left(sorted(lines.values()), limit, DAY),
+                _count_seconds_left(sorted(lines.values())[-limit], DAY),
             )
 
 
@@ -90,13 +92,12 @@ def _find_start(period: timedelta) -> str:
     return clock.format_timestamp(clock.now() - period)
 
 
-def _count_seconds_left(times: Sequence[str], limit: int, period: timedelta) -> int:
+def _count_seconds_left(first_counted: str, period: timedelta) -> int:
     """Return the seconds until one search more is within a limit.
 
     Args:
-        times: times of the counted searches, ascending; at least ``limit``.
-        limit: most searches in a period.
+        first_counted: time of the earliest search that has to leave the period.
         period: the period.
     """
-    left = datetime.fromisoformat(times[-limit]) + period - clock.now()
+    left = datetime.fromisoformat(first_counted) + period - clock.now()
     return max(1, min(math.ceil(left.total_seconds()), int(period.total_seconds())))

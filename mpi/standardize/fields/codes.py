@@ -86,6 +86,15 @@ def parse_yes_no(text: str) -> bool | None:
     return False if code in _NO else None
 
 
+def parse_flag_value(text: str) -> str | None:
+    """Return the value of a flag, ``Y``, ``N`` or ``U``; None for another text."""
+    if text in FLAG_VALUES:
+        return text
+    if is_missing_marker(text) or not is_yes_no_code(text):
+        return None
+    return {True: "Y", False: "N", None: "U"}[parse_yes_no(text)]
+
+
 def is_yes_no_code(text: str) -> bool:
     """Return whether a text is a yes, a no or "unknown"."""
     code = squeeze(text)

@@ -20,11 +20,11 @@ from mpi.domain.record import (
     Restriction,
 )
 from mpi.policy.never_ingested import refuse_never_ingested
-from mpi.standardize.fields.codes import FLAG_VALUES, RESTRICTION_KINDS
+from mpi.standardize.fields.codes import RESTRICTION_KINDS, parse_flag_value
 from mpi.standardize.fields.lists import parse_entries, parse_entry_columns
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.fields.scalars import parse_text, parse_texts
-from mpi.standardize.missing_values import PLACEHOLDER_VALUE, is_missing_marker
+from mpi.standardize.missing_values import name_fault
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.ssn import is_ssn_system
 
@@ -117,33 +117,26 @@ def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str,
 def build_flags(value: object) -> tuple[tuple[Flag, ...], tuple[QualityIssue, ...]]:
     """Build a record's special-population flags.
 
-    An entry whose value stands for no value says nothing and is left out.
+    An entry whose value stands for no value says nothing and is left out. So is one whose population or value
+    is no such code: a flag that cannot be read must not cost the child. Words such as ``yes`` are read.
 
     Returns:
         The flags, and a quality issue for each entry that was left out.
 
     Raises:
-        RecordError: the list is malformed, an entry's population or value is no such code, or an entry
-            tells of what is never stored.
+        RecordError: the list is malformed, or an entry tells of what is never stored.
     """
     items, issues = [], []
     for entry in parse_entries("flags", value, bars=False):
         row = parse_entry_columns("flags", entry)
         _require_columns("flags", row, ("population", "value"))
-        if not _POPULATION_CODE.match(row["population"]):
-            raise RecordError(
-                "flags",
-                "unknown-code",
-                "population must be a lower_snake_case code: see docs/reference/flags.md",
-            )
         refuse_never_ingested("flags.population", row["population"])
         refuse_never_ingested("flags.detail", row.get("detail", ""))
-        if is_missing_marker(row["value"]):
-            issues.append(QualityIssue("flags", PLACEHOLDER_VALUE))
+        flag_value = parse_flag_value(row["value"])
+        if flag_value is None or not _POPULATION_CODE.match(row["population"]):
+            issues.append(QualityIssue("flags", name_fault(row["value"], "unknown-code")))
             continue
-        if row["value"] not in FLAG_VALUES:
-            raise RecordError("flags", "unknown-code", "value must be Y, N or U")
-        items.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))
+        items.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row, "value": flag_value}))
     return tuple(items), tuple(issues)
 
 

@@ -68,8 +68,18 @@ def test_a_tsv_file_is_separated_by_tabs(read_content):
     assert local_ids(read_content((HEADER + "1,Ana,Ek\n").replace(",", "\t"), name="f.tsv")) == ["1"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_is_refused_by_name(read_content, encoding):
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_byte_order_mark_decides_the_encoding(read_content, make_mapping, encoding):
+    layout = make_mapping(
+        'local_id = "local_id"\n[file]\nencoding = "windows-1252"\n[fields]\nfirst_name = "first_name"\n'
+        'last_name = "last_name"\n'
+    )
+    (row,) = read_content((HEADER + "1,Ana,Díaz\n").encode(encoding), mapping=layout)
+    assert row.fields["last_name"] == "Díaz"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_refused_by_name(read_content, encoding):
     with pytest.raises(FileError, match="UTF-16"):
         read_content((HEADER + "1,Ana,Ek\n").encode(encoding))
 

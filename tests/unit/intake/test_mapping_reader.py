@@ -279,7 +279,7 @@ def test_a_constant_that_is_also_a_column_is_questioned(read_content, make_mappi
         (ID + '[file]\nencoding = "utf-16"\n', "encoding: must be one of"),
         (ID + '[file]\nencoding = "rot13"\n', "encoding: must be one of"),
         (ID + '[file]\ndelimiter = "::"\n', "one character"),
-        (ID + '[file]\nformat = "xlsx"\n', "must be one of csv"),
+        (ID + '[file]\nformat = "docx"\n', "must be one of csv"),
         ('local_id = {constant = "1"}\n', "local_id: must come from"),
         ("local_id = {row = false}\n", "'row': no such key"),
     ],

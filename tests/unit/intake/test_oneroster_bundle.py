@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from mpi.domain.errors import FileError
-from mpi.intake.oneroster import bundle_files
+from mpi.intake.containers import zip_file
 from mpi.intake.oneroster.student import StateIdRule, StudentRules
 from mpi.intake.reader import open_file
 from mpi.intake.rows import CanonicalRow
@@ -192,10 +192,10 @@ def test_zip_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
     bundle = Bundle()
     bundle.add_student(1)
     whole = bundle.write_zip(tmp_path / "whole.zip")
-    monkeypatch.setattr(bundle_files, "MAX_BYTES", 300)
+    monkeypatch.setattr(zip_file, "MAX_BYTES", 300)
     with pytest.raises(FileError, match="more than 300 bytes"):
         open_file(whole, None, None)
-    monkeypatch.setattr(bundle_files, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(zip_file, "MAX_MEMBERS", 2)
     with pytest.raises(FileError, match="more than 2 files"):
         open_file(whole, None, None)
 

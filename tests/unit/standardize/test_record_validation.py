@@ -262,16 +262,17 @@ class TestFlags:
 
     @pytest.mark.parametrize(
         ("population", "value"),
-        [
-            ("Foster Care", "Y"),
-            ("foster-care", "Y"),
-            ("foster_care", "yes"),
-            ("foster_care", "1"),
-            ("1a", "Y"),
-        ],
+        [("Foster Care", "Y"), ("foster-care", "Y"), ("foster_care", "maybe"), ("1a", "Y")],
     )
-    def test_unknown_flag_codes_are_refused(self, population, value):
-        assert refusal(flags=[{"population": population, "value": value}]).reason == "unknown-code"
+    def test_unknown_flag_code_costs_the_flag_and_not_the_child(self, population, value):
+        good = {"population": "homeless", "value": "N"}
+        flags = [{"population": population, "value": value}, good]
+        assert [flag.population for flag in record_of(flags=flags).flags] == ["homeless"]
+        assert ("flags", "unknown-code") in issues_of(flags=flags)
+
+    @pytest.mark.parametrize(("text", "value"), [("yes", "Y"), ("1", "Y"), ("False", "N"), ("unk", "U")])
+    def test_words_for_yes_no_and_unknown_are_read(self, text, value):
+        assert record_of(flags=[{"population": "homeless", "value": text}]).flags[0].value == value
 
     @pytest.mark.parametrize("lacking", ["population", "value"])
     def test_a_flag_without_population_or_value_is_refused(self, lacking):

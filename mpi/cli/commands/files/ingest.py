@@ -13,7 +13,7 @@ from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.model_fit_view import warn_of_capacity
 from mpi.cli.output import JsonFlag, print_note
-from mpi.cli.output_files import write_csv
+from mpi.cli.output_files import check_output_file, write_csv
 from mpi.cli.progress import report_rows_read, show_progress
 from mpi.cli.receipt_view import (
     REJECT_HEADER,
@@ -37,6 +37,7 @@ class Format(StrEnum):
     """File formats that ``mpi ingest --format`` takes."""
 
     CSV = "csv"
+    XLSX = "xlsx"
     PARQUET = "parquet"
     NDJSON = "ndjson"
     EDFI = "edfi"
@@ -46,7 +47,10 @@ class Format(StrEnum):
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi and OneRoster also a folder.")],
+    file: Annotated[
+        list[Path],
+        typer.Argument(help="The file, or several that are one; for Ed-Fi and OneRoster also a folder."),
+    ],
     *,
     source: Annotated[str, typer.Option(help="Code of the records' source.")],
     mapping: Annotated[
@@ -60,6 +64,9 @@ def run(
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only rows whose column has this text; may be repeated."),
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook; the only one that is not empty by default.")
     ] = None,
     state_id: Annotated[
         str | None,
@@ -85,27 +92,30 @@ def run(
 ) -> None:
     """Load a file of one source's records.
 
-    The file is loaded in chunks of 2,000 records, 10,000 on PostgreSQL, each in one transaction. An
-    interrupted load continues with the same file and the same options. While others use the index, the load
-    leaves them a processor core. Every row is accounted for: received = created + updated + unchanged +
+    Several files are loaded as one, in their order. With --snapshot full they hold together all records of
+    the source. The file is loaded in chunks of 2,000 records, 10,000 on PostgreSQL, each in one transaction.
+    An interrupted load continues with the same file and the same options. While others use the index, the
+    load leaves them a processor core. Every row is accounted for: received = created + updated + unchanged +
     withdrawn + history + superseded + held + rejected + dropped.
     """
     from mpi.intake import file_profile, reader
     from mpi.service.loads import dry_run, load
     from mpi.service.maintenance import model_capacity
 
+    if rejects is not None:
+        check_output_file(rejects, "--rejects", file)
     layout = _load_layout(mapping, where or [], snapshot)
     rules = _read_student_rules(state_id, student_number)
     with open_session() as session, show_progress() as report:
-        rows = reader.open_file(file, layout, file_format, rules)
+        rows = reader.open_files(file, layout, file_format, rules, sheet)
         if rows.holds_all is False and snapshot is Snapshot.FULL:
-            raise InputError(f"{file.name} holds changes only: leave out --snapshot full")
+            raise InputError(f"{rows.name} holds changes only: leave out --snapshot full")
         options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.compute_digest(), rows.gone)
         if trial:
             trial_result = dry_run.dry_run(
                 session.index, session.viewer, source, report_rows_read(rows, report), options, report
             )
-            profile_rows = reader.open_file(file, layout, file_format, rules)
+            profile_rows = reader.open_files(file, layout, file_format, rules, sheet)
             file_summary = file_profile.profile_file(profile_rows, session.index.keyed_hash, clock.now())
             if rejects is not None:
                 write_csv(rejects, REJECT_HEADER, list_reject_rows(trial_result.receipt.rejects))

@@ -83,10 +83,19 @@ _IS_ANSWER = and_(
     _disclosure.c.at > bindparam("since"),
 )
 _TIMES_OF_ANSWERS = select(_disclosure.c.at).where(_IS_ANSWER).order_by(_disclosure.c.at)
+_TIME_OF_ANSWER = (
+    select(_disclosure.c.at)
+    .where(_IS_ANSWER)
+    .order_by(_disclosure.c.at.desc())
+    .limit(1)
+    .offset(bindparam("later", type_=BigInteger()))
+)
 _ANSWERS_ABOUT_RECORDS = (
     select(_disclosed.c.record_id, _disclosure.c.id, _disclosure.c.at)
     .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
     .where(is_in(_disclosed.c.record_id, "ids"), _IS_ANSWER)
+    # SQLite has no statistics, and would read all answers of the client. Lines are found by number then.
+    .with_hint(_disclosure, "NOT INDEXED", "sqlite")
 )
 _OF_AGREEMENT = _disclosure.c.agreement == bindparam("agreement")
 _FIRST_RECIPIENT = select(func.min(_disclosure.c.client).label("client")).where(_OF_AGREEMENT)
@@ -241,6 +250,22 @@ class Disclosures:
             _TIMES_OF_ANSWERS, {"client": client, "action": action, "since": since}
         )
         return [row.at for row in rows]
+
+    def time_of_answer(self, client: str, action: str, since: str, nth: int) -> str | None:
+        """Return when a client had its n-th latest answer after a moment.
+
+        Args:
+            client: name of the client or account.
+            action: kind of request.
+            since: moment (ISO, UTC).
+            nth: which answer, counted from 1, the latest.
+
+        Returns:
+            None if there are fewer answers.
+        """
+        bound = {"client": client, "action": action, "since": since, "later": nth - 1}
+        at: str | None = self._connection.execute(_TIME_OF_ANSWER, bound).scalar()
+        return at
 
     def records_answered(self, client: str, purpose: str, since: str) -> set[int]:
         """Return the records disclosed to a client since a moment.

@@ -28,5 +28,15 @@ def test_load_is_held_when_a_mistake_is_likely(active, withdrawn, renamed, seale
     assert (find_hold_reason(LoadEffect(active, withdrawn, renamed, sealed)) is not None) is held
 
 
+@pytest.mark.parametrize(
+    ("received", "rejected", "held"),
+    [(200, 20, False), (200, 21, True), (30, 19, False), (30, 30, False), (0, 0, False)],
+)
+@pytest.mark.parametrize("active", [0, 1_000])
+def test_load_that_rejects_many_rows_is_held_unless_it_rejects_all(active, received, rejected, held):
+    reason = find_hold_reason(LoadEffect(active, 0, 0, 0, received, rejected))
+    assert (reason is not None and f"reject {rejected} of {received} rows" in reason) is held
+
+
 def test_irreversible_reason_is_stated_first():
     assert "cannot be undone" in find_hold_reason(LoadEffect(100, 60, 30, 60))

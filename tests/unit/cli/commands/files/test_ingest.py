@@ -2,6 +2,7 @@
 
 import csv
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,47 @@ def test_the_table_shows_the_sum_and_the_rejects_file(mpi, home, write_csv):
     ]
     assert result.err == "mpi: 1 of 2 rows were rejected: see bad.csv\n"
     assert not (home / "rejects").exists()
+
+
+def test_rejected_rows_carry_their_local_id_field_and_file(mpi, home, write_csv, tmp_path):
+    first = write_csv(ANA, NO_ID, name="a.csv")
+    second = Path(write_csv("7,Eve,123-45-6789,2012-01-01,43003", BEN, name="b.csv"))
+    second.write_text(second.read_text().replace("last_name", "middle_name"))
+    result = mpi("ingest", first, str(second), "--source", "sis", "--rejects", "bad.csv", "--json")
+    assert (result.json["created"], result.json["rejected"]) == (2, 2)
+    with (tmp_path / "bad.csv").open(newline="") as file:
+        rows = [
+            (row["file"], row["line"], row["local_id"], row["field"], row["reason"])
+            for row in csv.DictReader(file)
+        ]
+    assert rows == [
+        ("a.csv", "3", "", "local_id", "missing"),
+        ("b.csv", "2", "7", "middle_name", "misplaced-ssn"),
+    ]
+
+
+@pytest.mark.parametrize("place", ["none/bad.csv", "", "a.csv"])
+def test_rejects_file_that_cannot_be_written_is_refused_before_the_load(mpi, home, write_csv, place):
+    path = Path(write_csv(ANA, NO_ID, name="a.csv"))
+    result = mpi("ingest", str(path), "--source", "sis", "--rejects", str(path.parent / place))
+    assert (result.code, "--rejects" in result.err, is_one_line(result.err)) == (5, True, True)
+    assert mpi("ingest", str(path), "--source", "sis", "--json").json["batch"] == 1
+
+
+def test_receipt_counts_absent_records_that_were_stated_later(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA, BEN), "--source", "sis", "--as-of", "2026-02-02")
+    older = write_csv(ANA, name="older.csv")
+    full = ("ingest", older, "--source", "sis", "--as-of", "2026-02-01", "--snapshot", "full")
+    assert mpi(*full, "--dry-run", "--json").json["receipt"]["newer"] == 1
+    receipt = mpi(*full, "--json").json
+    assert (receipt["withdrawn"], receipt["newer"]) == (0, 1)
+
+
+def test_total_below_the_rows_does_not_keep_absent_records(mpi, home, write_csv):
+    mpi("ingest", write_csv(ANA, BEN), "--source", "sis")
+    less = write_csv(ANA, "Total: 1,,,,", name="less.csv")
+    receipt = mpi("ingest", less, "--source", "sis", "--snapshot", "full", "--confirm", "--json").json
+    assert (receipt["withdrawn"], receipt["spared"], receipt["rejected"]) == (1, 0, 1)
 
 
 def test_a_load_beyond_the_models_capacity_gives_a_warning(mpi, home, write_csv, monkeypatch):

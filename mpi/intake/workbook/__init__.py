@@ -1,0 +1,1 @@
+"""Reader of Excel workbooks (.xlsx), with bounds on what a file becomes in memory."""
