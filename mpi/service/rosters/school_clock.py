@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
 
 from mpi.domain import clock
@@ -12,7 +12,12 @@ from mpi.storage.unit_of_work.units import ReadUnit
 CLOCK = "school_known"
 """Name of the clock of an agreement: days within which a child's school must be known."""
 LONGEST_STAY = 365
-"""Children who entered care more days ago do not count: their school was found before, or another way."""
+"""Children who entered care more days ago do not count.
+
+Nor do those who entered it before the index was made: their school was found another way.
+"""
+SETTLED = frozenset({"not-of-school-age", "other-state", "private-school"})
+"""Reasons why no school of the state is to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +54,33 @@ def measure_school_clock(
         still_open: first day in care and reason, of each child without one.
     """
     today = clock.now().date()
+    since = _find_first_day(unit, today)
     times = unit.commit_info({commit for _, commit in known})
-    all_days = (
-        _count_days(begin, date.fromisoformat(times[commit][0][:10]), today) for begin, commit in known
+    days = sorted(
+        max(0, (date.fromisoformat(times[commit][0][:10]) - date.fromisoformat(begin)).days)
+        for begin, commit in known
+        if begin >= since
     )
-    days = sorted(number for number in all_days if number is not None)
     rights = unit.viewer.rights
     limit = None if rights is None else rights.find_clock(CLOCK)
-    waits = [_count_days(begin, today, today) for begin, _ in still_open]
+    last_day = today - timedelta(limit or 0)
     return SchoolClock(
         known=len(days),
         median=_find_quantile(days, 0.5),
         p90=_find_quantile(days, 0.9),
         open_by_reason=dict(Counter(reason for _, reason in still_open)),
         limit=limit,
-        late=0 if limit is None else sum(wait is None or wait > limit for wait in waits),
+        late=0
+        if limit is None
+        else sum(begin < last_day.isoformat() and reason not in SETTLED for begin, reason in still_open),
     )
 
 
-def _count_days(begin: str, until: date, today: date) -> int | None:
-    """Return the days from a day until another; None for a stay that began too long ago."""
-    if not begin or (today - date.fromisoformat(begin)).days > LONGEST_STAY:
-        return None
-    return max(0, (until - date.fromisoformat(begin)).days)
+def _find_first_day(unit: ReadUnit, today: date) -> str:
+    """Return the first day of the stays that count: of the last year, since the index was made."""
+    info = unit.configs.index_info()
+    year_ago = (today - timedelta(LONGEST_STAY)).isoformat()
+    return year_ago if info is None else max(year_ago, info.created_at[:10])
 
 
 def _find_quantile(days: list[int], share: float) -> int | None:

@@ -91,31 +91,33 @@ _NAMES = tuple(column.name for column in _VALUES)
 _HAVE_COMMON_DAYS = and_(_care_period.c.begin < _enrollment.c.end, _enrollment.c.begin < _care_period.c.end)
 
 
-def _select_pairs(of_touched: Any = None) -> Select[Any]:  # noqa: ANN401 - a condition, or None for all pairs
-    """Return the query of the rows that the roster should have."""
+def _select_pairs(first: Any, of_touched: Any = None) -> Select[Any]:  # noqa: ANN401 - SQLAlchemy's
+    """Return the query of the rows that the roster should have.
+
+    Args:
+        first: the memberships that are looked up by record, ``_in_school`` or ``_in_care``; the others are
+            looked up by person. A person has one scope: with a condition on it, SQLite would look up neither
+            by person.
+        of_touched: a condition on the records; None for all.
+    """
     query = (
         select(*_VALUES)
         .select_from(_school)
         .join(_enrollment, _enrollment.c.version_id == _school.c.version_id)
-        .join(
-            _in_school,
-            and_(
-                _in_school.c.scope == SCOPE,
-                _in_school.c.record_id == _school.c.id,
-                _in_school.c.to_commit.is_(None),
-            ),
-        )
+        .join(_in_school, and_(_in_school.c.record_id == _school.c.id, _in_school.c.to_commit.is_(None)))
         .join(_in_care, and_(_in_care.c.person_id == _in_school.c.person_id, _in_care.c.to_commit.is_(None)))
         .join(_care, _care.c.id == _in_care.c.record_id)
         .join(_care_period, _care_period.c.version_id == _care.c.version_id)
-        .where(_school.c.state == _ACTIVE, _care.c.state == _ACTIVE, _HAVE_COMMON_DAYS)
+        .where(
+            _school.c.state == _ACTIVE, _care.c.state == _ACTIVE, _HAVE_COMMON_DAYS, first.c.scope == SCOPE
+        )
     )
     return query if of_touched is None else query.where(of_touched)
 
 
-_PAIRS_OF_SCHOOL = _select_pairs(is_in(_school.c.id, "ids"))
-_PAIRS_OF_CARE = _select_pairs(is_in(_care.c.id, "ids"))
-_ALL_PAIRS = _select_pairs()
+_PAIRS_OF_SCHOOL = _select_pairs(_in_school, is_in(_school.c.id, "ids"))
+_PAIRS_OF_CARE = _select_pairs(_in_care, is_in(_care.c.id, "ids"))
+_ALL_PAIRS = _select_pairs(_in_care)
 _MARK = tuple(
     update(_roster).where(is_in(column, "ids")).values(is_stale=True)
     for column in (_roster.c.school_record_id, _roster.c.care_record_id)

@@ -1,7 +1,11 @@
 """A caseworker's list: the children of the caseload, each with school or the reason why there is none."""
 
+from contextlib import ExitStack
+from datetime import timedelta
+
 import pytest
 
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
@@ -27,7 +31,10 @@ from tests.rosters import (
 
 @pytest.fixture
 def index(tmp_path):
-    with open_test_index(tmp_path) as new_index:
+    with ExitStack() as stack:
+        # The index is older than the stays of the children.
+        with clock.fixed_clock(clock.now() - timedelta(60)):
+            new_index = stack.enter_context(open_test_index(tmp_path))
         add_sources(new_index)
         yield new_index
 
@@ -68,7 +75,9 @@ def test_children_of_others_and_children_no_longer_in_care_are_not_listed(index)
 
 def test_a_child_without_a_school_has_the_reason(index):
     assert reason_of(index) is MissingSchool.NO_CANDIDATE
+    assert read_children(index, caseworker()).clock.late == 1
     assert reason_of(index, birth_date=days_ago(400)) is MissingSchool.NOT_OF_SCHOOL_AGE
+    assert read_children(index, caseworker()).clock.late == 0
 
 
 @pytest.mark.parametrize(

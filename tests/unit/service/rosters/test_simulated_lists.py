@@ -72,7 +72,7 @@ def reader(*sources):
 
 
 def test_each_caseworker_sees_the_own_children(state):
-    folder, index, truth = state
+    folder, index, _ = state
     path = folder / "caseload.csv"
     receipt = replace_caseload(index, OPERATOR, "ccwis", read_caseload_path(path))
     rows = read(folder, "caseload")

@@ -1,5 +1,6 @@
 """A point of contact's list: the district's own students who are in care today, and nobody else."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -36,7 +37,10 @@ from tests.rosters import (
 
 @pytest.fixture
 def index(tmp_path):
-    with open_test_index(tmp_path) as new_index:
+    with ExitStack() as stack:
+        # The index is older than the stays of the children.
+        with clock.fixed_clock(clock.now() - timedelta(60)):
+            new_index = stack.enter_context(open_test_index(tmp_path))
         add_sources(new_index)
         yield new_index
 
