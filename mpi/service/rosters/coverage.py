@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mpi.domain.source import CARE_KINDS, SourceKind
 from mpi.domain.viewer import Action, RecordAccess, StatedFacts, Viewer
 from mpi.standardize.care_periods import FROM_FLAG, FROM_PLACEMENT
-from mpi.storage.repositories.rosters.care_rosters import RosterRow
+from mpi.storage.repositories.rosters.care_rosters import RosterRow, RosterSources
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -35,6 +35,12 @@ class Coverage:
     def is_empty(self) -> bool:
         """Whether no child can be on the list."""
         return not self.schools or not self.cares
+
+    @property
+    def roster_sources(self) -> RosterSources:
+        """Sources and kinds whose rows may be listed; ``covers`` tells which of them are."""
+        kinds = {kind for _, told in self.cares.values() for kind in told}
+        return RosterSources(self.schools.keys(), self.cares.keys(), kinds)
 
     def covers(self, row: RosterRow) -> bool:
         """Return whether a row of the roster may be told."""

@@ -202,23 +202,20 @@ def _list_students(
     """Return who is on the list, newest stay first, and how soon the schools were known."""
     if coverage.is_empty:
         return [], None
-    sources = coverage.schools.keys(), coverage.cares.keys()
-    rows = [row for row in unit.care_rosters.find_current(*sources, history.today) if coverage.covers(row)]
-    current = _group(rows)
+    sources = coverage.roster_sources
+    rows = unit.care_rosters.find_current(sources, history.today)
+    current = _group(filter(coverage.covers, rows))
+    week_ago = history.week_ago
     listed = [
         _summarize(
             group,
             is_new=all(map(history.is_new, group)),
-            has_entered=history.week_ago < min(row.care_begin for row in group),
+            has_entered=week_ago < min(row.care_begin for row in group),
         )
         for group in current.values()
     ]
-    ended = [
-        row
-        for row in unit.care_rosters.find_ended(*sources, history.week_ago, history.today)
-        if coverage.covers(row)
-    ]
-    left = _group(keep_left(ended, current.keys(), history))
+    ended = unit.care_rosters.find_ended(sources, week_ago, history.today)
+    left = _group(keep_left(list(filter(coverage.covers, ended)), current.keys(), history))
     listed += [_summarize(group, has_left=True) for group in left.values()]
     listed.sort(key=lambda one: (one.care_begin, one.enrolled_begin, one.school_record), reverse=True)
     known = [(one.care_begin, one.since_commit) for one in listed if not one.has_left]

@@ -6,7 +6,7 @@ brings its rows up to date.
 """
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -73,6 +73,20 @@ class RosterRow(NamedTuple):
     since_commit: int
     school_source_id: int
     care_source_id: int
+
+
+class RosterSources(NamedTuple):
+    """Sources and kinds of statements of which a list is made.
+
+    Args:
+        schools: numbers of the sources of schools.
+        cares: numbers of the sources of child welfare.
+        kinds: kinds of statements that a child is in care.
+    """
+
+    schools: Collection[int]
+    cares: Collection[int]
+    kinds: Collection[str]
 
 
 _ROW = select(*(_roster.c[name] for name in RosterRow._fields))
@@ -150,11 +164,15 @@ _ON_DAY = and_(
     _roster.c.enrolled_end > bindparam("day"),
 )
 _CURRENT = _ROW.where(
-    is_in(_roster.c.school_source_id, "schools"), is_in(_roster.c.care_source_id, "cares"), _ON_DAY
+    is_in(_roster.c.school_source_id, "schools"),
+    is_in(_roster.c.care_source_id, "cares"),
+    is_in(_roster.c.kind, "kinds"),
+    _ON_DAY,
 )
 _ENDED = _ROW.where(
     is_in(_roster.c.school_source_id, "schools"),
     is_in(_roster.c.care_source_id, "cares"),
+    is_in(_roster.c.kind, "kinds"),
     _roster.c.care_end > bindparam("since"),
     _roster.c.care_end <= bindparam("day"),
     _roster.c.enrolled_begin <= bindparam("day"),
@@ -187,30 +205,25 @@ class CareRosters:
             for drop in _DROP:
                 self._connection.execute(drop, ids)
 
-    def find_current(
-        self, school_source_ids: Collection[int], care_source_ids: Collection[int], day: str
-    ) -> list[RosterRow]:
+    def find_current(self, of: RosterSources, day: str) -> list[RosterRow]:
         """Return who is in care and enrolled on a day.
 
         Args:
-            school_source_ids: sources of the schools.
-            care_source_ids: sources of child welfare.
+            of: the sources and kinds of statements.
             day: the day (``YYYY-MM-DD``).
         """
-        parameters = {"schools": sorted(school_source_ids), "cares": sorted(care_source_ids), "day": day}
-        return [RosterRow(*row) for row in self._connection.execute(_CURRENT, parameters)]
+        return self._read(_CURRENT, of, day=day)
 
-    def find_ended(
-        self, school_source_ids: Collection[int], care_source_ids: Collection[int], since: str, day: str
-    ) -> list[RosterRow]:
+    def find_ended(self, of: RosterSources, since: str, day: str) -> list[RosterRow]:
         """Return who left care after one day and by another, and is enrolled on the latter."""
+        return self._read(_ENDED, of, since=since, day=day)
+
+    def _read(self, query: Select[Any], of: RosterSources, **days: str) -> list[RosterRow]:
         parameters = {
-            "schools": sorted(school_source_ids),
-            "cares": sorted(care_source_ids),
-            "since": since,
-            "day": day,
-        }
-        return [RosterRow(*row) for row in self._connection.execute(_ENDED, parameters)]
+            "schools": sorted(of.schools), "cares": sorted(of.cares), "kinds": sorted(of.kinds), **days,
+        }  # fmt: skip
+        # A row of the database has the names of a ``RosterRow``; another object for each took half the time.
+        return cast("list[RosterRow]", self._connection.execute(query, parameters).all())
 
     def find_schools(self, care_record_ids: Collection[int]) -> list[RosterRow]:
         """Return the rows of child-welfare records, of any day."""

@@ -14,6 +14,7 @@ from mpi.storage.tables import (
     CaseloadRow,
     CaseworkerRow,
     RecordRow,
+    RecordVersionRow,
     RosterVisitRow,
     table_of,
 )
@@ -22,6 +23,7 @@ _caseworker = table_of(CaseworkerRow)
 _caseload = table_of(CaseloadRow)
 _period = table_of(CarePeriodRow)
 _record = table_of(RecordRow)
+_version = table_of(RecordVersionRow)
 _visit = table_of(RosterVisitRow)
 _IS_ACTIVE = _record.c.state == RecordState.ACTIVE.value
 
@@ -86,9 +88,15 @@ _TIMES = select(_record.c.id, _period.c.kind, _period.c.begin, _period.c.end, _p
     _period, _period.c.version_id == _record.c.version_id
 )
 _TIMES_OF_RECORDS = _TIMES.where(is_in(_record.c.id, "ids"), _IS_ACTIVE)
-_TIMES_OF_HOUSEHOLDS = _TIMES.where(
-    is_in(_period.c.household, "households"), is_in(_record.c.source_id, "sources"), _IS_ACTIVE
+_TIMES_OF_HOUSEHOLDS = (
+    select(
+        _record.c.id, _period.c.kind, _period.c.begin, _period.c.end, _period.c.household, _record.c.source_id
+    )
+    .join(_version, _version.c.id == _period.c.version_id)
+    .join(_record, and_(_record.c.id == _version.c.record_id, _record.c.version_id == _period.c.version_id))
+    .where(is_in(_period.c.household, "households"), _IS_ACTIVE)
 )
+"""Without a condition on sources, by which SQLite would read all records of a source."""
 _CURRENT = (
     select(_caseload.c.record_id, _caseload.c.caseworker_id)
     .join(_record, _record.c.id == _caseload.c.record_id)
@@ -187,13 +195,11 @@ class Caseloads:
         self, households: Collection[str], source_ids: Collection[int]
     ) -> list[CareTime]:
         """Return the days in care of all records of households."""
-        sources = sorted(source_ids)
         return [
-            CareTime(*row)
+            CareTime(*row[:-1])
             for chunk in iter_chunks(households)
-            for row in self._connection.execute(
-                _TIMES_OF_HOUSEHOLDS, {"households": chunk, "sources": sources}
-            )
+            for row in self._connection.execute(_TIMES_OF_HOUSEHOLDS, {"households": chunk})
+            if row.source_id in source_ids
         ]
 
     def visits(self, client: str, name: str) -> list[Visit]:
