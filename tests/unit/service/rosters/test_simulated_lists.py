@@ -4,12 +4,15 @@ import csv
 
 import pytest
 
+from mpi.domain.decision import DecisionKind
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.rosters.caseload_intake import read_caseload_path, replace_caseload
 from mpi.service.rosters.children import read_children
 from mpi.service.rosters.students import read_students
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, crosswalk, load_rows, open_test_index
 from training.simulate.files.output import save_populations
 from training.simulate.people.names import build_faker_names
@@ -32,7 +35,23 @@ def state(tmp_path_factory):
             records = [{name: value for name, value in row.items() if value} for row in read(folder, code)]
             load_rows(index, code, *records)
         truth = {(row["source"], row["local_id"]): row for row in read(folder, "truth")}
+        _link(index, truth)
         yield folder, index, truth
+
+
+def _link(index, truth):
+    """Link the children in care with their records of schools, all but one."""
+    care = {row["person_id"]: key for key, row in truth.items() if "in_care" in row["tags"].split("|")}
+    pairs = [
+        (care[row["person_id"]], key)
+        for key, row in sorted(truth.items())
+        if key[0].startswith("district") and row["person_id"] in care
+    ]
+    present = crosswalk(index)
+    for pair in pairs[1:]:
+        if all(key in present for key in pair):
+            groups = [[RecordRef(*key) for key in pair]]
+            decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "test"))
 
 
 def read(folder, name):

@@ -5,8 +5,8 @@ from alembic import op
 
 from mpi.storage.columns import BigInt
 
-revision = "0046"
-down_revision = "0045"
+revision = "0050"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
