@@ -7,13 +7,13 @@ from training.simulate.sources.records import SourceFile
 
 CASELOAD_FIELDS = ("local_id", "caseworker", "name")
 HOUSEHOLDS_OF_CASEWORKER = 600
-"""Households of the state for which one caseworker is responsible; a few dozen of their children are in care."""
+"""Households of one caseworker; a few dozen of their children are in care."""
 
 
 def write_caseload(file: SourceFile) -> dict[str, Texts]:
     """Return the CASELOAD_FIELDS columns for the children in care of a file.
 
-    Children of one household have one caseworker. Nothing is drawn at random, so the records stay as they are.
+    Children of one household have one caseworker. Nothing is drawn at random: no record changes by it.
 
     Args:
         file: records of child welfare, with their truth.
