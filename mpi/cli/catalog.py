@@ -142,6 +142,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
+    "map": CatalogEntry("Propose a mapping for a file, and write it.", "files.map_file:run"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
@@ -331,7 +332,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "ticket close": CatalogEntry(
         "Close a ticket although the issue is still there.", "data_quality.tickets:close"
     ),
-    "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
+    "report": CatalogEntry("Show statistics of the index, or a report on its children.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "calibration": CatalogEntry(
         "Show false and missed links, as model, numbers and stewards tell them.", "review.calibration:run"

@@ -175,6 +175,8 @@ _NAMED: tuple[str, ...] = (
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
+    # Reports on children, for who may read every record.
+    "report waterfall", "report populations", "report outcomes",
     # What a source's own files held.
     "mpi merges import", "mpi merges take-back", "mpi pull", "mpi write-ids",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",

@@ -207,6 +207,7 @@ class IndexSettings:
         fhir: settings of the FHIR API.
         guess_limits: most answers for what does not exist.
         host_names: names, besides those of this machine's loopback, that the server answers to.
+        trusted_proxies: networks of the proxies whose forwarded headers count.
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
         max_upload_bytes: largest file that the API takes for a load, in bytes.
         publication_rules: how exact published figures are, and how late.
@@ -243,6 +244,10 @@ class IndexSettings:
     fhir: FhirSettings = field(default_factory=FhirSettings)
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     host_names: frozenset[str] = frozenset()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = (
+        IPv4Network("127.0.0.1/32"),
+        IPv6Network("::1/128"),
+    )
     min_free_bytes: int = 0
     max_upload_bytes: int = 2_000_000_000
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
