@@ -19,10 +19,10 @@ from mpi.domain.errors import InputError
 if TYPE_CHECKING:
     from mpi.reports.report_table import ReportTable
     from mpi.service.quality.reports import Report
+    from mpi.service.reporting.report_set import ReportRequest
 
 
-_SCORECARD = "scorecard"
-_OF_ONE_SOURCE = (_SCORECARD, "matches")
+_SCORECARD, _MATCHES = "scorecard", "matches"
 
 
 class ReportFormat(StrEnum):
@@ -38,21 +38,27 @@ def run(
     name: Annotated[
         str,
         typer.Argument(
-            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; on children: "
-            "waterfall, populations, outcomes."
+            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
+            "on children: waterfall, populations, outcomes."
         ),
     ] = "summary",
-    current: CurrentFlag = False,
     source: Annotated[
         str | None, typer.Option(metavar="CODE", help="The source of a scorecard or of matches.")
     ] = None,
     every: Annotated[
         bool, typer.Option("--every", help="Read every record for a scorecard, not a random draw.")
     ] = False,
+    current: CurrentFlag = False,
     form: Annotated[
         ReportFormat | None, typer.Option("--format", help="Write a report on children in this format.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write, readable by its owner only.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for a report on children, or for the records without a link of matches; "
+            "its owner alone may read it."
+        ),
+    ] = None,
     day: Annotated[
         str | None, typer.Option(metavar="DAY", help="Day of the figures; today by default.")
     ] = None,
@@ -74,50 +80,77 @@ def run(
 
     Reports on children hide small counts, and others from which these could be computed.
     """
-    if name in _OF_ONE_SOURCE:
-        _show_source(name, source, out, current=current, every=every, as_json=as_json)
-        return
-    from mpi.service.quality import reports
-    from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest, make_child_report
-
-    if name not in CHILD_REPORTS:
-        if form is not None or out is not None:
-            raise InputError(f"--format and --out are for reports on children: {', '.join(CHILD_REPORTS)}")
-        with open_session(for_look_up=True) as session:
-            make_report = reports.make_current_report if current else reports.make_report
-            figures = make_report(session.index, session.viewer, name)
-        _print_figures(figures, as_json=as_json)
-        return
     from mpi.domain import clock
+    from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest
 
-    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
-        raise InputError(f"a report as {form} is no text: give --out FILE")
-    request = ReportRequest(
-        name, day or clock.today(), since, care, definitions, education, known_on, is_published=not exact
-    )
-    with open_session(for_look_up=True) as session:
-        report = make_child_report(session.index, session.viewer, request)
-    _give(report, form, out, as_json=as_json)
-    if exact:
-        print_note("this report holds exact small counts: give it to nobody who may not read the records")
-
-
-def _show_source(
-    name: str, source: str | None, out: Path | None, *, current: bool, every: bool, as_json: bool
-) -> None:
-    """Print the scorecard of a source, or which of its records are linked."""
-    if source is None:
-        raise InputError(f"{name}: the report is of one source: name it with --source CODE")
+    if name in CHILD_REPORTS:
+        _write_child_report(
+            ReportRequest(
+                name,
+                day or clock.today(),
+                since,
+                care,
+                definitions,
+                education,
+                known_on,
+                is_published=not exact,
+            ),
+            form,
+            out,
+            as_json=as_json,
+        )
+        return
+    if form is not None:
+        raise InputError(f"--format is for reports on children: {', '.join(CHILD_REPORTS)}")
+    if name == _MATCHES:
+        _show_matches(source, out, is_current=current, as_json=as_json)
+        return
+    if out is not None:
+        raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
     if name == _SCORECARD:
+        if source is None:
+            raise InputError("a scorecard is of one source: name it with --source CODE")
         show_scorecard(source, every=every, as_json=as_json)
         return
-    if not current:
-        raise InputError("matches are exact figures: say --current, and do not pass them on")
+    _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:
+    """Print the exact match report of a source."""
+    if source is None or not is_current:
+        raise InputError(
+            "matches are exact figures of one source: name it with --source CODE, and say --current"
+        )
     show_matches(source, out, as_json=as_json)
 
 
-def _print_figures(figures: Report, *, as_json: bool) -> None:
+def _show_figures(name: str, *, is_current: bool, as_json: bool) -> None:
     """Print published or current statistics of the index."""
+    from mpi.service.quality import reports
+
+    with open_session(for_look_up=True) as session:
+        make_report = reports.make_current_report if is_current else reports.make_report
+        figures = make_report(session.index, session.viewer, name)
+    _print_figures(figures, as_json=as_json)
+
+
+def _write_child_report(
+    request: ReportRequest, form: ReportFormat | None, out: Path | None, *, as_json: bool
+) -> None:
+    """Make a report on children, and print it or write it to a file."""
+    from mpi.service.reporting.report_set import make_child_report
+
+    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
+        raise InputError(f"a report as {form} is no text: give --out FILE")
+    with open_session(for_look_up=True) as session:
+        report = make_child_report(session.index, session.viewer, request)
+    _give(report, form, out, as_json=as_json)
+    if not request.is_published:
+        print_note("this report holds exact small counts: give it to nobody who may not read the records")
+
+
+def _print_figures(figures: Report, *, as_json: bool) -> None:
+    """Print statistics of the index as a table or as JSON."""
     if as_json:
         rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]
         print_json(
