@@ -6,7 +6,7 @@ from alembic import op
 from mpi.storage.columns import BigInt
 
 revision = "0050"
-down_revision = "0047"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 
