@@ -176,7 +176,7 @@ _NAMED: tuple[str, ...] = (
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
     # Reports on children, for who may read every record.
-    "report waterfall", "report populations", "report outcomes",
+    "report waterfall", "report populations", "report outcomes", "report reconciliation",
     # What a source's own files held.
     "mpi merges import", "mpi merges take-back", "mpi caseload",
     # Own students and children, each of whom the reader may open.
