@@ -52,6 +52,21 @@ class ReportRequest:
     is_published: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A commit whose knowledge a report uses.
+
+    Args:
+        commit_no: the commit.
+        known_on: its day, ``YYYY-MM-DD``.
+        open_records: records about which a question was open then; None for those of now.
+    """
+
+    commit_no: int
+    known_on: str
+    open_records: frozenset[int] | None = None
+
+
 def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> ReportTable:
     """Return a report on the children of the index.
 
@@ -65,8 +80,9 @@ def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> R
     """
     permit_child_reports(viewer)
     check_request(request)
-    with open_children(index, viewer, request) as (unit, tables):
-        report = build_report(tables, request)
+    with index.database.read(viewer) as unit:
+        with open_children(unit, request) as tables:
+            report = build_report(tables, request)
         note_report(index, viewer, unit, request, report)
     return report
 
@@ -109,20 +125,31 @@ def check_request(request: ReportRequest) -> None:
 
 @contextmanager
 def open_children(
-    index: Index, viewer: Viewer, request: ReportRequest
-) -> Iterator[tuple[ReadUnit, ChildTables]]:
-    """Open the children as known on the day that a request names."""
-    with index.database.read(viewer) as unit:
-        known_on = request.known_on or clock.today()
-        commit_no = unit.commit_at(f"{known_on}T23:59:59.999999Z") if request.known_on else unit.last_commit()
-        tables = read_children(unit, commit_no, known_on)
-        try:
-            if request.education is not None:
-                read_extract(tables.connection, request.education)
-                tables.join_students()
-            yield unit, tables
-        finally:
-            tables.close()
+    unit: ReadUnit, request: ReportRequest, moment: Moment | None = None
+) -> Iterator[ChildTables]:
+    """Open the children as known on the day that a request names.
+
+    Args:
+        unit: the transaction.
+        request: the request.
+        moment: what was known at a commit; None for what the request names.
+    """
+    moment = moment or find_moment(unit, request)
+    tables = read_children(unit, moment.commit_no, moment.known_on, moment.open_records)
+    try:
+        if request.education is not None:
+            read_extract(tables.connection, request.education)
+            tables.join_students()
+        yield tables
+    finally:
+        tables.close()
+
+
+def find_moment(unit: ReadUnit, request: ReportRequest) -> Moment:
+    """Return the commit whose knowledge a request asks for."""
+    if request.known_on is None:
+        return Moment(unit.last_commit(), clock.today())
+    return Moment(unit.commit_at(f"{request.known_on}T23:59:59.999999Z"), request.known_on)
 
 
 def build_report(tables: ChildTables, request: ReportRequest) -> ReportTable:

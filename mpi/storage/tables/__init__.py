@@ -99,7 +99,7 @@ from mpi.storage.tables.legal import (
     SubpoenaStepRow,
 )
 from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow, WebhookRow
-from mpi.storage.tables.published_reports import PublishedReportRow
+from mpi.storage.tables.published_reports import PublishedReportRow, ReportSnapshotRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -213,6 +213,7 @@ __all__ = [
     "RefusalRow",
     "RejectRow",
     "RenamedRow",
+    "ReportSnapshotRow",
     "ResearchProjectRow",
     "RightsCaseRow",
     "RightsStepRow",

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _SCORECARD, _MATCHES = "scorecard", "matches"
 
 
+SNAPSHOTS = "snapshots"
+"""Name under which frozen reports are listed."""
+
+
 class ReportFormat(StrEnum):
     """Formats in which a report on children is written."""
 
@@ -74,6 +78,12 @@ def run(
     exact: Annotated[
         bool, typer.Option("--exact", help="Show small counts. Do not pass such a report on.")
     ] = False,
+    freeze: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Freeze the report on children under this code.")
+    ] = None,
+    repeat: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Repeat the frozen report of this code.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show statistics of the index, or a report on its children.
@@ -83,6 +93,12 @@ def run(
     from mpi.domain import clock
     from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest
 
+    if repeat is not None:
+        _repeat_report(repeat, education, form, out, as_json=as_json)
+        return
+    if name == SNAPSHOTS:
+        _list_snapshots(as_json=as_json)
+        return
     if name in CHILD_REPORTS:
         _write_child_report(
             ReportRequest(
@@ -97,9 +113,12 @@ def run(
             ),
             form,
             out,
+            freeze,
             as_json=as_json,
         )
         return
+    if freeze is not None:
+        raise InputError(f"--freeze is for reports on children: {', '.join(CHILD_REPORTS)}")
     if form is not None:
         raise InputError(f"--format is for reports on children: {', '.join(CHILD_REPORTS)}")
     if name == _MATCHES:
@@ -135,18 +154,57 @@ def _show_figures(name: str, *, is_current: bool, as_json: bool) -> None:
 
 
 def _write_child_report(
-    request: ReportRequest, form: ReportFormat | None, out: Path | None, *, as_json: bool
+    request: ReportRequest,
+    form: ReportFormat | None,
+    out: Path | None,
+    freeze: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Make a report on children, and print it or write it to a file."""
+    """Make a report on children, freeze it if asked, and print it or write it to a file."""
     from mpi.service.reporting.report_set import make_child_report
+    from mpi.service.reporting.snapshots import freeze_report
 
-    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
-        raise InputError(f"a report as {form} is no text: give --out FILE")
+    _check_output(form, out)
     with open_session(for_look_up=True) as session:
-        report = make_child_report(session.index, session.viewer, request)
+        if freeze is None:
+            report = make_child_report(session.index, session.viewer, request)
+        else:
+            report = freeze_report(session.index, session.viewer, freeze, request)
     _give(report, form, out, as_json=as_json)
     if not request.is_published:
         print_note("this report holds exact small counts: give it to nobody who may not read the records")
+
+
+def _repeat_report(
+    code: str, education: Path | None, form: ReportFormat | None, out: Path | None, *, as_json: bool
+) -> None:
+    """Repeat a frozen report."""
+    from mpi.service.reporting.snapshots import repeat_report
+
+    _check_output(form, out)
+    with open_session(for_look_up=True) as session:
+        report = repeat_report(session.index, session.viewer, code, education)
+    _give(report, form, out, as_json=as_json)
+
+
+def _check_output(form: ReportFormat | None, out: Path | None) -> None:
+    """Refuse to print a report that is no text."""
+    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
+        raise InputError(f"a report as {form} is no text: give --out FILE")
+
+
+def _list_snapshots(*, as_json: bool) -> None:
+    """List the frozen reports."""
+    from mpi.service.reporting.snapshots import list_snapshots
+
+    with open_session(for_look_up=True) as session:
+        found = list_snapshots(session.index, session.viewer)
+    columns = ("code", "known_on", "made_by", "request")
+    if as_json:
+        print_json([{name: getattr(each, name) for name in columns} for each in found])
+    else:
+        print_table(columns, [[getattr(each, name) for name in columns] for each in found])
 
 
 def _print_figures(figures: Report, *, as_json: bool) -> None:
