@@ -43,6 +43,8 @@ def freeze_report(index: Index, viewer: Viewer, code: str, request: ReportReques
     """
     permit_child_reports(viewer)
     check_request(request)
+    if request.afcars is not None:
+        raise InputError("a reconciliation cannot be frozen: write it to a file with --out")
     if not _CODE.fullmatch(code):
         raise InputError("code: 1 to 64 of a-z, 0-9, '-' and '_', and the first is a letter or digit")
     with index.database.read(viewer) as unit:
@@ -169,6 +171,7 @@ def _write_request(request: ReportRequest) -> str:
     members = asdict(request)
     members["definitions"] = None if request.definitions is None else str(request.definitions)
     members.pop("education")
+    members.pop("afcars")
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -43,7 +43,7 @@ def run(
         str,
         typer.Argument(
             help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
-            "on children: waterfall, populations, outcomes."
+            "on children: waterfall, populations, outcomes, reconciliation."
         ),
     ] = "summary",
     source: Annotated[
@@ -72,6 +72,9 @@ def run(
     care: Annotated[str, typer.Option(help="Definition of care: essa, afcars, stated or your own.")] = "essa",
     definitions: Annotated[Path | None, typer.Option(help="Your file of definitions of care.")] = None,
     education: Annotated[Path | None, typer.Option(help="Education extract, CSV or Parquet.")] = None,
+    afcars: Annotated[
+        Path | None, typer.Option(help="AFCARS file (XML) that reconciliation compares with.")
+    ] = None,
     known_on: Annotated[
         str | None, typer.Option(metavar="DAY", help="Use what the index knew at the end of this day.")
     ] = None,
@@ -110,6 +113,7 @@ def run(
                 education,
                 known_on,
                 is_published=not exact,
+                afcars=afcars,
             ),
             form,
             out,
