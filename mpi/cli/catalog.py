@@ -318,7 +318,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export which records are of one child, by a project's IDs.", "rights.research:export"
     ),
     "export": CatalogEntry("Export data to a file."),
-    "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
+    "export crosswalk": CatalogEntry(
+        "Export all enterprise IDs as CSV or Parquet.", "files.export:crosswalk"
+    ),
     "export id-map": CatalogEntry(
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from mpi.domain.errors import InputError
 from mpi.standardize.formula_text import escape_formula
@@ -62,6 +62,15 @@ def check_output_file(path: Path, option: str, inputs: Iterable[Path] = ()) -> N
         raise InputError(f"{option} {path}: files cannot be written into {folder}")
     if any(path.resolve() == each.resolve() for each in inputs):
         raise InputError(f"{option} {path}: this is a file to read; name another")
+
+
+def write_private_bytes(path: Path, write: Callable[[BinaryIO], int]) -> int:
+    """Write a binary file as ``write_private_file`` writes a text file."""
+
+    def write_binary(file: TextIO) -> int:
+        return write(file.buffer)
+
+    return write_private_file(path, write_binary)
 
 
 def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:
