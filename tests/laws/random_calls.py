@@ -1274,6 +1274,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "demo": "makes an index of its own in another folder",
+    "watch": "loads the files of a folder as ingest does, which is called",
     "map": "reads a file of the agency and opens no index",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",
     "keys encrypt": "writes every row anew under the key file of the site, and prints only how many",
