@@ -41,6 +41,7 @@ from mpi.api.routes import (
     tasks,
 )
 from mpi.api.routes.administration import clients
+from mpi.api.routes.data_quality import issues, scorecards, tickets
 from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger
 from mpi.api.routes.rights import cases as rights_cases
@@ -88,8 +89,9 @@ _TAGS = [
 
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
-    quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
-    retention, ledger, incidents, links, webhooks, clients, edfi, fhir, health, token_endpoint,
+    quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
+    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, edfi, fhir, health,
+    token_endpoint, tickets,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

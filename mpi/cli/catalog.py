@@ -326,7 +326,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
-    "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
+    "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),
+    "ticket": CatalogEntry("Ask sources to correct quality issues."),
+    "ticket open": CatalogEntry(
+        "Ask a source to correct one kind of issue.", "data_quality.tickets:open_one"
+    ),
+    "ticket list": CatalogEntry("List the tickets of a source, newest first.", "data_quality.tickets:show"),
+    "ticket close": CatalogEntry(
+        "Close a ticket although the issue is still there.", "data_quality.tickets:close"
+    ),
+    "report": CatalogEntry("Show statistics of the index, or a report on its children.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "calibration": CatalogEntry(
         "Show false and missed links, as model, numbers and stewards tell them.", "review.calibration:run"

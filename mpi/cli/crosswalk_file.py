@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from mpi.cli.output_files import write_csv, write_private_bytes
 from mpi.domain.errors import InputError
@@ -53,7 +54,9 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         OSError: the file cannot be written; an earlier file is unchanged.
     """
     if path.suffix.lower() == _PARQUET_SUFFIX:
-        return write_private_bytes(path, lambda file: _write_parquet(file, header, list(rows)))
+        table_rows = list(rows)
+        write_private_bytes(path, _make_parquet(header, table_rows))
+        return len(table_rows)
     return write_csv(path, header, ([_join(cell) for cell in row] for row in rows))
 
 
@@ -66,17 +69,17 @@ def _join(cell: object) -> object:
     return _SEPARATOR.join(cell)
 
 
-def _write_parquet(file: BinaryIO, header: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-    """Write a table as Parquet."""
+def _make_parquet(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    """Return a table as Parquet."""
     import pyarrow as pa  # noqa: PLC0415 - only Parquet needs it
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     columns = list(zip(*rows, strict=True)) or [() for _ in header]
+    texts, lists = pa.string(), pa.list_(pa.string())
     arrays = [
-        pa.array(
-            column, pa.list_(pa.string()) if any(isinstance(cell, list) for cell in column) else pa.string()
-        )
+        pa.array(column, lists if any(isinstance(cell, list) for cell in column) else texts)
         for column in columns
     ]
-    pq.write_table(pa.table(arrays, list(header)), file)
-    return len(rows)
+    content = io.BytesIO()
+    pq.write_table(pa.table(arrays, list(header)), content)
+    return content.getvalue()

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from mpi.domain.errors import InputError
 from mpi.standardize.formula_text import escape_formula
@@ -64,15 +64,6 @@ def check_output_file(path: Path, option: str, inputs: Iterable[Path] = ()) -> N
         raise InputError(f"{option} {path}: this is a file to read; name another")
 
 
-def write_private_bytes(path: Path, write: Callable[[BinaryIO], int]) -> int:
-    """Write a binary file as ``write_private_file`` writes a text file."""
-
-    def write_binary(file: TextIO) -> int:
-        return write(file.buffer)
-
-    return write_private_file(path, write_binary)
-
-
 def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:
     """Write a text file (UTF-8) atomically, readable by its owner only.
 
@@ -91,6 +82,24 @@ def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:
     except OSError as error:
         # Name the requested file instead of the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_private_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically to a file readable by its owner only.
+
+    Args:
+        path: the file; an existing one is replaced.
+        content: the bytes.
+
+    Raises:
+        OSError: the file cannot be written; an earlier file is unchanged.
+    """
+
+    def write(file: TextIO) -> int:
+        file.buffer.write(content)
+        return len(content)
+
+    write_private_file(path, write)
 
 
 def _write_and_rename(path: Path, write: Callable[[TextIO], int]) -> int:

@@ -38,6 +38,7 @@ _RIGHTS = RouteRule(choices=(Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE))
 _OFFICER = _needs(Action.LEDGER_READ, Action.AGREEMENT_ADMIN)
 _RECIPIENT = RouteRule(choices=(Action.CROSSWALK_READ, Action.PERSON_READ, Action.RECORD_WRITE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
+_ISSUES = RouteRule(choices=(Action.QUESTION_ANSWER, Action.LOAD))
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 _ACCOUNT_REQUESTS = RouteRule(choices=(Action.ACCOUNT_ADMIN, Action.APPROVE))
 
@@ -69,6 +70,10 @@ ROUTES = MappingProxyType({
     "GET /v1/loads/{number}": _needs(Action.LOAD),
     "GET /v1/loads/{number}/rejects": _needs(Action.LOAD),
     "POST /v1/loads/{number}:undo": _needs(Action.LOAD),
+    "GET /v1/sources/{source}/issues": _ISSUES,
+    "GET /v1/sources/{source}/issue-counts": _ISSUES,
+    "GET /v1/sources/{source}/scorecard": _ISSUES,
+    "GET /v1/sources/{source}/tickets": _ISSUES,
     "GET /v1/sources": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources": _needs(Action.SOURCE_ADMIN),
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),
@@ -333,6 +338,9 @@ ROUTES = MappingProxyType({
     "GET /loads/{number}/rejects.csv": _needs(Action.LOAD),
     "GET /loads/{number}/undo": _needs(Action.LOAD),
     "POST /loads/{number}/undo": _needs(Action.LOAD),
+    "GET /issues": _ISSUES,
+    "GET /issues.csv": _ISSUES,
+    "GET /scorecard": _ISSUES,
     "GET /health": _needs(Action.SOURCE_ADMIN),
     "GET /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),
     "POST /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),

@@ -446,6 +446,10 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/merges": _nothing,
     "DELETE /v1/sources/{source}/merges/{number}": _nothing,
     "GET /v1/sources/{source}/retired-ids": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
+    "GET /v1/sources/{source}/issues": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
+    "GET /v1/sources/{source}/issue-counts": _nothing,
+    "GET /v1/sources/{source}/scorecard": _nothing,
+    "GET /v1/sources/{source}/tickets": _nothing,
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -1150,6 +1154,12 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "merges import": _merges_import,
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
+    "ticket open": lambda c: Command(
+        (c.source(), "--field", "sex", "--kind", "unknown-code", "--owner", "Olu", "--due", "2031-01-01")
+    ),
+    "ticket list": lambda c: Command((c.source(),)),
+    "ticket close": lambda c: Command((c.source(), c.number())),
+    "issues": lambda c: Command((c.source(), "--state", c.one_of("open", "ended", "all"))),
     "merges list": lambda c: Command(("--source", c.source())),
     "merges take-back": lambda c: Command((c.number(), "--source", c.source())),
     "search": lambda c: Command(text=json.dumps(c.content)),

@@ -12,8 +12,9 @@ from mpi.api.request.refusals import record_denied_call
 from mpi.domain.errors import NotFoundError, RecordError, SearchLimitError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.persons.golden_record import look_up_golden_record
-from mpi.service.persons.search import search_persons
+from mpi.service.persons.found_records import search_golden_records
+from mpi.service.persons.golden_record import GoldenRecord, look_up_golden_record
+from mpi.service.persons.search import SearchResult
 from mpi.service.records.birth_order import TwinRelation, needs_birth_order, relate
 from mpi.service.records.identities import find_enterprise_id, find_unique_id
 from mpi.service.records.identity_batches import (
@@ -76,13 +77,38 @@ class IdentityReader:
             self._persons[enterprise_id] = self._look_up(enterprise_id)
         return self._persons[enterprise_id]
 
+    def search(self, fields: Mapping[str, object]) -> tuple[SearchResult, ...]:
+        """Search for persons, and read those that were not read before.
+
+        Raises:
+            RecordError: a field is wrong, or there is too little to search by.
+            SearchLimitError: the client has searched too often.
+            AccessDenied: the viewer may not search, or not read persons and records.
+            StoreError: the store cannot be used.
+        """
+        found = search_golden_records(self.index, self.viewer, fields, self._persons)
+        for enterprise_id, refusal in found.refusals.items():
+            record_denied_call(self.index, refusal)
+            self._persons[enterprise_id] = None
+        for enterprise_id, record in found.records.items():
+            self._persons[enterprise_id] = self._identify(record)
+        return found.results
+
     def _look_up(self, enterprise_id: str) -> Person | None:
         try:
             record = look_up_golden_record(self.index, self.viewer, enterprise_id)
             if record.status != PersonStatus.ACTIVE and len(record.now) == 1:
                 record = look_up_golden_record(self.index, self.viewer, record.now[0])
-            if record.status != PersonStatus.ACTIVE:
-                return None
+        except NotFoundError as error:
+            record_denied_call(self.index, error)
+            return None
+        return self._identify(record)
+
+    def _identify(self, record: GoldenRecord) -> Person | None:
+        """Return the active person of a golden record, with the unique ID."""
+        if record.status != PersonStatus.ACTIVE:
+            return None
+        try:
             unique_id = find_unique_id(self.index, self.viewer, record.enterprise_id)
         except NotFoundError as error:
             record_denied_call(self.index, error)
@@ -194,7 +220,7 @@ def _search(reader: IdentityReader, fields: Mapping[str, object]) -> dict[str, o
         no search was made.
     """
     try:
-        results = search_persons(reader.index, reader.viewer, fields)
+        results = reader.search(fields)
     except RecordError as error:
         return _refuse(error.reason, f"{PROPERTIES.get(error.field, error.field)}: {error.detail}")
     persons = {result.enterprise_id: reader.read_person(result.enterprise_id) for result in results}

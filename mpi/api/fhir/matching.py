@@ -13,12 +13,13 @@ from mpi.api.fhir.outcomes import FhirError, Issue
 from mpi.api.fhir.patient_input import ELEMENTS, SentRecord, read_patient
 from mpi.api.fhir.systems import IdentifierSystems
 from mpi.api.request.refusals import record_denied_call
-from mpi.domain.errors import NotFoundError, RecordError
+from mpi.domain.errors import RecordError
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import Band, Thresholds
 from mpi.service.core.index import Index
-from mpi.service.persons.golden_record import GoldenRecord, look_up_golden_record
-from mpi.service.persons.search import SearchResult, search_persons
+from mpi.service.persons.found_records import FoundRecords, search_golden_records
+from mpi.service.persons.golden_record import GoldenRecord
+from mpi.service.persons.search import SearchResult
 from mpi.service.records.birth_order import TwinRelation, needs_birth_order, relate
 from mpi.storage.repositories.persons.persons import PersonStatus
 
@@ -96,12 +97,14 @@ def find_matches(index: Index, viewer: Viewer, systems: IdentifierSystems, patie
     """
     sent = read_patient(patient, systems)
     try:
-        results = search_persons(index, viewer, sent.fields)
+        found = search_golden_records(index, viewer, sent.fields)
     except RecordError as error:
         element = ELEMENTS.get(error.field.partition(".")[0])
         code = "incomplete" if error.reason == "too-little" else "value"
         raise FhirError(Issue(code, error.detail, element)) from None
-    candidates, is_twin_near = _read_candidates(index, viewer, sent, results)
+    for refusal in found.refusals.values():
+        record_denied_call(index, refusal)
+    candidates, is_twin_near = _relate_candidates(sent, found)
     thresholds = index.matcher.model.thresholds
     matches = [_build_match(sent, each, candidates, thresholds) for each in candidates]
     asks = [_ASK_BIRTH_ORDER] if is_twin_near else []
@@ -147,28 +150,16 @@ def select_matches(answer: MatchAnswer, request: MatchRequest) -> MatchAnswer:
     return MatchAnswer(matches, () if request.only_certain and not matches else answer.warnings)
 
 
-def _read_candidates(
-    index: Index, viewer: Viewer, sent: SentRecord, results: Sequence[SearchResult]
-) -> tuple[list[_Candidate], bool]:
+def _relate_candidates(sent: SentRecord, found: FoundRecords) -> tuple[list[_Candidate], bool]:
     """Return the persons that the viewer may see, and whether twins are near."""
     candidates, known = [], []
-    for result in results:
-        record = _look_up(index, viewer, result.enterprise_id)
-        if record is not None:
+    for result in found.results:
+        record = found.records.get(result.enterprise_id)
+        if record is not None and record.status == PersonStatus.ACTIVE:
             values = {value.attribute: value.value for value in record.values}
             known.append(values)
             candidates.append(_Candidate(result, record, relate(sent.fields, values)))
     return candidates, needs_birth_order(sent.fields, known)
-
-
-def _look_up(index: Index, viewer: Viewer, enterprise_id: str) -> GoldenRecord | None:
-    """Return an active person's golden record; None where it is hidden."""
-    try:
-        record = look_up_golden_record(index, viewer, enterprise_id)
-    except NotFoundError as error:
-        record_denied_call(index, error)
-        return None
-    return record if record.status == PersonStatus.ACTIVE else None
 
 
 def _build_match(

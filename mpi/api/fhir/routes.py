@@ -1,7 +1,9 @@
 """Routes of the FHIR R4 API."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query
 from fhir.resources.R4B.resource import Resource
 from pydantic import Field
@@ -130,5 +132,6 @@ def get_ihe_pix(
     return _respond(reference.answer(parse_token(query.sourceIdentifier[0]), query.targetSystem))
 
 
-def _respond(resource: Resource) -> Response:
-    return Response(resource.model_dump_json(), media_type=FHIR_JSON)
+def _respond(resource: Resource | Mapping[str, Any]) -> Response:
+    content = resource.model_dump_json() if isinstance(resource, Resource) else orjson.dumps(resource)
+    return Response(content, media_type=FHIR_JSON)

@@ -15,6 +15,7 @@ from mpi.api.pages.administration import (
 )
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.corrections import link, move, registration, unlink, value_correction
+from mpi.api.pages.data_quality import issues, scorecards
 from mpi.api.pages.desk import (
     agreements,
     answers,
@@ -60,6 +61,8 @@ for module in (
     account_requests,
     clients,
     loads,
+    issues,
+    scorecards,
     freezes,
     sources,
     health,

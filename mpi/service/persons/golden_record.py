@@ -24,7 +24,7 @@ from mpi.domain.survivorship.value_choice import choose_all_values, choose_value
 from mpi.domain.survivorship.values import StatedValue, SurvivingValue
 from mpi.domain.viewer import Action, StatedPopulations, Viewer, is_own_source, require_permission
 from mpi.service.core.confidential_addresses import are_record_whereabouts_withheld, has_confidential_address
-from mpi.service.core.disclosure import disclose
+from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.disclosure_consents import read_consents
 from mpi.service.core.index import Index
 from mpi.service.core.minimization import find_populations, may_hold_value
@@ -40,6 +40,7 @@ from mpi.service.persons.child_conditions import UNKNOWN_ID, make_not_found
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.statements.correction_records import Correction, find_corrections
 from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -141,22 +142,48 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
     require_permission(viewer, Action.PERSON_READ)
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        person = unit.persons.find_by_eid(eids.parse_eid(text))
-        visible_status = None if person is None else find_visible_status(unit, person)
-        if person is None or visible_status is None:
-            raise make_not_found(viewer, UNKNOWN_ID)
-        built = build_golden_record(unit, index, person)
-        now = sorted(holder.eid for holder in unit.persons.by_ids(visible_status.holders).values())
-        record = GoldenRecord(
-            enterprise_id=person.eid,
-            status=visible_status.status,
-            now=tuple(now),
-            values=built.values,
-            etag=built.etag,
-        )
-    attributes = dict.fromkeys(value.attribute for value in record.values)
-    disclose(index, viewer, Action.PERSON_READ, built.record_ids, ("now", *attributes))
-    return record
+        read = read_golden_record(unit, index, text)
+    index.store.ledger.write(index.database, viewer, read.disclosure)
+    return read.record
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenRecordRead:
+    """A golden record that was read, and the ledger line to write before it leaves."""
+
+    record: GoldenRecord
+    disclosure: Disclosure
+
+
+def read_golden_record(unit: ReadUnit, index: Index, text: str) -> GoldenRecordRead:
+    """Return the golden record of a person, without writing its ledger line.
+
+    Args:
+        unit: the transaction of a viewer who may read persons and records.
+        index: the open index.
+        text: the enterprise ID as typed.
+
+    Raises:
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the ID was never minted here, or holds nothing that the viewer may see.
+    """
+    person = unit.persons.find_by_eid(eids.parse_eid(text))
+    visible_status = None if person is None else find_visible_status(unit, person)
+    if person is None or visible_status is None:
+        raise make_not_found(unit.viewer, UNKNOWN_ID)
+    built = build_golden_record(unit, index, person)
+    now = sorted(holder.eid for holder in unit.persons.by_ids(visible_status.holders).values())
+    record = GoldenRecord(
+        enterprise_id=person.eid,
+        status=visible_status.status,
+        now=tuple(now),
+        values=built.values,
+        etag=built.etag,
+    )
+    fields = ("now", *dict.fromkeys(value.attribute for value in record.values))
+    return GoldenRecordRead(
+        record, build_disclosure(unit.viewer, Action.PERSON_READ, built.record_ids, fields)
+    )
 
 
 def has_withheld_whereabouts(index: Index, viewer: Viewer, text: str) -> bool:

@@ -27,6 +27,7 @@ from mpi.service.persons.search_limits import disclose_search, require_search_le
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import drop_shared_values
 from mpi.standardize.standardizer import standardize
+from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_RESULTS = 10
@@ -51,6 +52,21 @@ class SearchResult:
     explanation: tuple[WeightContribution, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPersons:
+    """Persons that a search found, before the ledger allows the answer.
+
+    Args:
+        results: the persons, the best first.
+        disclosure: line of the ledger, to be written before they leave.
+        members: the records of each.
+    """
+
+    results: tuple[SearchResult, ...]
+    disclosure: Disclosure
+    members: tuple[Collection[int], ...]
+
+
 def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]) -> list[SearchResult]:
     """Return persons that match a record at or above the review threshold.
 
@@ -67,54 +83,59 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         AccessDenied: the viewer may not search.
     """
     require_permission(viewer, Action.PERSON_SEARCH)
+    query = read_query(index, submitted)
+    with index.database.read(viewer) as unit:
+        found = find_persons(unit, index, query)
+    disclose_search(index, viewer, [found.disclosure], found.members)
+    return list(found.results)
+
+
+def read_query(index: Index, submitted: Mapping[str, object]) -> Features:
+    """Return the comparison features of a record to search by.
+
+    Raises:
+        RecordError: a field is wrong, or the record has too little to search by.
+    """
     fields = {name: value for name, value in submitted.items() if name != "source"}
     validated = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
-    sent_features = standardize(validated.record, QUERY_SOURCE, index.keyed_hash)
+    features = standardize(validated.record, QUERY_SOURCE, index.keyed_hash)
     # Checked before shared values are removed: an error must not reveal which address is shared.
-    if not compute_keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
+    if not compute_keys(features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
-    with index.database.read(viewer) as unit:
-        require_search_left(unit, index)
-        config_id = index.config_id(unit)
-        query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
-        own_keys = compute_keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
-        candidate_ids = _visible_candidates(
-            unit,
-            viewer,
-            find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys}, with_purged=True)[_QUERY_NUMBER],
-        )
-        persons = unit.persons.current_persons(candidate_ids)
-        best: dict[int, tuple[float, int]] = {}
-        features: dict[int, Features] = {}
-        for batch in split_into_batches(
-            unit, sorted(candidate_ids)
-        ):  # a common name may have more records than memory holds
-            loaded = load_features(unit, config_id, batch)
-            features.update(_limit_candidates(unit, index, config_id, _Query(query, own_keys), loaded))
-            best = _best_records(index, query, features, persons)
-            features = {record: features[record] for _, record in best.values()}
-        eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
-        canonical_keys = unit.records.canonical_keys([record for _, record in best.values()])
-        ranked = sorted(best, key=lambda person: (-best[person][0], canonical_keys[best[person][1]]))
-        ranked = ranked[:MAX_RESULTS]
-        members_by_person = unit.persons.members(ranked)
-    shown_records = (best[person][1] for person in ranked)
-    disclosure = build_disclosure(viewer, Action.PERSON_SEARCH, shown_records, FIELDS)
-    disclose_search(index, viewer, disclosure, members_by_person.values())
-    return [
-        _to_result(index, query, eids[person_id], best[person_id][0], features[best[person_id][1]])
-        for person_id in ranked
-    ]
+    return features
 
 
-def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int]) -> set[int]:
-    """Return the candidate records that the viewer may see.
+def find_persons(unit: ReadUnit, index: Index, sent: Features) -> FoundPersons:
+    """Find persons that match a record, without writing to the ledger.
 
-    Hidden records must not even be scored (law 7).
+    The caller writes the line with ``disclose_search`` before anything leaves.
+
+    Args:
+        unit: the transaction of a viewer who may search.
+        index: the open index.
+        sent: comparison features of the record, of ``read_query``.
+
+    Raises:
+        SearchLimitError: the client has searched too often.
     """
-    if viewer.sources is None:
-        return candidate_ids
-    return set(visible_labels(unit, candidate_ids))
+    require_search_left(unit, index)
+    config_id = index.config_id(unit)
+    features = drop_shared_values(sent, index.shared_values_of(unit, config_id), index.keyed_hash)
+    query = _Query(features, compute_keys(features, index.blocking_of(unit, config_id), index.keyed_hash))
+    best, features_by_record = _find_best_records(unit, index, config_id, query)
+    eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
+    canonical_keys = unit.records.canonical_keys([record for _, record in best.values()])
+    ranked = sorted(best, key=lambda person: (-best[person][0], canonical_keys[best[person][1]]))
+    ranked = ranked[:MAX_RESULTS]
+    shown_records = (best[person][1] for person in ranked)
+    return FoundPersons(
+        results=tuple(
+            _to_result(index, features, eids[person], best[person][0], features_by_record[best[person][1]])
+            for person in ranked
+        ),
+        disclosure=build_disclosure(unit.viewer, Action.PERSON_SEARCH, shown_records, FIELDS),
+        members=tuple(unit.persons.members(ranked).values()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +148,35 @@ class _Query:
     """
 
     features: Features
-    keys: Collection[int]
+    keys: list[int]
+
+
+def _find_best_records(
+    unit: ReadUnit, index: Index, config_id: int, query: _Query
+) -> tuple[dict[int, tuple[float, int]], dict[int, Features]]:
+    """Return each person's best record with its weight, and the features of these records."""
+    blocks = find_candidates(unit, config_id, {_QUERY_NUMBER: query.keys}, with_purged=True)
+    candidate_ids = _visible_candidates(unit, unit.viewer, blocks[_QUERY_NUMBER])
+    persons = unit.persons.current_persons(candidate_ids)
+    best: dict[int, tuple[float, int]] = {}
+    features: dict[int, Features] = {}
+    # A common name may have more records than memory holds.
+    for batch in split_into_batches(unit, sorted(candidate_ids)):
+        loaded = load_features(unit, config_id, batch)
+        features.update(_limit_candidates(unit, index, config_id, query, loaded))
+        best = _best_records(index, query.features, features, persons)
+        features = {record: features[record] for _, record in best.values()}
+    return best, features
+
+
+def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int]) -> set[int]:
+    """Return the candidate records that the viewer may see.
+
+    Hidden records must not even be scored (law 7).
+    """
+    if viewer.sources is None:
+        return candidate_ids
+    return set(visible_labels(unit, candidate_ids))
 
 
 def _limit_candidates(

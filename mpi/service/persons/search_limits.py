@@ -43,14 +43,14 @@ def require_search_left(unit: ReadUnit, index: Index) -> None:
 
 
 def disclose_search(
-    index: Index, viewer: Viewer, disclosure: Disclosure, children: Iterable[Collection[int]]
+    index: Index, viewer: Viewer, disclosures: Sequence[Disclosure], children: Iterable[Collection[int]]
 ) -> None:
     """Write a search to the ledger, unless it exceeds a limit.
 
     Args:
         index: the open index.
         viewer: who is about to be answered.
-        disclosure: the line of the ledger.
+        disclosures: the line of the search, and those of what else its answer shows.
         children: the records of each child that the search found.
 
     Raises:
@@ -61,7 +61,7 @@ def disclose_search(
         unit.disclosures.lock_client(viewer.client)
         require_search_left(unit, index)
         _require_finds_left(unit, index, list(children))
-        unit.disclosures.add(unit.counters.take("disclosure"), disclosure)
+        unit.disclosures.add_all(unit.counters.take("disclosure", len(disclosures)), disclosures)
 
 
 def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collection[int]]) -> None:

@@ -99,7 +99,7 @@ from mpi.storage.tables.legal import (
     SubpoenaStepRow,
 )
 from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow, WebhookRow
-from mpi.storage.tables.published_reports import PublishedReportRow
+from mpi.storage.tables.published_reports import PublishedReportRow, ReportSnapshotRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -116,6 +116,7 @@ from mpi.storage.tables.sources import (
     BatchRow,
     FlagRow,
     PullCursorRow,
+    QualityTicketRow,
     RecordAliasRow,
     RecordRow,
     RecordVersionRow,
@@ -204,6 +205,7 @@ __all__ = [
     "PupilTokensRow",
     "PurgedBlockRow",
     "PurposeRow",
+    "QualityTicketRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",
@@ -211,6 +213,7 @@ __all__ = [
     "RefusalRow",
     "RejectRow",
     "RenamedRow",
+    "ReportSnapshotRow",
     "ResearchProjectRow",
     "RightsCaseRow",
     "RightsStepRow",

@@ -99,9 +99,13 @@ class TakenBackRow(SQLModel, table=True):
 
 
 class RejectRow(SQLModel, table=True):
-    """A rejected row of a loaded file: where and why, without text."""
+    """A rejected row of a loaded file: where and why, without text.
+
+    ``local_id`` is None where the row has no readable one, and where it must not be kept.
+    """
 
     __tablename__ = "reject"
+    __table_args__ = (Index("ix_reject_local_id", "local_id"),)
     batch_id: int = primary_key(foreign_key="batch.id")
     seq: int = primary_key()
     line: int = bigint()
@@ -109,6 +113,27 @@ class RejectRow(SQLModel, table=True):
     field: str | None = text(default=None)
     reason: str = text()
     detail: str = text()
+    local_id: str | None = text(default=None)
+
+
+class QualityTicketRow(SQLModel, table=True):
+    """A request to a source to correct one kind of quality issue.
+
+    ``record_count`` is the number of records with the issue when the ticket was opened. ``closed_batch`` is
+    the load that corrected the last of them.
+    """
+
+    __tablename__ = "quality_ticket"
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id", index=True)
+    field: str = text()
+    kind: str = text()
+    owner: str = text()
+    due_on: str = text()
+    record_count: int = bigint()
+    opened_commit: int = bigint()
+    closed_commit: int | None = bigint(default=None)
+    closed_batch: int | None = bigint(default=None)
 
 
 class RecordRow(SQLModel, table=True):
@@ -187,6 +212,12 @@ class RecordVersionRow(SQLModel, table=True):
             "record_id",
             sqlite_where=text_of("state = 'overlay'"),
             postgresql_where=text_of("state = 'overlay'"),
+        ),
+        Index(
+            "ix_record_version_issues",
+            "record_id",
+            sqlite_where=text_of("issues <> '[]'"),
+            postgresql_where=text_of("issues <> '[]'"),
         ),
     )
     id: int = primary_key()

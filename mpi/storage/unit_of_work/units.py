@@ -46,6 +46,7 @@ from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
+from mpi.storage.repositories.persons.known_records import KnownRecords
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -54,6 +55,7 @@ from mpi.storage.repositories.review.new_records import NewRecords
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.published_reports import PublishedReports
+from mpi.storage.repositories.review.report_snapshots import ReportSnapshots
 from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
@@ -67,6 +69,8 @@ from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pull_cursors import PullCursors
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
+from mpi.storage.repositories.sources.quality_issues import QualityIssues
+from mpi.storage.repositories.sources.quality_tickets import QualityTickets
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
@@ -156,11 +160,14 @@ class ReadUnit:
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
     record_holders = _LazyRepository(RecordHolders)
+    known_records = _LazyRepository(KnownRecords, "payload_keys")
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
     decisions_in_force = _LazyRepository(DecisionsInForce)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
+    quality_issues = _LazyRepository(QualityIssues)
+    quality_tickets = _LazyRepository(QualityTickets)
     tasks = _LazyRepository(Tasks)
     queue = _LazyRepository(TaskQueue)
     task_work = _LazyRepository(TaskWork, "payload_keys")
@@ -191,6 +198,7 @@ class ReadUnit:
     figures = _LazyRepository(DeskFigures)
     new_records = _LazyRepository(NewRecords)
     published_reports = _LazyRepository(PublishedReports)
+    report_snapshots = _LazyRepository(ReportSnapshots)
     accounts = _LazyRepository(Accounts)
     account_requests = _LazyRepository(AccountRequests)
     sign_ins = _LazyRepository(SignIns)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, union, update
 
 from mpi.domain.record import EXPUNGE_MARK
 from mpi.storage.driver.bulk_rows import execute_many
@@ -12,10 +12,12 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.sources.records import IS_SEALED, Records, RecordState
 from mpi.storage.tables import (
+    BatchRow,
     FlagRow,
     RecordAliasRow,
     RecordRow,
     RecordVersionRow,
+    RejectRow,
     RenamedRow,
     SightingRow,
     SourceRow,
@@ -26,7 +28,9 @@ _record = table_of(RecordRow)
 _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
+_batch = table_of(BatchRow)
 _flag = table_of(FlagRow)
+_reject = table_of(RejectRow)
 _renamed = table_of(RenamedRow)
 _sighting = table_of(SightingRow)
 
@@ -138,6 +142,7 @@ class RecordErasure:
         """
         self._records.changed_ids.update(record_ids)
         self._records.cipher.forget(record_ids)
+        self._forget_in_rejects(record_ids)
         for chunk in iter_chunks(record_ids):
             versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
             self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(versions)))
@@ -159,6 +164,7 @@ class RecordErasure:
     def forget_local_ids(self, surrogates: Mapping[int, str]) -> None:
         """Replace records' local IDs by surrogates, and destroy former ones."""
         self._records.changed_ids.update(surrogates)
+        self._forget_in_rejects(surrogates)
         for chunk in iter_chunks(surrogates):
             self._connection.execute(delete(_alias).where(_alias.c.record_id.in_(chunk)))
             self._connection.execute(delete(_renamed).where(_renamed.c.record_id.in_(chunk)))
@@ -169,3 +175,20 @@ class RecordErasure:
             .values(local_id=bindparam("surrogate")),
             [{"record": record, "surrogate": surrogate} for record, surrogate in surrogates.items()],
         )
+
+    def _forget_in_rejects(self, record_ids: Collection[int]) -> None:
+        """Destroy the local IDs of records, present and former, on rejected rows."""
+        for chunk in iter_chunks(record_ids):
+            is_named = _record.c.id.in_(chunk)
+            own_loads = (
+                select(_batch.c.id).join(_record, _record.c.source_id == _batch.c.source_id).where(is_named)
+            )
+            local_ids = union(
+                select(_record.c.local_id).where(is_named),
+                select(_alias.c.local_id).where(_alias.c.record_id.in_(chunk)),
+            )
+            self._connection.execute(
+                update(_reject)
+                .where(_reject.c.local_id.in_(local_ids), _reject.c.batch_id.in_(own_loads))
+                .values(local_id=None)
+            )
