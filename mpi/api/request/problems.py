@@ -232,5 +232,5 @@ def _describe_parameter_errors(errors: Sequence[Mapping[str, Any]]) -> str:
         if error["type"] == "extra_forbidden":
             messages.append("there is a parameter that this route does not have")
         else:
-            messages.append(f"{error['loc'][-1]}: {error['msg']}")
+            messages.append(f"{error['loc'][-1]}: {error['msg'].removeprefix('Value error, ')}")
     return "; ".join(dict.fromkeys(messages))
