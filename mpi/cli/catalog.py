@@ -144,6 +144,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
     "map": CatalogEntry("Propose a mapping for a file, and write it.", "files.map_file:run"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
+    "caseload": CatalogEntry(
+        "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
+    ),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
         "Write enterprise IDs into the system that a source's records come from.", "files.write_ids:run"

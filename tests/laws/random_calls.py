@@ -524,6 +524,8 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/webhooks/{code}:test": _nothing,
     "GET /v1/review-tasks": lambda c: {"params": {"limit": c.chance.randint(1, 60)}},
     "GET /v1/quality": _nothing,
+    "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
+    "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
     "POST /v1/blind-pairs:draw": lambda c: {"json": {"size": c.one_of(1, 9)}},
     "GET /v1/blind-pairs/next": _nothing,
@@ -630,7 +632,8 @@ PAGES = (
     "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
-    "/blind", "/practice", "/quality",
+    "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
+    "/my-children.csv",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -960,6 +963,11 @@ def _merges_import(c: Chooser) -> Command:
     return Command(("file.csv", "--source", c.source()), files=files)
 
 
+def _caseload(c: Chooser) -> Command:
+    files = {"file.csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
 def _import_crosswalk(c: Chooser) -> Command:
     line = f"{c.source()},{c.local_id()},{c.eid()}\n"
     files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
@@ -1152,6 +1160,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "import crosswalk": _import_crosswalk,
     "rekey": _rekey,
     "merges import": _merges_import,
+    "caseload": _caseload,
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
     "ticket open": lambda c: Command(

@@ -45,6 +45,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
+from mpi.api.pages.rosters import lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -53,6 +54,7 @@ for module in (
     home,
     search,
     person_page,
+    lists,
     recluster_runs,
     blind_review,
     practice,

@@ -270,3 +270,37 @@ class FlagRow(SQLModel, table=True):
     begin: str | None = text(default=None)
     end: str | None = text(default=None)
     asserted_by: str | None = text(default=None)
+
+
+class CaseworkerRow(SQLModel, table=True):
+    """A caseworker of a child-welfare source; ``code`` is the name of the account."""
+
+    __tablename__ = "caseworker"
+    __table_args__ = (UniqueConstraint("source_id", "code"),)
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id")
+    code: str = text()
+    name: str = text()
+    phone: str | None = text(default=None)
+    email: str | None = text(default=None)
+
+
+class CaseloadRow(SQLModel, table=True):
+    """A child's caseworker, for commits ``[from_commit, to_commit)``."""
+
+    __tablename__ = "caseload"
+    __table_args__ = (Index("ix_caseload_caseworker", "caseworker_id", "to_commit"),)
+    record_id: int = primary_key(foreign_key="record.id")
+    caseworker_id: int = primary_key(foreign_key="caseworker.id")
+    from_commit: int = primary_key()
+    to_commit: int | None = bigint(default=None)
+
+
+class RosterVisitRow(SQLModel, table=True):
+    """The last days on which somebody read a list: day and last commit seen."""
+
+    __tablename__ = "roster_visit"
+    client: str = text(primary_key=True)
+    list: str = text(primary_key=True)
+    day: str = text(primary_key=True)
+    commit_no: int = bigint()

@@ -30,6 +30,8 @@ IS_SANDBOX = "mpi.is_sandbox"
 _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
+    ("students", "/students-in-care", (Action.ROSTER_READ,)),
+    ("children", "/my-children", (Action.CASELOAD_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
@@ -66,6 +68,8 @@ _MENU_GROUPS = (
         "work",
         (
             "home",
+            "students",
+            "children",
             "queue",
             "find",
             "register",

@@ -13,6 +13,9 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.sources.records import IS_SEALED, Records, RecordState
 from mpi.storage.tables import (
     BatchRow,
+    CarePeriodRow,
+    CaseloadRow,
+    EnrollmentPeriodRow,
     FlagRow,
     RecordAliasRow,
     RecordRow,
@@ -32,6 +35,9 @@ _batch = table_of(BatchRow)
 _flag = table_of(FlagRow)
 _reject = table_of(RejectRow)
 _renamed = table_of(RenamedRow)
+_caseload = table_of(CaseloadRow)
+_OF_VERSIONS = (_flag, table_of(CarePeriodRow), table_of(EnrollmentPeriodRow))
+"""Tables of what a version states, by the number of the version."""
 _sighting = table_of(SightingRow)
 
 
@@ -103,7 +109,8 @@ class RecordErasure:
         versions = select(_version.c.id).where(_version.c.record_id == record_id)
         conditions = {
             "record_version": (_version, _version.c.record_id == record_id),
-            "flag": (_flag, _flag.c.version_id.in_(versions)),
+            **{str(table.name): (table, table.c.version_id.in_(versions)) for table in _OF_VERSIONS},
+            "caseload": (_caseload, _caseload.c.record_id == record_id),
             "record_alias": (_alias, _alias.c.record_id == record_id),
             "renamed": (_renamed, _renamed.c.record_id == record_id),
         }
@@ -127,7 +134,9 @@ class RecordErasure:
         )
         self._records.cipher.forget([record_id])
         version_query = select(_version.c.id).where(_version.c.record_id == record_id)
-        self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(version_query)))
+        for table in _OF_VERSIONS:
+            self._connection.execute(delete(table).where(table.c.version_id.in_(version_query)))
+        self._connection.execute(delete(_caseload).where(_caseload.c.record_id == record_id))
         self._connection.execute(
             update(_version)
             .where(_version.c.record_id == record_id)
@@ -145,8 +154,9 @@ class RecordErasure:
         self._forget_in_rejects(record_ids)
         for chunk in iter_chunks(record_ids):
             versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
-            self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(versions)))
-            for table in (_version, _alias, _renamed, _sighting):
+            for table in _OF_VERSIONS:
+                self._connection.execute(delete(table).where(table.c.version_id.in_(versions)))
+            for table in (_version, _alias, _renamed, _sighting, _caseload):
                 self._connection.execute(delete(table).where(is_in(table.c.record_id, chunk)))
         execute_many(
             self._connection,
