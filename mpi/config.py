@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     """File of hashes of breached passwords, lines ``SHA-1:count`` sorted by hash; None for none."""
     survivorship: Path | None = None
     """File with the rules of the golden record; None for the shipped rules."""
+    quality_rules: Path | None = None
+    """File of further rules about the values of records; None for the shipped rules alone."""
     spark_master: str | None = None
     """Master URL of the Spark cluster of ``mpi recluster --engine spark``, such as ``spark://host:7077``."""
     spark_memory: str = "2g"

@@ -27,6 +27,7 @@ from mpi.policy.legal_bases import LegalBasis
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
+from mpi.standardize.quality.declared_rules import DeclaredRule
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.encryption.token_keys import TokenKeyRing
 from mpi.storage.repositories.derived.configs import ActiveConfig
@@ -189,6 +190,7 @@ class IndexSettings:
         is_test: whether enterprise IDs are marked as test IDs.
         survivorship: rules that choose the values of the golden record.
         legal_bases: the table of legal bases on which agreements rest, by code.
+        declared_rules: rules about values of records; a broken one is a quality issue.
         second_approver: which steps of a steward need a second approver.
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
@@ -225,6 +227,7 @@ class IndexSettings:
     is_test: bool
     survivorship: SurvivorshipRules
     legal_bases: Mapping[str, LegalBasis]
+    declared_rules: tuple[DeclaredRule, ...] = ()
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)

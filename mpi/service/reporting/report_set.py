@@ -14,17 +14,23 @@ from mpi.reports.definitions import DEFAULT_DEFINITION, CareDefinition, find_def
 from mpi.reports.education_extract import read_extract
 from mpi.reports.outcomes import Period, count_outcomes, make_outcomes
 from mpi.reports.populations import count_populations, make_populations
+from mpi.reports.reconciliation import make_reconciliation
 from mpi.reports.report_table import ReportTable
 from mpi.reports.suppression import publish_tables
 from mpi.reports.waterfall import count_steps, make_waterfall
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.reporting.afcars_children import read_afcars_children
 from mpi.service.reporting.children import read_children
 from mpi.storage.unit_of_work.units import ReadUnit
 
 WATERFALL, POPULATIONS, OUTCOMES = "waterfall", "populations", "outcomes"
-CHILD_REPORTS = (WATERFALL, POPULATIONS, OUTCOMES)
+RECONCILIATION = "reconciliation"
+CHILD_REPORTS = (WATERFALL, POPULATIONS, OUTCOMES, RECONCILIATION)
 """Names of the reports on children."""
+
+_AFCARS = "afcars"
+"""Code of the definition of care by which an AFCARS file is reconciled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class ReportRequest:
         education: education extract, CSV or Parquet.
         known_on: day whose knowledge is used; None for now.
         is_published: whether small counts are hidden, so that the report can be given away.
+        afcars: AFCARS file (XML) to reconcile with.
     """
 
     name: str
@@ -50,6 +57,22 @@ class ReportRequest:
     education: Path | None = None
     known_on: str | None = None
     is_published: bool = False
+    afcars: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A commit whose knowledge a report uses.
+
+    Args:
+        commit_no: the commit.
+        known_on: its day, ``YYYY-MM-DD``.
+        open_records: records about which a question was open then; None for those of now.
+    """
+
+    commit_no: int
+    known_on: str
+    open_records: frozenset[int] | None = None
 
 
 def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> ReportTable:
@@ -65,8 +88,9 @@ def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> R
     """
     permit_child_reports(viewer)
     check_request(request)
-    with open_children(index, viewer, request) as (unit, tables):
-        report = build_report(tables, request)
+    with index.database.read(viewer) as unit:
+        with open_children(unit, request) as tables:
+            report = build_report(tables, request)
         note_report(index, viewer, unit, request, report)
     return report
 
@@ -103,26 +127,39 @@ def check_request(request: ReportRequest) -> None:
             clock.parse_day(text, option)
     if request.since is not None and request.since > request.day:
         raise InputError("--since is after --day: give the first day of the period")
+    if request.name == RECONCILIATION and (request.afcars is None or request.is_published):
+        raise InputError("this report needs --afcars FILE, and --exact: its differences are small counts")
     if request.name == OUTCOMES and request.education is None:
         raise InputError("this report needs an education extract: give --education FILE")
 
 
 @contextmanager
 def open_children(
-    index: Index, viewer: Viewer, request: ReportRequest
-) -> Iterator[tuple[ReadUnit, ChildTables]]:
-    """Open the children as known on the day that a request names."""
-    with index.database.read(viewer) as unit:
-        known_on = request.known_on or clock.today()
-        commit_no = unit.commit_at(f"{known_on}T23:59:59.999999Z") if request.known_on else unit.last_commit()
-        tables = read_children(unit, commit_no, known_on)
-        try:
-            if request.education is not None:
-                read_extract(tables.connection, request.education)
-                tables.join_students()
-            yield unit, tables
-        finally:
-            tables.close()
+    unit: ReadUnit, request: ReportRequest, moment: Moment | None = None
+) -> Iterator[ChildTables]:
+    """Open the children as known on the day that a request names.
+
+    Args:
+        unit: the transaction.
+        request: the request.
+        moment: what was known at a commit; None for what the request names.
+    """
+    moment = moment or find_moment(unit, request)
+    tables = read_children(unit, moment.commit_no, moment.known_on, moment.open_records)
+    try:
+        if request.education is not None:
+            read_extract(tables.connection, request.education)
+            tables.join_students()
+        yield tables
+    finally:
+        tables.close()
+
+
+def find_moment(unit: ReadUnit, request: ReportRequest) -> Moment:
+    """Return the commit whose knowledge a request asks for."""
+    if request.known_on is None:
+        return Moment(unit.last_commit(), clock.today())
+    return Moment(unit.commit_at(f"{request.known_on}T23:59:59.999999Z"), request.known_on)
 
 
 def build_report(tables: ChildTables, request: ReportRequest) -> ReportTable:
@@ -133,6 +170,9 @@ def build_report(tables: ChildTables, request: ReportRequest) -> ReportTable:
         return _build_waterfall(tables, definition, request)
     if request.name == POPULATIONS:
         return _build_populations(tables, definitions, request)
+    if request.afcars is not None and request.name == RECONCILIATION:
+        children = read_afcars_children(request.afcars, request.day)
+        return make_reconciliation(tables, children, find_definition(definitions, _AFCARS), request.day)
     return _build_outcomes(tables, definition, request)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import AccessDenied, InputError, NotFoundError
+from mpi.domain.errors import AccessDenied, FileError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
@@ -137,7 +137,7 @@ def test_reader_of_some_sources_or_without_records_is_refused(index):
 
 
 def test_wrong_requests_are_refused(index):
-    with pytest.raises(NotFoundError, match="waterfall, populations, outcomes"):
+    with pytest.raises(NotFoundError, match="waterfall, populations, outcomes, reconciliation"):
         count(index, ReportRequest("none", DAY))
     with pytest.raises(InputError, match="--day"):
         count(index, ReportRequest("waterfall", "soon"))
@@ -145,3 +145,44 @@ def test_wrong_requests_are_refused(index):
         count(index, ReportRequest("outcomes", DAY))
     with pytest.raises(InputError, match="--since"):
         count(index, ReportRequest("waterfall", DAY, since="2027-01-01"))
+
+
+def write_afcars(path, *children):
+    records = "".join(
+        f"<record><E4_child_record_number>{number}</E4_child_record_number><E5_date_of_birth>{born}</E5_date_of_birth>"
+        f"<E69_E186_removals><removal_2020><E69_removal_date>{begin}</E69_removal_date><E153_exit_date>{end}"
+        "</E153_exit_date></removal_2020></E69_E186_removals></record>"
+        for number, born, begin, end in children
+    )
+    path.write_text(
+        '<acf:data xmlns:acf="http://www.acf.hhs.gov"><E1_title_iv_agency>39</E1_title_iv_agency>'
+        f"<E2_report_date>202609</E2_report_date><records>{records}</records></acf:data>"
+    )
+    return path
+
+
+def test_afcars_file_is_reconciled_by_age(index, tmp_path):
+    file = write_afcars(
+        tmp_path / "afcars.xml",
+        ("R1", "20140301", "20260110", ""),
+        ("R1", "20140301", "20260110", ""),
+        ("R2", "20250301", "20260110", ""),
+        ("R3", "77777777", "20260110", ""),
+        ("R4", "20140301", "20260110", "20260501"),
+    )
+    report = make_child_report(index, OPERATOR, ReportRequest("reconciliation", DAY, afcars=file))
+    rows = {row[0]: row[1:] for row in report.rows}
+    assert rows["all"] == (3, 7, 4)
+    assert rows["0 to 4 years"] == (1, 1, 0)
+    assert rows["5 to 13 years"] == (1, 6, 5)
+    assert rows["birth date unknown"] == (1, 0, -1)
+    assert "1 records of the file repeat" in report.notes[1]
+
+
+def test_reconciliation_needs_its_file_and_is_not_published(index, tmp_path):
+    file = write_afcars(tmp_path / "afcars.xml", ("", "20140301", "20260110", ""))
+    for options in ({}, {"afcars": file, "is_published": True}):
+        with pytest.raises(InputError, match="--afcars"):
+            make_child_report(index, OPERATOR, ReportRequest("reconciliation", DAY, **options))
+    with pytest.raises(FileError, match="has no number"):
+        make_child_report(index, OPERATOR, ReportRequest("reconciliation", DAY, afcars=file))
