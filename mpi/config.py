@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     """File of hashes of breached passwords, lines ``SHA-1:count`` sorted by hash; None for none."""
     survivorship: Path | None = None
     """File with the rules of the golden record; None for the shipped rules."""
+    quality_rules: Path | None = None
+    """File of further rules about the values of records; None for the shipped rules alone."""
     spark_master: str | None = None
     """Master URL of the Spark cluster of ``mpi recluster --engine spark``, such as ``spark://host:7077``."""
     spark_memory: str = "2g"
@@ -195,8 +197,12 @@ class Settings(BaseSettings):
     """Address of the pages as people open them, for mail and sign-in, such as ``https://mpi.example.gov``."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
-    host_names: str = ""
+    allowed_hosts: str = ""
     """Names that the server answers to besides localhost, separated by commas."""
+    host_names: str = ""
+    """Earlier name of ``allowed_hosts``; both lists count."""
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses and networks of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count."""
     tls_cert: Path | None = None
     """File of the certificate, with its chain, by which ``mpi serve`` speaks TLS itself; PEM."""
     tls_key: Path | None = None
@@ -216,9 +222,10 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
 
     @property
-    def allowed_hosts(self) -> frozenset[str]:
-        """The names of ``host_names``, in lower case."""
-        return frozenset(name.strip().lower() for name in self.host_names.split(",") if name.strip())
+    def answered_hosts(self) -> frozenset[str]:
+        """The names of ``allowed_hosts`` and ``host_names``, in lower case."""
+        names = f"{self.allowed_hosts},{self.host_names}".split(",")
+        return frozenset(name.strip().lower() for name in names if name.strip())
 
     @property
     def identity_sources(self) -> frozenset[str]:

@@ -41,10 +41,12 @@ from mpi.api.routes import (
     tasks,
 )
 from mpi.api.routes.administration import clients
+from mpi.api.routes.data_quality import issues, scorecards, tickets
 from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger
 from mpi.api.routes.rights import cases as rights_cases
 from mpi.api.routes.rights import legal, retention
+from mpi.api.routes.rosters import lists
 from mpi.api.routes.sign_in import token_endpoint
 from mpi.api.routes.subscriptions import webhooks
 from mpi.domain.errors import InputError
@@ -76,6 +78,7 @@ _TAGS = [
     {"name": "jobs", "description": "How far long work is."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "webhooks", "description": "Addresses to which changes are sent."},
+    {"name": "rosters", "description": "Which children are in care, for who cares for them."},
     {"name": "review", "description": "What waits for a steward."},
     {"name": "agreements", "description": "What may be disclosed to whom, why and until when."},
     {"name": "legal", "description": "What courts ask for, and what counsel lets out."},
@@ -88,8 +91,9 @@ _TAGS = [
 
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
-    quality, questions, freezes, consents, expunge_requests, saved_views, agreements, legal, rights_cases,
-    retention, ledger, incidents, links, webhooks, clients, edfi, fhir, health, token_endpoint,
+    quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
+    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, edfi, fhir,
+    health, token_endpoint, tickets,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

@@ -142,7 +142,11 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "account unlock": CatalogEntry("Unlock an account.", "access.account:unlock"),
     "account end": CatalogEntry("Close an account and sign its user out.", "access.account:end"),
+    "map": CatalogEntry("Propose a mapping for a file, and write it.", "files.map_file:run"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
+    "caseload": CatalogEntry(
+        "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
+    ),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
         "Write enterprise IDs into the system that a source's records come from.", "files.write_ids:run"
@@ -322,7 +326,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
-    "report": CatalogEntry("Show the published statistics of the index.", "review.report:run"),
+    "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),
+    "ticket": CatalogEntry("Ask sources to correct quality issues."),
+    "ticket open": CatalogEntry(
+        "Ask a source to correct one kind of issue.", "data_quality.tickets:open_one"
+    ),
+    "ticket list": CatalogEntry("List the tickets of a source, newest first.", "data_quality.tickets:show"),
+    "ticket close": CatalogEntry(
+        "Close a ticket although the issue is still there.", "data_quality.tickets:close"
+    ),
+    "report": CatalogEntry("Show statistics of the index, or a report on its children.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "calibration": CatalogEntry(
         "Show false and missed links, as model, numbers and stewards tell them.", "review.calibration:run"

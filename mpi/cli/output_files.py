@@ -84,6 +84,24 @@ def write_private_file(path: Path, write: Callable[[TextIO], int]) -> int:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def write_private_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically to a file readable by its owner only.
+
+    Args:
+        path: the file; an existing one is replaced.
+        content: the bytes.
+
+    Raises:
+        OSError: the file cannot be written; an earlier file is unchanged.
+    """
+
+    def write(file: TextIO) -> int:
+        file.buffer.write(content)
+        return len(content)
+
+    write_private_file(path, write)
+
+
 def _write_and_rename(path: Path, write: Callable[[TextIO], int]) -> int:
     """Write a temporary file and rename it to the path."""
     # mkstemp makes files of mode 0600.

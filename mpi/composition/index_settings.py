@@ -10,7 +10,8 @@ from mpi.composition.identity import (
     read_roles_of_groups,
     read_token_issuer,
 )
-from mpi.composition.rule_files import load_legal_bases, load_survivorship
+from mpi.composition.network import read_allowed_hosts, read_trusted_proxies
+from mpi.composition.rule_files import load_declared_rules, load_legal_bases, load_survivorship
 from mpi.config import Settings
 from mpi.domain.errors import InputError
 from mpi.domain.quality_rules import PublicationRules, QualityRules
@@ -34,12 +35,13 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
 
     Raises:
         SurvivorshipError: the file of survivorship rules cannot be used.
-        InputError: the table of legal bases, or a setting, cannot be used.
+        InputError: the table of legal bases, a rule about values, or a setting cannot be used.
     """
     return IndexSettings(
         is_test=info.is_test,
         survivorship=load_survivorship(settings),
         legal_bases=load_legal_bases(settings),
+        declared_rules=load_declared_rules(settings),
         second_approver=settings.second_approver
         or SecondApprover(info.second_approver or SecondApprover.NEVER),
         quality_rules=QualityRules(
@@ -72,7 +74,8 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
             settings.person_misses_per_minute,
             settings.refused_keys_per_minute,
         ),
-        host_names=settings.allowed_hosts,
+        host_names=read_allowed_hosts(settings),
+        trusted_proxies=read_trusted_proxies(settings),
         min_free_bytes=settings.min_free_mb * 1_000_000,
         max_upload_bytes=settings.max_upload_mb * 1_000_000,
         publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),

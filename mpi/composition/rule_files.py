@@ -8,9 +8,12 @@ from mpi.domain.errors import InputError, SurvivorshipError
 from mpi.domain.survivorship.rule_file import parse_rules
 from mpi.domain.survivorship.rules import SurvivorshipRules
 from mpi.policy.legal_bases import LegalBasis, parse_legal_bases
+from mpi.standardize.quality.declared_rules import DeclaredRule
+from mpi.standardize.quality.rule_file import parse_declared_rules
 
 _PROGRAM = Path(__file__).parent.parent
 _SURVIVORSHIP = _PROGRAM / "survivorship.toml"
+_QUALITY_RULES = _PROGRAM / "quality_rules.toml"
 _LEGAL_BASES = _PROGRAM / "policy" / "legal_bases.toml"
 
 
@@ -46,6 +49,25 @@ def load_legal_bases(settings: Settings) -> dict[str, LegalBasis]:
         raise InputError(f"{path}: not UTF-8") from None
 
 
+def load_declared_rules(settings: Settings) -> tuple[DeclaredRule, ...]:
+    """Read the rules about values of records: the program's and a state's.
+
+    Raises:
+        InputError: a file cannot be read, or holds an invalid rule.
+    """
+    rules: tuple[DeclaredRule, ...] = ()
+    for path in (_QUALITY_RULES, settings.quality_rules):
+        if path is None:
+            continue
+        try:
+            rules = _parse_declared_rules(path.read_text(encoding="utf-8"), str(path), rules)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not UTF-8") from None
+    return rules
+
+
 # A process may open many indexes, and to parse the files takes longer than the rest of opening one.
 @lru_cache(maxsize=8)
 def _parse_legal_bases(text: str, name: str) -> dict[str, LegalBasis]:
@@ -55,3 +77,8 @@ def _parse_legal_bases(text: str, name: str) -> dict[str, LegalBasis]:
 @lru_cache(maxsize=8)
 def _parse_survivorship(text: str, name: str) -> SurvivorshipRules:
     return parse_rules(text, name)
+
+
+@lru_cache(maxsize=8)
+def _parse_declared_rules(text: str, name: str, base: tuple[DeclaredRule, ...]) -> tuple[DeclaredRule, ...]:
+    return parse_declared_rules(text, name, base)

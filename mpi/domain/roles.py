@@ -26,6 +26,8 @@ class Role(StrEnum):
     ANALYST = "analyst"
     AUDITOR = "auditor"
     PRIVACY_OFFICER = "privacy-officer"
+    AGENCY_HEAD = "agency-head"
+    """Head of an agency: figures of the whole state, and no child."""
 
 
 _STEWARD_ACTIONS = frozenset({
@@ -49,18 +51,20 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
         Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
         Action.ACCOUNT_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
-    Role.CASEWORKER: _CHILD_ACTIONS,
-    Role.POINT_OF_CONTACT: _CHILD_ACTIONS,
+    Role.CASEWORKER: _CHILD_ACTIONS | {Action.CASELOAD_READ},
+    Role.POINT_OF_CONTACT: _CHILD_ACTIONS | {Action.ROSTER_READ},
     Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
     Role.ANALYST: frozenset({Action.QUALITY_READ}),
     Role.AUDITOR: frozenset({Action.LEDGER_READ}),
     Role.PRIVACY_OFFICER: frozenset({
         Action.LEDGER_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
+    Role.AGENCY_HEAD: frozenset({Action.QUALITY_READ}),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 
-A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold.
+A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold. The
+first two have a list of the children for whom they hold.
 An operator sees no record and no child; so not the items of a proposal either, which name both. The ledger is
 read by those who watch over stewards, and by no steward.
 """
@@ -95,5 +99,6 @@ PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
     Role.ANALYST: ("program_evaluation", "reporting_federal"),
     Role.AUDITOR: ("system_admin",),
     Role.PRIVACY_OFFICER: ("system_admin", "subject_access"),
+    Role.AGENCY_HEAD: ("program_evaluation", "reporting_federal"),
 }
 """Purposes of use for which each role may sign in, default first."""

@@ -59,13 +59,20 @@ class Action(StrEnum):
     """Open rights cases, place legal holds, and plan what is destroyed."""
     RIGHTS_DECIDE = "rights.decide"
     """Decide, as the second person, about rights cases, holds and destruction."""
+    ROSTER_READ = "roster.read"
+    """Read the list of a district's own students who are in care."""
+    CASELOAD_READ = "caseload.read"
+    """Read the list of a caseworker's children, with their schools."""
+    ROSTER_EXPORT = "roster.export"
+    """Take such a list away as a file."""
 
 
 ACTIONS_GRANTED_BY_NAME = frozenset({
     Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
     Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD, Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE,
+    Action.ROSTER_EXPORT,
 })  # fmt: skip
-"""Actions that hide, destroy or open records, such as seals, subpoenas and rights cases.
+"""Actions that hide, destroy, open or copy records, such as seals, subpoenas and lists as files.
 
 No role and no client holds one that was not granted it by name; the first client does not either.
 """
@@ -81,7 +88,7 @@ RESERVED_NAMES = frozenset({
     SINGLE_SIGN_ON, FIRST_START, "operator", "nobody", "index", "demo-steward", "demo-approver",
     "demo-source-owner", "demo-operator",
     "demo-caseworker", "demo-point-of-contact", "demo-homeless-liaison", "demo-analyst", "demo-auditor",
-    "demo-privacy-officer",
+    "demo-privacy-officer", "demo-agency-head",
 })  # fmt: skip
 """Names on commits that no account or client may have.
 
@@ -230,6 +237,9 @@ class AccessRights(Protocol):
     @property
     def smallest_count(self) -> int:
         """Smallest count above 0 that the agreement lets the caller be told."""
+
+    def find_clock(self, name: str) -> int | None:
+        """Return the days of a clock of the agreement, or None."""
 
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""

@@ -23,11 +23,13 @@ _DIRECTIVES = {
     "%b": r"(?P<month_name>[A-Za-z]{3})",
     "%B": r"(?P<month_name>[A-Za-z]{3,9})",
     "%H": r"\d{1,2}",
+    "%I": r"\d{1,2}",
+    "%p": r"[AaPp]\.?[Mm]\.?",
     "%M": r"\d{2}",
     "%S": r"\d{2}(?:\.\d+)?",
 }
 _DIRECTIVE = re.compile(r"%.")
-_LETTER_DIRECTIVES = frozenset({"%b", "%B"})
+_LETTER_DIRECTIVES = frozenset({"%b", "%B", "%p"})
 
 _POSIX_FIRST_YEAR = 1969
 """First of the hundred years of %y where a mapping states none, as in POSIX."""
@@ -118,7 +120,7 @@ class DateFormat:
     def parse(cls, template: str) -> "DateFormat":
         """Compile a format of ``%Y %y %m %d %b %B``.
 
-        ``%H %M %S`` are matched and ignored.
+        ``%H %I %M %S %p`` are matched and ignored.
 
         Raises:
             ValueError: another directive, one twice, or no year.

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from mpi.domain.errors import MappingError
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping
+from mpi.standardize.fields.field_synonyms import suggest_field
 
 _COLUMN_NAME = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
 """Shape of a column name; other text may be a value, and is not repeated in a message."""
@@ -30,7 +31,7 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
         # Its "header" may be a row of values, which no message may repeat.
         raise MappingError(
             f"none of the file's {len(columns)} columns is one that {mapping.name} knows: is this the "
-            "right mapping, and is the first line a header?"
+            "right mapping, and is the first line a header? mpi map proposes a mapping"
         )
     problems = []
     if unknown_columns:
@@ -95,4 +96,5 @@ def _describe_column(column: str, position: int, known_columns: Iterable[str]) -
         return f"column {position + 1}"
     names = {name.lower(): name for name in known_columns}
     near_names = get_close_matches(column.lower(), names, n=1)
-    return f"{column!r} (near {names[near_names[0]]!r})" if near_names else repr(column)
+    near_name = names[near_names[0]] if near_names else suggest_field(column, names.values())
+    return f"{column!r} (near {near_name!r})" if near_name else repr(column)

@@ -27,6 +27,7 @@ from mpi.intake.mapping_types import (
 )
 from mpi.policy.never_ingested import find_never_ingested_topic
 from mpi.standardize.fields.dates import EARLIEST_BIRTH_YEAR
+from mpi.standardize.fields.field_synonyms import suggest_field
 
 __all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping", "narrow_mapping"]
 
@@ -82,6 +83,24 @@ def load_mapping(source: Path | str) -> FileMapping:
         return _read_mapping(path.stem, document)
     except _MappingFaultError as fault:
         raise MappingError(f"mapping {path.name}: {fault}") from None
+
+
+def parse_mapping(name: str, text: str) -> FileMapping:
+    """Read the text of a mapping.
+
+    Args:
+        name: name of the mapping in messages.
+        text: the TOML text.
+
+    Raises:
+        MappingError: it is wrong; the message says where.
+    """
+    try:
+        return _read_mapping(name, parse_toml(text))
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"mapping {name}: not TOML: {error}") from error
+    except _MappingFaultError as fault:
+        raise MappingError(f"mapping {name}: {fault}") from None
 
 
 def load_field_mapping(source: Path | str, fields: Sequence[str]) -> FileMapping:
@@ -350,11 +369,14 @@ def _read_encoding(raw: object) -> str:
     return name
 
 
-def _require_known_keys(place: str, table: Mapping[str, object], allowed: Iterable[str]) -> None:
+def _require_known_keys(place: str, table: Mapping[str, object], allowed: Sequence[str]) -> None:
     unknown = sorted(table.keys() - set(allowed))
     if unknown:
+        near_names = [suggest_field(name, allowed) for name in unknown]
+        hint = ", ".join(repr(name) for name in near_names if name)
         raise _MappingFaultError(
-            f"{place} {', '.join(map(repr, unknown))}: no such key; there are {', '.join(allowed)}".lstrip()
+            f"{place} {', '.join(map(repr, unknown))}: no such key; "
+            f"{f'did you mean {hint}? ' if hint else ''}there are {', '.join(allowed)}".lstrip()
         )
 
 

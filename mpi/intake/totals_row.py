@@ -7,7 +7,7 @@ TOTALS_ROW = "totals-row"
 """Reason of a rejected row that is a total, and no record."""
 
 _LABEL = re.compile(
-    r"\s*(?:(?:grand|sub|report)[ -]?)?totals?\b(?:\s+(?:students?|records?|rows?|count|number)\b)?"
+    r"\s*(?:(?:grand|sub|report)[ -]?)?totals?\b(?:\s+[a-z]+){0,3}"
     r"(?:\s*(?:[:=]|of\b)?\s*[\d,.]*)\s*\Z"
     r"|\s*(?:(?:student|record|row|total|grand)s?\s+)?count\s*(?:[:=]\s*)?[\d,.]*\s*\Z"
     r"|\s*(?:end of (?:report|file)|\(?\d+ rows?(?: affected)?\)?|(?:records|rows)\s*[:=]?\s*[\d,]+)\s*\Z",

@@ -23,6 +23,8 @@ class AnswerClass(StrEnum):
     """Who received what, no value."""
     ADMINISTRATION = "administration"
     """Settings, clients and accounts, no person."""
+    ROSTER = "roster"
+    """The children in care of one district, or of one caseworker."""
     LEGAL = "legal"
     """A case about the party's own records: a subpoena, or a right of the person."""
 
@@ -36,6 +38,9 @@ ACTION_CLASSES = MappingProxyType({
     Action.PERSON_READ: AnswerClass.PERSON,
     Action.PERSON_SEARCH: AnswerClass.PERSON,
     Action.CROSSWALK_READ: AnswerClass.PERSON,
+    Action.ROSTER_READ: AnswerClass.ROSTER,
+    Action.CASELOAD_READ: AnswerClass.ROSTER,
+    Action.ROSTER_EXPORT: AnswerClass.ROSTER,
     Action.CROSSWALK_EXPORT: AnswerClass.EXPORT,
     Action.RECLUSTER: AnswerClass.REVIEW,
     Action.TASK_READ: AnswerClass.REVIEW,
@@ -69,6 +74,7 @@ WHOLE_INDEX_ACTIONS = frozenset({Action.CROSSWALK_EXPORT, Action.RECLUSTER})
 
 _CARE = frozenset({
     AnswerClass.OWN, AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.FIGURES, AnswerClass.LEDGER,
+    AnswerClass.ROSTER,
 })  # fmt: skip
 _STATISTICS = frozenset({AnswerClass.FIGURES, AnswerClass.EXPORT})
 
@@ -83,9 +89,11 @@ CLASSES_BY_PURPOSE = MappingProxyType({
     "reporting_federal": _STATISTICS,
     "program_evaluation": _STATISTICS,
     "data_quality": frozenset(AnswerClass),
-    "system_admin": frozenset(AnswerClass) - {AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.LEGAL},
+    "system_admin": frozenset(AnswerClass) - {
+        AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.LEGAL, AnswerClass.ROSTER,
+    },
     "subject_access": frozenset(AnswerClass) - {
-        AnswerClass.EXPORT, AnswerClass.ADMINISTRATION, AnswerClass.LEGAL,
+        AnswerClass.EXPORT, AnswerClass.ADMINISTRATION, AnswerClass.LEGAL, AnswerClass.ROSTER,
     },
     "emergency_breakglass": frozenset({AnswerClass.PERSON}),
 })  # fmt: skip

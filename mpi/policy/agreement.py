@@ -19,8 +19,8 @@ NOTICE_DAYS = (90, 30, 7)
 FLAG_PREFIX = "flags."
 """Beginning of the name of the flags of one population, such as ``flags.foster_care``."""
 
-OUTPUT_FIELDS = frozenset(SENT_FIELDS) - {"ssn", "ssn_last4", "linkage_tokens"}
-"""Fields of the canonical record that an agreement may permit in an answer.
+OUTPUT_FIELDS = frozenset({*SENT_FIELDS, "caseworker"}) - {"ssn", "ssn_last4", "linkage_tokens"}
+"""Fields of the canonical record that an agreement may permit in an answer, and ``caseworker``.
 
 A name that starts with ``FLAG_PREFIX`` permits the flags of one population. Numbers of Social Security are
 never in an answer, and nor are linkage tokens.

@@ -376,7 +376,7 @@ def _refuse_child(facts: _Facts) -> ReasonCode | None:
     return next((reason for condition, reason in _CONDITION_REASONS.items() if condition in missing), None)
 
 
-_CLASSES_WITH_FLAGS = frozenset({AnswerClass.PERSON, AnswerClass.REVIEW})
+_CLASSES_WITH_FLAGS = frozenset({AnswerClass.PERSON, AnswerClass.REVIEW, AnswerClass.ROSTER})
 _BREAK_GLASS_REASONS = MappingProxyType(
     {
         BreakGlassState.NONE: ReasonCode.BREAK_GLASS_REASON_MISSING,

@@ -175,11 +175,20 @@ _NAMED: tuple[str, ...] = (
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
+    # Reports on children, for who may read every record.
+    "report waterfall", "report populations", "report outcomes", "report reconciliation",
     # What a source's own files held.
-    "mpi merges import", "mpi merges take-back", "mpi pull", "mpi write-ids",
+    "mpi merges import", "mpi merges take-back", "mpi caseload",
+    # Own students and children, each of whom the reader may open.
+    "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
+    "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
+    "mpi pull", "mpi write-ids",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
+    "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
+    "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
+    "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (

@@ -14,6 +14,7 @@ _TERMS = "It tells of agreements, purposes and laws, and of no child."
 _FIGURES = "It holds counts and figures, with small ones hidden where others could learn from them."
 _SETTINGS = "It tells of a source's settings, rules, pauses or freeze windows."
 _OWN_ROWS = "It counts the sender's own rows, and names them by line of the sender's file."
+_OWN_COUNTS = "It counts records of one source for its data owner or sender, and names none."
 _JOBS = "It tells how far a job is. What the job found is another route's answer."
 _SENT = "It repeats what the caller named or typed, and says that it is done."
 _SIMULATED = "It shows children who do not exist."
@@ -69,6 +70,8 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/loads": _OWN_ROWS,
     "GET /v1/loads/{number}": _OWN_ROWS,
     "GET /v1/loads/{number}/rejects": _OWN_ROWS,
+    "GET /v1/sources/{source}/issue-counts": _OWN_COUNTS,
+    "GET /v1/sources/{source}/tickets": _OWN_COUNTS,
     "GET /v1/webhooks": _WEBHOOK,
     "POST /v1/webhooks": _WEBHOOK,
     "GET /v1/webhooks/{code}": _WEBHOOK,

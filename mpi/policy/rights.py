@@ -150,6 +150,15 @@ class Rights:
         """Smallest count above 0 that the agreement lets the caller be told."""
         return 1 if self._agreement is None else self._agreement.small_cell
 
+    def find_clock(self, name: str) -> int | None:
+        """Return the days of a clock of the agreement, or None.
+
+        Args:
+            name: name of the clock.
+        """
+        clocks = () if self._agreement is None else self._agreement.clocks
+        return next((clock.days for clock in clocks if clock.name == name), None)
+
     def decide(
         self,
         action: Action,

@@ -82,6 +82,7 @@ ROLE_RULES = MappingProxyType({
     Role.ANALYST: RoleRule(),
     Role.AUDITOR: RoleRule(),
     Role.PRIVACY_OFFICER: RoleRule(),
+    Role.AGENCY_HEAD: RoleRule(),
 })  # fmt: skip
 """Rule of each role of people."""
 

@@ -32,12 +32,15 @@ def _needs(*actions: Action) -> RouteRule:
 _PUBLIC = RouteRule(is_public=True)
 _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
+_STUDENTS = _needs(Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ)
+_CHILDREN = _needs(Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _RIGHTS = RouteRule(choices=(Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE))
 _OFFICER = _needs(Action.LEDGER_READ, Action.AGREEMENT_ADMIN)
 _RECIPIENT = RouteRule(choices=(Action.CROSSWALK_READ, Action.PERSON_READ, Action.RECORD_WRITE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
+_ISSUES = RouteRule(choices=(Action.QUESTION_ANSWER, Action.LOAD))
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 _ACCOUNT_REQUESTS = RouteRule(choices=(Action.ACCOUNT_ADMIN, Action.APPROVE))
 
@@ -69,6 +72,10 @@ ROUTES = MappingProxyType({
     "GET /v1/loads/{number}": _needs(Action.LOAD),
     "GET /v1/loads/{number}/rejects": _needs(Action.LOAD),
     "POST /v1/loads/{number}:undo": _needs(Action.LOAD),
+    "GET /v1/sources/{source}/issues": _ISSUES,
+    "GET /v1/sources/{source}/issue-counts": _ISSUES,
+    "GET /v1/sources/{source}/scorecard": _ISSUES,
+    "GET /v1/sources/{source}/tickets": _ISSUES,
     "GET /v1/sources": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources": _needs(Action.SOURCE_ADMIN),
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),
@@ -94,6 +101,9 @@ ROUTES = MappingProxyType({
     "GET /v1/persons/{eid}/built": _needs(Action.PERSON_READ),
     "POST /v1/persons/{eid}/corrections": _needs(Action.DECIDE),
     "POST /v1/explanations": _needs(Action.RECORD_READ),
+    # Lists of children in care
+    "GET /v1/students-in-care": _STUDENTS,
+    "GET /v1/children-in-care": _CHILDREN,
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
@@ -262,6 +272,10 @@ ROUTES = MappingProxyType({
     "GET /find": _needs(Action.PERSON_READ),
     "POST /find": _needs(Action.PERSON_SEARCH),
     "POST /find/key": _needs(Action.CROSSWALK_READ),
+    "GET /students-in-care": _STUDENTS,
+    "GET /students-in-care.csv": _needs(*_STUDENTS.actions, Action.ROSTER_EXPORT),
+    "GET /my-children": _CHILDREN,
+    "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
     "GET /people": _SIGNED_IN,
     "GET /people/{eid}": _needs(Action.PERSON_READ),
     "GET /register": _needs(Action.RECORD_WRITE),
@@ -333,6 +347,9 @@ ROUTES = MappingProxyType({
     "GET /loads/{number}/rejects.csv": _needs(Action.LOAD),
     "GET /loads/{number}/undo": _needs(Action.LOAD),
     "POST /loads/{number}/undo": _needs(Action.LOAD),
+    "GET /issues": _ISSUES,
+    "GET /issues.csv": _ISSUES,
+    "GET /scorecard": _ISSUES,
     "GET /health": _needs(Action.SOURCE_ADMIN),
     "GET /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),
     "POST /sources": _needs(Action.SOURCE_ADMIN, Action.REPORT),

@@ -71,7 +71,9 @@ _DEMOGRAPHIC_FIELDS = frozenset({
     "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians", "birth_city",
     "birth_state", "birth_country", "birth_place", "race", "ethnicity", "death_date",
 })  # fmt: skip
-_PROGRAM_FIELDS = frozenset({"identifiers", "household_ids"})
+CASEWORKER_FIELD = "caseworker"
+"""Stands for a child's caseworker and how to reach them; no record holds it."""
+_PROGRAM_FIELDS = frozenset({"identifiers", "household_ids", CASEWORKER_FIELD})
 _SENSITIVE_FIELDS = frozenset({"placements"})
 _UNCARRIED_FIELDS = frozenset({"ssn", "ssn_last4", "linkage_tokens"})
 """No record holds an SSN's digits, and no answer holds a linkage token."""

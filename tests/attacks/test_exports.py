@@ -16,6 +16,7 @@ FORMULAS = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "  =1", "\uff1d1+1", "=cmd
 BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 EXPORTS = {
     "GET /ledger.csv": (Role.AUDITOR, "/ledger.csv"),
+    "GET /issues.csv": (Role.SOURCE_OWNER, f"/issues.csv?source={OWN}&state=all"),
     "GET /loads/{number}/rejects.csv": (Role.OPERATOR, "/loads/{load}/rejects.csv"),
 }
 """Role and path of every download."""

@@ -148,7 +148,7 @@ def make_empty(bench_index: BenchIndex, command: tuple[str, ...], model: Path | 
 
 def list_sources(state: Path) -> tuple[str, ...]:
     """Return the sources of a simulated state."""
-    return tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
+    return tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem not in ("truth", "caseload")))
 
 
 def load_sources(bench_index: BenchIndex, state: Path, sources: tuple[str, ...]) -> None:

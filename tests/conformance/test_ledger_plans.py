@@ -1,11 +1,15 @@
 """Every reading of the ledger finds its lines by an index on both stores."""
 
 import json
+import random
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, insert
 
+from mpi.domain.clock import format_timestamp
 from mpi.storage.repositories.access.disclosure_search import DisclosureFilter, DisclosureSearch
 from mpi.storage.repositories.access.disclosures import Disclosure, Disclosures
 from mpi.storage.repositories.access.refusals import RefusalFilter, Refusals
@@ -218,3 +222,54 @@ def test_recipients_and_first_answers_are_those_of_the_lines(ledger):
         assert Disclosures(ledger).first_answer(AGREEMENT, CLIENT, since) == expected
     assert Disclosures(ledger).first_answer(AGREEMENT, CLIENT, UNTIL) is None
     assert Disclosures(ledger).first_answer(AGREEMENT, "client-08", "") is None
+
+
+def write_lines_about_one_child(database, count):
+    """Write lines that wait for up to 20 hours, so that their numbers are not in the order of time."""
+    delays = random.Random(7)
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    lines = [
+        replace(
+            make_line(number),
+            at=format_timestamp(begin + timedelta(hours=number - delays.uniform(0, 20))),
+            record_ids=(7,),
+        )
+        for number in range(count)
+    ]
+    with database.ledger.write(OPERATOR, "disclose", Lock.NONE) as unit:
+        unit.disclosures.add_all(1, lines)
+    return sorted((line.at for line in lines), reverse=True)
+
+
+@pytest.mark.parametrize(("newest", "oldest"), [(0, 2_000), (0, 300), (700, 1_500), (1_999, 2_000)])
+def test_lines_about_a_child_are_in_the_order_of_time_though_some_were_written_late(database, newest, oldest):
+    times = write_lines_about_one_child(database, 2_000)[newest:oldest]
+    wanted = DisclosureFilter(times[-1], f"{times[0]}~", record_ids=frozenset({7}))
+    with database.ledger.engine.connect() as ledger:
+        found = [line.at for chunk in DisclosureSearch(ledger).iterate_filtered(wanted) for line in chunk]
+    assert found == times
+
+
+def count_lines_read(connection, read):
+    """Run a reading, and count the numbers of lines in its statements."""
+    parameters = []
+    event.listen(
+        connection,
+        "before_cursor_execute",
+        lambda _connection, _cursor, _statement, values, _context, _is_many: parameters.append(values),
+    )
+    read()
+    bound = [
+        value for values in parameters for value in (values.values() if isinstance(values, dict) else values)
+    ]
+    numbers = [number for value in bound for number in (value if isinstance(value, list) else [value])]
+    return sum(isinstance(number, int) for number in numbers)
+
+
+@pytest.mark.parametrize("until", [UNTIL, "2026-04-01"])
+def test_the_newest_lines_about_a_child_are_read_without_the_others(database, until):
+    write_lines_about_one_child(database, 4_000)
+    wanted = DisclosureFilter(SINCE, until, record_ids=frozenset({7}))
+    with database.ledger.engine.connect() as ledger:
+        chunks = DisclosureSearch(ledger).iterate_filtered(wanted)
+        assert count_lines_read(ledger, lambda: next(chunk for chunk in chunks if len(chunk) > 50)) < 500

@@ -446,6 +446,10 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/merges": _nothing,
     "DELETE /v1/sources/{source}/merges/{number}": _nothing,
     "GET /v1/sources/{source}/retired-ids": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
+    "GET /v1/sources/{source}/issues": lambda c: {"params": {"limit": c.chance.randint(1, 3)}},
+    "GET /v1/sources/{source}/issue-counts": _nothing,
+    "GET /v1/sources/{source}/scorecard": _nothing,
+    "GET /v1/sources/{source}/tickets": _nothing,
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -520,6 +524,8 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/webhooks/{code}:test": _nothing,
     "GET /v1/review-tasks": lambda c: {"params": {"limit": c.chance.randint(1, 60)}},
     "GET /v1/quality": _nothing,
+    "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
+    "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
     "POST /v1/blind-pairs:draw": lambda c: {"json": {"size": c.one_of(1, 9)}},
     "GET /v1/blind-pairs/next": _nothing,
@@ -626,7 +632,8 @@ PAGES = (
     "/find", "/people", "/people/{eid}", "/people/{eid}/unlink",
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
-    "/blind", "/practice", "/quality",
+    "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
+    "/my-children.csv",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -956,6 +963,11 @@ def _merges_import(c: Chooser) -> Command:
     return Command(("file.csv", "--source", c.source()), files=files)
 
 
+def _caseload(c: Chooser) -> Command:
+    files = {"file.csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
 def _import_crosswalk(c: Chooser) -> Command:
     line = f"{c.source()},{c.local_id()},{c.eid()}\n"
     files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
@@ -1148,8 +1160,15 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "import crosswalk": _import_crosswalk,
     "rekey": _rekey,
     "merges import": _merges_import,
+    "caseload": _caseload,
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
+    "ticket open": lambda c: Command(
+        (c.source(), "--field", "sex", "--kind", "unknown-code", "--owner", "Olu", "--due", "2031-01-01")
+    ),
+    "ticket list": lambda c: Command((c.source(),)),
+    "ticket close": lambda c: Command((c.source(), c.number())),
+    "issues": lambda c: Command((c.source(), "--state", c.one_of("open", "ended", "all"))),
     "merges list": lambda c: Command(("--source", c.source())),
     "merges take-back": lambda c: Command((c.number(), "--source", c.source())),
     "search": lambda c: Command(text=json.dumps(c.content)),
@@ -1274,6 +1293,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "demo": "makes an index of its own in another folder",
+    "map": "reads a file of the agency and opens no index",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",
     "keys encrypt": "writes every row anew under the key file of the site, and prints only how many",
     "keys rotate": "adds a key to the key file of the site, and prints only how many rows it wrote anew",

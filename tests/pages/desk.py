@@ -36,6 +36,7 @@ from mpi.service.review.assignments import assign, defer
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner
 from mpi.service.review.question_view import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
+from mpi.service.rosters.caseload_intake import CaseloadRow, replace_caseload
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
@@ -43,6 +44,7 @@ from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.service.stewardship.owner_consent import refuse_consent, set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.unseal_requests import request_unseals
+from mpi.storage.repositories.rosters.caseloads import Caseworker
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
@@ -98,6 +100,7 @@ def open_desk(folder, *, full=False):
     """
     with open_test_index(folder) as index:
         _add_records(index)
+        _add_caseload(index)
         if full:
             _add_more_questions(index)
         _add_accounts(index)
@@ -140,6 +143,13 @@ def _add_records(index):
         make_child("pair-2", **{**PAIR, "first_name": "Philippe", "last_name": LONG + "e"}),
         make_child("wrong-2", **WRONG_LINK, guardian_first_name="Roberta", flags=[flag]),
     )
+
+
+def _add_caseload(index):
+    """Give a child with a school and one without to the demonstration's caseworker."""
+    person = Caseworker("demo-caseworker", "Cal Caseworker", "614-555-0100", "cal@agency.example")
+    rows = [CaseloadRow(local_id, person) for local_id in ("wrong-2", "alike-0")]
+    replace_caseload(index, make_operator(), "ccwis", rows)
 
 
 def _add_more_questions(index):
@@ -338,6 +348,8 @@ _PAGES = (
     ("practice", "steward", "/practice"),
     ("blind", "steward", "/blind"),
     ("quality", "steward", "/quality"),
+    ("students-in-care", "point-of-contact", "/students-in-care"),
+    ("my-children", "caseworker", "/my-children"),
     ("runs", "approver", "/runs"),
     ("run", "approver", "/runs/1"),
     ("not-permitted", "steward", "/accounts"),
@@ -349,6 +361,10 @@ _PAGES = (
     ("quality-operator", "operator", "/quality"),
     ("waiting", "steward", "/waiting"),
     ("asked", "source-owner", "/asked"),
+    ("issues", "source-owner", "/issues?source=sis"),
+    ("issues-operator", "operator", "/issues?source=west"),
+    ("scorecard", "source-owner", "/scorecard?source=sis"),
+    ("scorecard-operator", "operator", "/scorecard?source=west"),
     ("waiting-owner", "source-owner", "/waiting"),
     ("jobs", "approver", "/jobs"),
     ("job-failed", "operator", "/jobs/2"),

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
+from training.simulate.education.extract import write_education
 from training.simulate.files.feed_files import FeedPlan, save_feeds
 from training.simulate.files.feeds import estimate_children
 from training.simulate.files.output import save_populations
@@ -19,7 +20,7 @@ from training.simulate.rates import load_rates
 from training.simulate.simulation import simulate_in_blocks
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - a parameter for each option
     out: Annotated[Path, typer.Option(help="Folder for the files; made if absent.")],
     records: Annotated[
         int, typer.Option(min=200, help="Source records to aim at; memory does not grow with them.")
@@ -36,6 +37,9 @@ def run(
         int | None,
         typer.Option(min=1, max=1_040, help="Weekly feeds for so many weeks after a first, as CSV."),
     ] = None,
+    education: Annotated[
+        bool, typer.Option("--education", help="Write an education extract of a school year, too.")
+    ] = False,
 ) -> None:
     """Simulate a state of two districts, a student-ID file and child welfare.
 
@@ -48,6 +52,8 @@ def run(
         book = read_census_names(names, book)
     if weeks is not None and form is not FileFormat.CSV:
         raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
+    if weeks is not None and education:
+        raise InputError("the education extract is of one state: leave out --education, or --weeks")
     with show_progress() as report:
         if weeks is not None:
             size = children or estimate_children(records, seed, weeks, rates, book)
@@ -56,6 +62,8 @@ def run(
             )
         else:
             populations = simulate_in_blocks(records, seed, children, book, rates, report)
+            if education:
+                populations = write_education(populations, out, form)
             manifest = save_populations(populations, out, form)
     if weeks is None:
         _print_counts(manifest, f"Synthetic state, seed {seed}", f".{form}")

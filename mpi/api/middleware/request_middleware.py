@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -106,7 +107,8 @@ class RequestMiddleware:
         """Check the host and the client's request limit, then answer the request."""
         # Against DNS rebinding: a web page can point its own host name at this machine.
         headers = Headers(scope=scope)
-        if self._is_own_host(headers.get("host", "")):
+        host = headers.get("host", "")
+        if self._is_own_host(host) or (scope["path"] in EXEMPT_PATHS and _is_address(host)):
             try:
                 path, address = scope["path"], get_client_network(scope)
                 client = await self._find_token_client(path, headers, address)
@@ -120,7 +122,7 @@ class RequestMiddleware:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError(
-                "this server answers to localhost, 127.0.0.1 and the names of MPI_HOST_NAMES only"
+                "this server answers to localhost, 127.0.0.1 and the names of MPI_ALLOWED_HOSTS only"
             )
             await response_from_error(error, call.id)(scope, receive, call.send)
 
@@ -162,6 +164,18 @@ class RequestMiddleware:
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.record_call(scope["method"], route, call.status, seconds)
         _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host header has an IP address, as probes send that know no name.
+
+    A page can point its own name at this machine, and never an address.
+    """
+    try:
+        ip_address(_PORT.sub("", host).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 class _CallState:

@@ -15,6 +15,7 @@ from mpi.api.pages.administration import (
 )
 from mpi.api.pages.approvals import jobs, owner_questions, pending_steps, recluster_runs
 from mpi.api.pages.corrections import link, move, registration, unlink, value_correction
+from mpi.api.pages.data_quality import issues, scorecards
 from mpi.api.pages.desk import (
     agreements,
     answers,
@@ -44,6 +45,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
+from mpi.api.pages.rosters import lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -52,6 +54,7 @@ for module in (
     home,
     search,
     person_page,
+    lists,
     recluster_runs,
     blind_review,
     practice,
@@ -60,6 +63,8 @@ for module in (
     account_requests,
     clients,
     loads,
+    issues,
+    scorecards,
     freezes,
     sources,
     health,

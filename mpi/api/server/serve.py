@@ -5,12 +5,14 @@ import logging
 import socket
 import sys
 from collections.abc import Collection
+from ipaddress import IPv4Network, IPv6Network
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mpi.api.app import create_app
+from mpi.api.server.proxy_rules import ProxyRules, has_remote_proxies
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.tls_files import TlsFiles
@@ -31,7 +33,7 @@ def serve(
 
     Args:
         index: the open index.
-        host: a loopback address or ``localhost``; any address with TLS and named hosts.
+        host: a loopback address or ``localhost``; any address as ``may_be_public`` says.
         port: 0 for any free one.
         open_pages: whether pages need no sign-in; allowed for a test index only.
         tls: certificate and key; None to speak without TLS.
@@ -58,23 +60,45 @@ def run_application(
         InputError: the host is not permitted, or the port is taken.
     """
     settings = app.state.index.settings
-    listener = listen(host, port, is_public=may_be_public(tls, settings.host_names))
+    listener = listen(host, port, is_public=may_be_public(tls, settings.host_names, settings.trusted_proxies))
+    proxies = find_proxy_rules(listener, tls, settings.trusted_proxies)
     log_to_stderr()
     start_resumption(app)
     # Modules, routes and the model stay: to scan them would stop every request for a third of a second.
     collect_recent_garbage()
     config = ServerConfig(
-        front or app, request_timeout_s=settings.request_timeout_s, grace_s=GRACE_S, tls=tls
+        front or app,
+        request_timeout_s=settings.request_timeout_s,
+        grace_s=GRACE_S,
+        tls=tls,
+        proxies=proxies,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def may_be_public(tls: TlsFiles | None, host_names: Collection[str]) -> bool:
+def may_be_public(
+    tls: TlsFiles | None,
+    host_names: Collection[str],
+    trusted_proxies: Collection[IPv4Network | IPv6Network] = (),
+) -> bool:
     """Return whether the server may listen on other addresses than loopback.
 
-    Without TLS, others could read along. Without named hosts, a page could point its own name at the server.
+    It needs TLS, of its own or of a proxy on another machine: others could read along. It needs named hosts:
+    a page could point its own name at the server.
     """
-    return tls is not None and bool(host_names)
+    return bool(host_names) and (tls is not None or has_remote_proxies(trusted_proxies))
+
+
+def find_proxy_rules(
+    listener: socket.socket, tls: TlsFiles | None, trusted: tuple[IPv4Network | IPv6Network, ...]
+) -> ProxyRules:
+    """Return the rules about proxies of a server.
+
+    Without TLS, a server that listens beyond this machine answers its proxies only: a key that was sent past
+    them went over the network for all to read.
+    """
+    is_local = _is_loopback(listener.getsockname()[0])
+    return ProxyRules(trusted, is_required=tls is None and not is_local)
 
 
 def listen(host: str, port: int, *, is_public: bool = False) -> socket.socket:
@@ -91,8 +115,9 @@ def listen(host: str, port: int, *, is_public: bool = False) -> socket.socket:
     address = "127.0.0.1" if host == "localhost" else host
     if not (_is_loopback(address) or (is_public and _is_address(address))):
         raise InputError(
-            "without TLS the server listens on 127.0.0.1, ::1 or localhost only: put a proxy with TLS before "
-            "it, or give --tls-cert, --tls-key, an IP address and MPI_HOST_NAMES"
+            "without TLS the server listens on 127.0.0.1, ::1 or localhost only: name the proxies with TLS "
+            "in MPI_TRUSTED_PROXIES, or give --tls-cert and --tls-key; either needs an IP address and "
+            "MPI_ALLOWED_HOSTS"
         )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio turns Nagle's delay (40 ms a call) off only where the protocol is named.

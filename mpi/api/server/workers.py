@@ -11,11 +11,12 @@ from uvicorn.supervisors import Multiprocess
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
 from mpi.api.server.resumption import start_resumption
-from mpi.api.server.serve import GRACE_S, listen, log_to_stderr, may_be_public
+from mpi.api.server.serve import GRACE_S, find_proxy_rules, listen, log_to_stderr, may_be_public
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.shared_port import open_shared_port
 from mpi.api.server.tls_files import TlsFiles
 from mpi.bootstrap import open_index
+from mpi.composition.network import read_allowed_hosts, read_trusted_proxies
 from mpi.config import Settings
 from mpi.service.processes.pacing import collect_recent_garbage
 
@@ -30,7 +31,7 @@ def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) 
     new connections over the workers. A worker that dies is replaced. Calls under way at the end are finished.
 
     Args:
-        host: a loopback address or ``localhost``; any address with TLS and named hosts.
+        host: a loopback address or ``localhost``; any address as ``may_be_public`` says.
         port: 0 for any free one.
         workers: number of processes.
         tls: certificate and key; None to speak without TLS.
@@ -40,14 +41,17 @@ def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) 
     """
     # A plain socket is refused where another server has the port; a shared one would join it.
     settings = Settings()
-    with listen(host, port, is_public=may_be_public(tls, settings.allowed_hosts)) as free:
+    trusted = read_trusted_proxies(settings)
+    with listen(host, port, is_public=may_be_public(tls, read_allowed_hosts(settings), trusted)) as free:
         address, number = free.getsockname()[:2]
+        proxies = find_proxy_rules(free, tls, trusted)
     shared = open_shared_port(address, number)
     config = ServerConfig(
         "mpi.api.server.workers:application",
         request_timeout_s=settings.request_timeout_s,
         grace_s=GRACE_S,
         tls=tls,
+        proxies=proxies,
         workers=workers,
         worker_silence_s=_SILENT_S,
     )

@@ -27,6 +27,7 @@ from mpi.policy.legal_bases import LegalBasis
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
+from mpi.standardize.quality.declared_rules import DeclaredRule
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.encryption.token_keys import TokenKeyRing
 from mpi.storage.repositories.derived.configs import ActiveConfig
@@ -189,6 +190,7 @@ class IndexSettings:
         is_test: whether enterprise IDs are marked as test IDs.
         survivorship: rules that choose the values of the golden record.
         legal_bases: the table of legal bases on which agreements rest, by code.
+        declared_rules: rules about values of records; a broken one is a quality issue.
         second_approver: which steps of a steward need a second approver.
         quality_rules: shares and thresholds of second reviews and practice.
         sign_in_limits: time limits of a sign-in session.
@@ -205,6 +207,7 @@ class IndexSettings:
         fhir: settings of the FHIR API.
         guess_limits: most answers for what does not exist.
         host_names: names, besides those of this machine's loopback, that the server answers to.
+        trusted_proxies: networks of the proxies whose forwarded headers count.
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
         max_upload_bytes: largest file that the API takes for a load, in bytes.
         publication_rules: how exact published figures are, and how late.
@@ -224,6 +227,7 @@ class IndexSettings:
     is_test: bool
     survivorship: SurvivorshipRules
     legal_bases: Mapping[str, LegalBasis]
+    declared_rules: tuple[DeclaredRule, ...] = ()
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
@@ -240,6 +244,10 @@ class IndexSettings:
     fhir: FhirSettings = field(default_factory=FhirSettings)
     guess_limits: GuessLimits = field(default_factory=GuessLimits)
     host_names: frozenset[str] = frozenset()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = (
+        IPv4Network("127.0.0.1/32"),
+        IPv6Network("::1/128"),
+    )
     min_free_bytes: int = 0
     max_upload_bytes: int = 2_000_000_000
     publication_rules: PublicationRules = field(default_factory=PublicationRules)

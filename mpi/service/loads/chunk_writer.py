@@ -8,11 +8,12 @@ sending an equal file, read the same way, resumes the load.
 import gc
 from array import array
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice, repeat
 
 from mpi.domain.errors import ConflictError
+from mpi.domain.source import Holdings
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import LoadCompaction
@@ -40,6 +41,8 @@ from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, res
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import write_statements
+from mpi.service.statements.tombstones import find_buried_records
+from mpi.standardize.ssn import has_ssn_form
 from mpi.storage.repositories.sources.batches import LOADING, Batch
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -400,9 +403,32 @@ class ChunkWriter:
                 receipt.issues,
             )
         if status != LOADING:
+            nameable = self._find_nameable_rejects(unit)
             unit.batches.add_rejects(
                 [
-                    {"batch_id": receipt.batch, "seq": seq, **asdict(reject)}
+                    {
+                        "batch_id": receipt.batch,
+                        "seq": seq,
+                        "line": reject.line,
+                        "offset": reject.offset,
+                        "field": reject.field,
+                        "reason": reject.reason,
+                        "detail": reject.detail,
+                        "local_id": reject.local_id if reject.local_id in nameable else None,
+                    }
                     for seq, reject in enumerate(receipt.rejects)
                 ]
             )
+
+    def _find_nameable_rejects(self, unit: ReadUnit) -> set[str]:
+        """Return the local IDs of rejected rows that may be kept.
+
+        None is kept of a source that holds linked records only: the row may be of a child who is not in care.
+        Nor is one of a destroyed record, or one that is written as an SSN.
+        """
+        source = self.file.source
+        if source.holdings is not Holdings.ALL:
+            return set()
+        local_ids = {reject.local_id for reject in self.receipt.rejects if reject.local_id is not None}
+        buried = find_buried_records(unit, self.index, (source.id, source.code), local_ids)
+        return {local_id for local_id in local_ids - buried.keys() if not has_ssn_form(local_id)}

@@ -15,6 +15,7 @@ from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.agreements.refusals import record_lapse
 from mpi.service.core.index import Index
+from mpi.service.data_quality.tickets import close_corrected_tickets
 from mpi.service.holdings.runs import complete_load
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
@@ -110,6 +111,8 @@ def load(
             writer.resume(state.interrupted)
         if hold_reason is None:
             writer.write()
+            if writer.receipt.batch is not None:
+                close_corrected_tickets(index, viewer, state.source.id, writer.receipt.batch)
             _complete_holdings(index, viewer, state.source, writer.receipt, progress)
         else:
             writer.hold(hold_reason)
@@ -259,5 +262,6 @@ def receive_rows(
         lists_text=lists.to_text(),
         blocking=blocking,
         forbidden_seals=list_forbidden_seals(viewer),
+        declared_rules=index.settings.declared_rules,
     )
     return validate_rows(validator, rows, read_hashes, str(index.home), index.tuning.load)

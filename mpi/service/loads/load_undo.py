@@ -20,6 +20,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
+from mpi.service.data_quality.tickets import reopen_tickets
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
 from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.loads.window_sizes import make_undo_sizer
@@ -310,6 +311,7 @@ class _LoadUndo:
             result: the answer.
         """
         unit.batches.end_undo(self.batch.id)
+        reopen_tickets(unit, self.batch.id)
         store_answer(unit, self.index, result.as_dict(), ())
 
     def detach(self, viewer: Viewer) -> None:

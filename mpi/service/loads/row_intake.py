@@ -27,6 +27,7 @@ from mpi.service.statements.seal_rights import refuse_forbidden_seals
 from mpi.service.statements.statement import SEAL_KINDS, Statement, StatementHeading, build_statement
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.standardize.process_pool import map_chunks
+from mpi.standardize.quality.declared_rules import DeclaredRule, find_rule_issues
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.serialization import features_to_bytes
 from mpi.standardize.shared_values import SharedValues, drop_shared_values
@@ -47,7 +48,7 @@ class Reject:
     """Refused row of a file: line and reason, never its text.
 
     ``local_id`` is the row's local ID where it could be read, and ``file`` the file's name where several are
-    loaded as one. Both are for the rejects file of the one who loads; the log of loads does not keep them.
+    loaded as one. Both are for the rejects file of the one who loads; the log of loads keeps local IDs alone.
     """
 
     line: int
@@ -106,6 +107,7 @@ class RowValidator:
         lists_text: the configuration's lists of shared values, as text.
         blocking: the model's blocking rules, without the keys that the configuration stops.
         forbidden_seals: kinds of seal that the caller may not set; a row with one is refused.
+        declared_rules: rules about values; a broken one is a quality issue.
     """
 
     keyed_hash: KeyedHash
@@ -115,6 +117,7 @@ class RowValidator:
     lists_text: str
     blocking: BlockingSpec
     forbidden_seals: frozenset[str] = frozenset()
+    declared_rules: tuple[DeclaredRule, ...] = ()
 
     @cached_property
     def shared(self) -> SharedValues:
@@ -162,7 +165,8 @@ class RowValidator:
                     Reject(row.line, row.offset, error.reason, error.detail, error.field, local_id, row.file)
                 )
                 continue
-            issues = received.issues + row.issues
+            broken = find_rule_issues(received.record, self.declared_rules)
+            issues = (*received.issues, *row.issues, *broken)
             for issue in issues:
                 name = f"{issue.field}: {issue.code}"
                 block.issues[name] = block.issues.get(name, 0) + 1

@@ -8,12 +8,13 @@ from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.recluster.recluster_plan import ReclusterPlan, recluster
+from mpi.service.rosters.derivation import rebuild_rosters
 
 
 def rebuild(
     index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB_ENGINE
 ) -> ReclusterPlan:
-    """Rebuild features, blocking keys, scored pairs and review tasks.
+    """Rebuild features, blocking keys, scored pairs, review tasks and rosters.
 
     Persons stay, because a run that changes no membership changes no ID.
 
@@ -26,4 +27,6 @@ def rebuild(
     Returns:
         The applied plan; it is empty on a sound index.
     """
-    return recluster(index, viewer, index.matcher, apply=True, progress=progress, engine=engine)
+    plan = recluster(index, viewer, index.matcher, apply=True, progress=progress, engine=engine)
+    rebuild_rosters(index, viewer)
+    return plan

@@ -15,6 +15,7 @@ from mpi.service.maintenance.large_blocks import count_waiting_work
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.recluster_plan import recluster
+from mpi.service.rosters.derivation import count_wrong_rows
 from mpi.service.statements.tombstones import is_buried
 from mpi.storage.repositories.derived.recluster_runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
@@ -43,7 +44,9 @@ def verify(
     """Check that the index keeps its invariants ("laws").
 
     Law 1: a re-cluster proposes nothing, except what an open run has still to publish or the worker to
-    search. Law 2: every ID is well formed, no record has two persons, the status of each ID fits its records.
+    search; and the lists of children in care are those that the records state.
+    Law 2: every ID is well formed,
+    no record has two persons, the status of each ID fits its records.
     Law 3: no decision that waits for approvals is in force.
     Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
     Law 6: every active record has a version and a person; and no encrypted content was altered or moved.
@@ -78,6 +81,7 @@ def verify(
             *_check_ledger(unit),
             *_check_agreements(unit),
             *_check_orders(unit),
+            *_check_rosters(unit, index),
         ]
         run = unit.runs.find_open()
         pending = count_waiting_work(unit, index)
@@ -114,6 +118,12 @@ def _check_purged_blocks(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     large = {key for key, _ in unit.keys.large_keys(config_id, index.settings.block_limits.paired)}
     if large != set(unit.keys.purged_blocks.all(config_id).tolist()):
         yield Finding(1, "the blocks that bring no pairs are not the large ones: run mpi rebuild")
+
+
+def _check_rosters(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check that the lists of children in care are those that the records state."""
+    if wrong := count_wrong_rows(unit, index):
+        yield Finding(1, f"{wrong} rows of the lists of children in care are wrong: run mpi rebuild")
 
 
 def _check_ids(unit: ReadUnit) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ from mpi.service.statements.statement_features import prepare_comparable
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.service.statements.tombstones import find_buried_records, prefetch_buried_records
+from mpi.standardize.quality.declared_rules import find_rule_issues
 from mpi.standardize.record_validation import ValidatedRecord, validate_record
 from mpi.storage.key_index.large_blocks import PendingWork
 from mpi.storage.repositories.sources.records import StoredRecord
@@ -80,6 +81,8 @@ def upsert(
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     sent, assertions = extract_assertions(sent)
     received = validate_record(sent, index.keyed_hash, clock.now())
+    broken = find_rule_issues(received.record, index.settings.declared_rules)
+    received = replace(received, issues=(*received.issues, *broken))
     require_seal_rights(viewer, received.record)
     prepared = build_statement(
         received.record, received.issues, comparable=prepare_comparable(index, received.record, source_code)

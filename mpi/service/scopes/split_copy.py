@@ -25,6 +25,7 @@ from mpi.service.scopes.split_decisions import (
     read_chosen,
     write_moved_decisions,
 )
+from mpi.service.statements.care_times import write_periods
 from mpi.service.statements.current_version import read_changed_records
 from mpi.service.statements.tombstones import SURROGATE_MARK, make_surrogate_id
 from mpi.storage.driver.chunks import iter_chunks
@@ -381,9 +382,24 @@ def _write_records(
     source_ids = {source.id: own_ids[source.code] for source in content.sources}
     copy_of = content.numbers.records.copy_of
     unit.record_rows.write(_renumber_surrogates(rows, index, content), content.numbers, source_ids)
+    _write_periods(unit, index, rows, content, source_ids)
     unit.splits.add_former_ids((eid, copy_of(record_id)) for record_id, eid in former_ids.items())
     active_ids = [copy_of(row["id"]) for row in rows.records if row["state"] == RecordState.ACTIVE]
     resolve(unit, index, _read_new_records(unit, index, active_ids), (), SPLIT)
+
+
+def _write_periods(
+    unit: WriteUnit, index: Index, rows: RecordRowSet, content: SplitContent, source_ids: Mapping[int, int]
+) -> None:
+    """Store when the copied versions say that their children are in care or in school."""
+    sources = {source.id: source for source in unit.sources.all()}
+    source_of_record = {row["id"]: sources[source_ids[row["source_id"]]] for row in rows.records}
+    contents: dict[int, dict[int, bytes]] = {}
+    for row in rows.versions:
+        of_source = contents.setdefault(source_of_record[row["record_id"]].id, {})
+        of_source[content.numbers.versions.copy_of(row["id"])] = row["payload"]
+    for source_id, payloads in contents.items():
+        write_periods(unit, index.keyed_hash, sources[source_id], payloads)
 
 
 def _renumber_surrogates(rows: RecordRowSet, index: Index, content: SplitContent) -> RecordRowSet:

@@ -57,8 +57,13 @@ def find_bound_records(unit: ReadUnit, record_id: int) -> set[int]:
 
 
 def seal_corrections(unit: WriteUnit, record_ids: Collection[int]) -> None:
-    """Seal the stewards' corrections of sealed records, in force or not."""
-    unit.records.set_state(list_corrections_ever_made(unit, record_ids), RecordState.SEALED)
+    """Seal the stewards' corrections of sealed records, in force or not.
+
+    Frozen reports that may count the records are destroyed.
+    """
+    corrections = list_corrections_ever_made(unit, record_ids)
+    unit.records.set_state(corrections, RecordState.SEALED)
+    unit.report_snapshots.forget_records([*record_ids, *corrections])
 
 
 def list_corrections_ever_made(unit: ReadUnit, record_ids: Collection[int]) -> list[int]:

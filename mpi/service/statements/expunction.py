@@ -64,6 +64,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
     """
     destroyed = [*record_ids, *list_corrections_ever_made(unit, record_ids)]
     unit.keys.segments.erase(destroyed)
+    unit.report_snapshots.forget_records(destroyed)
     for record in destroyed:
         unit.record_erasure.erase(record)
         unit.idempotent_answers.delete_about_record(record)

@@ -1,5 +1,6 @@
 """A source's statement about one record, ready for storage."""
 
+from hashlib import blake2b
 from typing import NamedTuple
 
 from mpi.domain.record import EXPUNGE_MARK, CanonicalRecord, Flag, QualityIssue, Restriction
@@ -7,6 +8,7 @@ from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.codes import RESTRICTION_KINDS
 from mpi.standardize.fields.dates import is_future, parse_birth_date, to_iso_day
+from mpi.standardize.quality.declared_rules import RULE_PREFIX
 from mpi.standardize.serialization import record_from_bytes, to_payload_and_hash
 
 SEALED, EXPUNGED = "sealed", "expunged"
@@ -69,7 +71,7 @@ def build_statement(
     return Statement(
         local_id=record.local_id,
         as_of=record.as_of or "",
-        content_hash=digest + _content_marks(record, seal_kind),
+        content_hash=digest + _mark_broken_rules(issues) + _content_marks(record, seal_kind),
         payload=payload,
         issues=issues,
         flags=record.flags,
@@ -155,6 +157,18 @@ def _content_marks(record: CanonicalRecord, seal_kind: str | None) -> str:
     if seal_kind == EXPUNGED:
         marks.append(EXPUNGE_MARK)
     return "".join(marks)
+
+
+def _mark_broken_rules(issues: tuple[QualityIssue, ...]) -> str:
+    """Return text that marks which declared rules a record breaks.
+
+    It is part of the content hash and mostly empty. Where the rules have changed, equal content has other
+    issues, so the mark makes it another statement.
+    """
+    broken = sorted({issue.code for issue in issues if issue.code.startswith(RULE_PREFIX)})
+    if not broken:
+        return ""
+    return f"+rules{blake2b(','.join(broken).encode(), digest_size=6).hexdigest()}"
 
 
 class StatementHeading(NamedTuple):

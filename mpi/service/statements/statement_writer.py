@@ -7,6 +7,7 @@ import orjson
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.changed_record import ChangedRecord
 from mpi.service.statements.boundary_orders import record_orders
+from mpi.service.statements.care_times import write_periods
 from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED
 from mpi.service.statements.statement import Statement, find_seal_reference
@@ -227,4 +228,10 @@ class StatementWriter:
         ]
         self._unit.record_versions.insert_versions([row for row, _ in self._versions])
         self._unit.record_versions.insert_flags(flags)
+        self._write_periods()
         self._unit.records.activate(activated)
+
+    def _write_periods(self) -> None:
+        """Write when new versions say that their children are in care or in school."""
+        contents = {row["id"]: statement.payload for row, statement in self._versions}
+        write_periods(self._unit, self._index.keyed_hash, self._source, contents)

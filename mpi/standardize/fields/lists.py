@@ -1,11 +1,11 @@
 """Parsing of list fields from Python lists, JSON text or bar-separated text."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import orjson
 
 from mpi.domain.errors import RecordError
+from mpi.standardize.fields.field_synonyms import suggest_field
 from mpi.standardize.fields.record_shape import ITEM_COLUMNS
 from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS, parse_text
 
@@ -73,8 +73,8 @@ def make_unknown_field_error(field: str, name: object, known_names: frozenset[st
     """
     if not (isinstance(name, str) and _is_name_like(name)):
         return RecordError(field, "unknown-field", "has a field whose name is no field name")
-    near_names = get_close_matches(name.lower(), sorted(known_names), n=1)
-    hint = f"; did you mean {near_names[0]!r}?" if near_names else "; map it or leave it out"
+    near_name = suggest_field(name, sorted(known_names))
+    hint = f"; did you mean {near_name!r}?" if near_name else "; map it or leave it out"
     return RecordError(field, "unknown-field", f"has no field {name!r}{hint}")
 
 

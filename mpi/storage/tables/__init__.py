@@ -63,7 +63,10 @@ from mpi.storage.tables.decisions import (
 )
 from mpi.storage.tables.derived import (
     BlockingKeyRow,
+    CarePeriodRow,
+    CareRosterRow,
     EdgeRow,
+    EnrollmentPeriodRow,
     FeatureRow,
     GoneFromRunsRow,
     KeyMergeRow,
@@ -99,7 +102,7 @@ from mpi.storage.tables.legal import (
     SubpoenaStepRow,
 )
 from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow, WebhookRow
-from mpi.storage.tables.published_reports import PublishedReportRow
+from mpi.storage.tables.published_reports import PublishedReportRow, ReportSnapshotRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -114,13 +117,17 @@ from mpi.storage.tables.scopes import ChangeRow, CopyRow, ScopeRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
+    CaseloadRow,
+    CaseworkerRow,
     FlagRow,
     PullCursorRow,
+    QualityTicketRow,
     RecordAliasRow,
     RecordRow,
     RecordVersionRow,
     RejectRow,
     RenamedRow,
+    RosterVisitRow,
     SightingRow,
     SourceRow,
     TakenBackRow,
@@ -143,6 +150,10 @@ __all__ = [
     "BlindPairRow",
     "BlockingKeyRow",
     "BoundaryOrderRow",
+    "CarePeriodRow",
+    "CareRosterRow",
+    "CaseloadRow",
+    "CaseworkerRow",
     "ChangeRow",
     "ClientRow",
     "CommitRow",
@@ -163,6 +174,7 @@ __all__ = [
     "DisclosureConsentRow",
     "DisclosureRow",
     "EdgeRow",
+    "EnrollmentPeriodRow",
     "EpochRow",
     "ExpungeCertificateRow",
     "FeatureRow",
@@ -204,6 +216,7 @@ __all__ = [
     "PupilTokensRow",
     "PurgedBlockRow",
     "PurposeRow",
+    "QualityTicketRow",
     "RecordAliasRow",
     "RecordKeysRow",
     "RecordRow",
@@ -211,10 +224,12 @@ __all__ = [
     "RefusalRow",
     "RejectRow",
     "RenamedRow",
+    "ReportSnapshotRow",
     "ResearchProjectRow",
     "RightsCaseRow",
     "RightsStepRow",
     "RightsTextRow",
+    "RosterVisitRow",
     "RunChangeRow",
     "RunRow",
     "SavedViewRow",

@@ -1,6 +1,6 @@
 """Tables of data that ``mpi rebuild`` can compute again, by configuration."""
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index, LargeBinary, false
 from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
@@ -153,3 +153,52 @@ class TaskRow(SQLModel, table=True):
     batch_id: int | None = bigint(default=None)
     quiet_until: str | None = text(default=None)
     decision_id: int | None = bigint(default=None)
+
+
+class CarePeriodRow(SQLModel, table=True):
+    """Days in which a version of a child-welfare record says "in care".
+
+    Derived from the version's content. ``household`` is a keyed token of the source's first household ID.
+    """
+
+    __tablename__ = "care_period"
+    __table_args__ = (Index("ix_care_period_household", "household"),)
+    version_id: int = primary_key(foreign_key="record_version.id")
+    kind: str = text(primary_key=True)
+    begin: str = text(primary_key=True)
+    end: str = text()
+    household: str | None = text(default=None)
+
+
+class EnrollmentPeriodRow(SQLModel, table=True):
+    """Days in which a version of a school's record says "enrolled"; derived from its content."""
+
+    __tablename__ = "enrollment_period"
+    version_id: int = primary_key(foreign_key="record_version.id")
+    begin: str = text(primary_key=True)
+    end: str = text()
+
+
+class CareRosterRow(SQLModel, table=True):
+    """A school's record and a child-welfare record of one person, with common days.
+
+    Derived from active versions and present memberships. ``since_commit`` is the commit since which the row
+    has been there. ``is_stale`` is set only within a transaction.
+    """
+
+    __tablename__ = "care_roster"
+    __table_args__ = (
+        Index("ix_care_roster_school", "school_source_id", "care_end"),
+        Index("ix_care_roster_care", "care_record_id"),
+    )
+    school_record_id: int = primary_key(foreign_key="record.id")
+    care_record_id: int = primary_key(foreign_key="record.id")
+    kind: str = text(primary_key=True)
+    care_begin: str = text(primary_key=True)
+    enrolled_begin: str = text(primary_key=True)
+    school_source_id: int = bigint(foreign_key="source.id")
+    care_source_id: int = bigint(foreign_key="source.id")
+    care_end: str = text()
+    enrolled_end: str = text()
+    since_commit: int = bigint()
+    is_stale: bool = Field(default=False, sa_column_kwargs={"server_default": false()})

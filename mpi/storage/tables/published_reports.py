@@ -1,8 +1,8 @@
-"""Table of published figures."""
+"""Tables of published figures and of frozen reports."""
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import text
+from mpi.storage.columns import bigint, text
 
 
 class PublishedReportRow(SQLModel, table=True):
@@ -18,3 +18,22 @@ class PublishedReportRow(SQLModel, table=True):
     name: str = text(primary_key=True)
     content: str = text()
     computed_at: str = text()
+
+
+class ReportSnapshotRow(SQLModel, table=True):
+    """A frozen report on children, which can be repeated.
+
+    ``request`` is JSON of what was asked. ``open_records`` is JSON of the records about which a question was
+    open. ``content`` is JSON of the report; None after any record was sealed or expunged, until it is made
+    again.
+    """
+
+    __tablename__ = "report_snapshot"
+    code: str = text(primary_key=True)
+    request: str = text()
+    made_by: str = text()
+    known_on: str = text()
+    commit_no: int = bigint()
+    education_digest: str | None = text(default=None)
+    open_records: str = text()
+    content: str | None = text(default=None)

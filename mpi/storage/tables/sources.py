@@ -99,9 +99,13 @@ class TakenBackRow(SQLModel, table=True):
 
 
 class RejectRow(SQLModel, table=True):
-    """A rejected row of a loaded file: where and why, without text."""
+    """A rejected row of a loaded file: where and why, without text.
+
+    ``local_id`` is None where the row has no readable one, and where it must not be kept.
+    """
 
     __tablename__ = "reject"
+    __table_args__ = (Index("ix_reject_local_id", "local_id"),)
     batch_id: int = primary_key(foreign_key="batch.id")
     seq: int = primary_key()
     line: int = bigint()
@@ -109,6 +113,27 @@ class RejectRow(SQLModel, table=True):
     field: str | None = text(default=None)
     reason: str = text()
     detail: str = text()
+    local_id: str | None = text(default=None)
+
+
+class QualityTicketRow(SQLModel, table=True):
+    """A request to a source to correct one kind of quality issue.
+
+    ``record_count`` is the number of records with the issue when the ticket was opened. ``closed_batch`` is
+    the load that corrected the last of them.
+    """
+
+    __tablename__ = "quality_ticket"
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id", index=True)
+    field: str = text()
+    kind: str = text()
+    owner: str = text()
+    due_on: str = text()
+    record_count: int = bigint()
+    opened_commit: int = bigint()
+    closed_commit: int | None = bigint(default=None)
+    closed_batch: int | None = bigint(default=None)
 
 
 class RecordRow(SQLModel, table=True):
@@ -188,6 +213,12 @@ class RecordVersionRow(SQLModel, table=True):
             sqlite_where=text_of("state = 'overlay'"),
             postgresql_where=text_of("state = 'overlay'"),
         ),
+        Index(
+            "ix_record_version_issues",
+            "record_id",
+            sqlite_where=text_of("issues <> '[]'"),
+            postgresql_where=text_of("issues <> '[]'"),
+        ),
     )
     id: int = primary_key()
     record_id: int = bigint(foreign_key="record.id")
@@ -239,3 +270,37 @@ class FlagRow(SQLModel, table=True):
     begin: str | None = text(default=None)
     end: str | None = text(default=None)
     asserted_by: str | None = text(default=None)
+
+
+class CaseworkerRow(SQLModel, table=True):
+    """A caseworker of a child-welfare source; ``code`` is the name of the account."""
+
+    __tablename__ = "caseworker"
+    __table_args__ = (UniqueConstraint("source_id", "code"),)
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id")
+    code: str = text()
+    name: str = text()
+    phone: str | None = text(default=None)
+    email: str | None = text(default=None)
+
+
+class CaseloadRow(SQLModel, table=True):
+    """A child's caseworker, for commits ``[from_commit, to_commit)``."""
+
+    __tablename__ = "caseload"
+    __table_args__ = (Index("ix_caseload_caseworker", "caseworker_id", "to_commit"),)
+    record_id: int = primary_key(foreign_key="record.id")
+    caseworker_id: int = primary_key(foreign_key="caseworker.id")
+    from_commit: int = primary_key()
+    to_commit: int | None = bigint(default=None)
+
+
+class RosterVisitRow(SQLModel, table=True):
+    """The last days on which somebody read a list: day and last commit seen."""
+
+    __tablename__ = "roster_visit"
+    client: str = text(primary_key=True)
+    list: str = text(primary_key=True)
+    day: str = text(primary_key=True)
+    commit_no: int = bigint()

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
+from mpi.domain.source import CARE_KINDS, SourceKind
 from mpi.domain.tuning import DEFAULT_TUNING, StorageTuning
 from mpi.domain.viewer import Viewer
 from mpi.storage.driver.chunks import iter_chunks
@@ -46,6 +47,7 @@ from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
+from mpi.storage.repositories.persons.known_records import KnownRecords
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -54,10 +56,13 @@ from mpi.storage.repositories.review.new_records import NewRecords
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.published_reports import PublishedReports
+from mpi.storage.repositories.review.report_snapshots import ReportSnapshots
 from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
+from mpi.storage.repositories.rosters.care_rosters import CareRosters
+from mpi.storage.repositories.rosters.caseloads import Caseloads
 from mpi.storage.repositories.sign_in.first_links import FirstLinks
 from mpi.storage.repositories.sign_in.networks import SignInNetworks
 from mpi.storage.repositories.sign_in.past_passwords import PastPasswords
@@ -67,6 +72,8 @@ from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pull_cursors import PullCursors
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
+from mpi.storage.repositories.sources.quality_issues import QualityIssues
+from mpi.storage.repositories.sources.quality_tickets import QualityTickets
 from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.record_erasure import RecordErasure
 from mpi.storage.repositories.sources.record_rows import RecordRows
@@ -156,11 +163,14 @@ class ReadUnit:
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
     record_holders = _LazyRepository(RecordHolders)
+    known_records = _LazyRepository(KnownRecords, "payload_keys")
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
     decisions_in_force = _LazyRepository(DecisionsInForce)
     configs = _LazyRepository(Configs)
     batches = _LazyRepository(Batches)
+    quality_issues = _LazyRepository(QualityIssues)
+    quality_tickets = _LazyRepository(QualityTickets)
     tasks = _LazyRepository(Tasks)
     queue = _LazyRepository(TaskQueue)
     task_work = _LazyRepository(TaskWork, "payload_keys")
@@ -191,6 +201,7 @@ class ReadUnit:
     figures = _LazyRepository(DeskFigures)
     new_records = _LazyRepository(NewRecords)
     published_reports = _LazyRepository(PublishedReports)
+    report_snapshots = _LazyRepository(ReportSnapshots)
     accounts = _LazyRepository(Accounts)
     account_requests = _LazyRepository(AccountRequests)
     sign_ins = _LazyRepository(SignIns)
@@ -221,6 +232,8 @@ class ReadUnit:
     boundary_orders = _LazyRepository(BoundaryOrders)
     tombstones = _LazyRepository(Tombstones)
     jobs = _LazyRepository(Jobs)
+    care_rosters = _LazyRepository(CareRosters)
+    caseloads = _LazyRepository(Caseloads)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection
@@ -380,7 +393,11 @@ class WriteUnit(ReadUnit):
             self.disclosures.add_in_one_statement(self.ledger_lines)
 
     def write_changes(self) -> None:
-        """Record which records and decisions this unit changed, if another index follows."""
+        """Write what follows from the records and decisions that this unit changed.
+
+        These are the rosters of children in care, and the changes that another index follows, if one does.
+        """
+        self._update_rosters()
         if not self._keeps_changes:
             return
         repositories = vars(self)
@@ -389,6 +406,23 @@ class WriteUnit(ReadUnit):
             if repository is not None and repository.changed_ids:
                 self.scopes.add_changes(self.commit_no, item, repository.changed_ids)
                 repository.changed_ids.clear()
+
+    def _update_rosters(self) -> None:
+        """Update the rosters by the records that this unit changed or moved."""
+        repositories = vars(self)
+        records: Records | None = repositories.get("records")
+        persons: Persons | None = repositories.get("persons")
+        touched = set() if records is None else set(records.changed_ids)
+        if persons is not None:
+            touched |= persons.moved_ids
+            persons.moved_ids.clear()
+        if touched and self._has_rosters():
+            self.care_rosters.sync(touched, self.commit_no)
+
+    def _has_rosters(self) -> bool:
+        """Return whether the index has sources of schools and of child welfare."""
+        kinds = {source.kind for source in self.sources.all()}
+        return not (kinds.isdisjoint(CARE_KINDS) or SourceKind.SIS not in kinds)
 
 
 class WriteUnits:

@@ -11,6 +11,7 @@ from mpi.cli.catalog import COMMANDS
 from mpi.policy import figure_classes
 from mpi.policy.figure_classes import FIGURE_CLASSES, FigureClass
 from mpi.service.quality.reports import REPORT_NAMES
+from mpi.service.reporting.report_set import CHILD_REPORTS
 from tests.index import open_test_index
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +39,7 @@ def surfaces(tmp_path_factory):
     with open_test_index(tmp_path_factory.mktemp("figures")) as index:
         routes = set(list_routes(create_app(index).routes))
     commands = {f"mpi {path}" for path, entry in COMMANDS.items() if entry.target is not None}
-    reports = {f"report {name}" for name in REPORT_NAMES}
+    reports = {f"report {name}" for name in (*REPORT_NAMES, *CHILD_REPORTS)}
     metrics = {f"metric {family.name}" for family in Metrics()._registry.collect()}
     return routes | commands | reports | metrics
 

@@ -311,11 +311,12 @@ def test_the_help_of_a_command_begins_with_its_line_in_the_list(mpi, empty_home,
 
 
 def test_help_loads_no_engine_and_is_fast():
-    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     code, out, _err = run_mpi("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (code, "ingest" in out) == (0, True)
-    # It took 0.15 s when measured; the limit is 0.3 s, and a busy machine gets slack.
-    assert time.monotonic() - began < 1.5
+    # Processor time, which a busy machine leaves as it is: 0.15 s when measured. An engine takes seconds.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, mpi.cli.main as m; m.run(['--help']); print(*sys.modules)"],
         capture_output=True,

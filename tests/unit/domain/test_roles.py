@@ -15,18 +15,20 @@ EXPECTED = {
     Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report", "consent"},
     Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin",
                     "agreement.read", "agreement.admin"},
-    Role.CASEWORKER: ONE_CHILD,
-    Role.POINT_OF_CONTACT: ONE_CHILD,
+    Role.CASEWORKER: ONE_CHILD | {"caseload.read"},
+    Role.POINT_OF_CONTACT: ONE_CHILD | {"roster.read"},
     Role.HOMELESS_LIAISON: ONE_CHILD,
     Role.ANALYST: {"quality.read"},
     Role.AUDITOR: {"ledger.read"},
     Role.PRIVACY_OFFICER: {"ledger.read", "quality.read", "agreement.read", "agreement.admin"},
+    Role.AGENCY_HEAD: {"quality.read"},
 }  # fmt: skip
 """Repeated here, so that an accidental change of the code's list is noticed."""
 ALL_SOURCES = {Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMIN}
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
-                 "disclosure.read", "ledger.read", "question.answer", "consent"}  # fmt: skip
+                 "disclosure.read", "ledger.read", "question.answer", "consent",
+                 "roster.read", "caseload.read", "roster.export"}  # fmt: skip
 
 
 @pytest.mark.parametrize("action", list(Action))

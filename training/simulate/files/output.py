@@ -11,6 +11,7 @@ from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.files.tables import FileFormat, TableWriter
 from training.simulate.simulation import Population
+from training.simulate.sources.caseload import CASELOAD_FIELDS, write_caseload
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import SourceSystem
 
@@ -52,7 +53,7 @@ def save_populations(
 
 
 def _write_populations(populations: Iterable[Population], folder: Path, form: FileFormat) -> dict[str, Any]:
-    """Write the record tables, truth and manifest of a simulated state."""
+    """Write the record tables, truth, caseload and manifest of a simulated state."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:
@@ -61,10 +62,13 @@ def _write_populations(populations: Iterable[Population], folder: Path, form: Fi
             for source in SourceSystem
         }
         truth = stack.enter_context(TableWriter(folder, "truth", TRUTH_FIELDS, form))
+        caseload = stack.enter_context(TableWriter(folder, "caseload", CASELOAD_FIELDS, form))
         for population in populations:
             for source, file in population.files.items():
                 tables[source].append([file.columns[name] for name in SENT_FIELDS])
                 truth.append([file.truth[name] for name in TRUTH_FIELDS])
+            cases = write_caseload(population.files[SourceSystem.CCWIS])
+            caseload.append([cases[name] for name in CASELOAD_FIELDS])
             manifest = merge_manifests(manifest, build_manifest(population))
     content = json.dumps(manifest, indent=2) + "\n"
     (folder / "manifest.json").write_text(content, encoding="utf-8", newline="\n")

@@ -21,9 +21,12 @@ _NAMES = {
     Role.ANALYST: ("demo-analyst", "Ann Analyst"),
     Role.AUDITOR: ("demo-auditor", "Aud Auditor"),
     Role.PRIVACY_OFFICER: ("demo-privacy-officer", "Pri Officer"),
+    Role.AGENCY_HEAD: ("demo-agency-head", "Hal Head"),
 }
 _GRANTED = {
     Role.PRIVACY_OFFICER: frozenset({Action.RECORD_SEAL, Action.RECORD_EXPUNGE}),
+    Role.POINT_OF_CONTACT: frozenset({Action.ROSTER_EXPORT}),
+    Role.CASEWORKER: frozenset({Action.ROSTER_EXPORT}),
 }
 """Actions that a demo user is granted by name."""
 _KINDS_OF_SOURCES = {

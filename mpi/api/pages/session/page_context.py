@@ -20,6 +20,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.break_glass import UseState
 from mpi.service.access.session_authentication import SessionEnd, SignedInAccount
 from mpi.service.core.index import Index
+from mpi.service.data_quality.issues import READERS
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.service.notices.sent_corrections import RECIPIENT_ACTIONS
 from mpi.service.persons.step_effects import StepEffect
@@ -29,6 +30,8 @@ IS_SANDBOX = "mpi.is_sandbox"
 _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
+    ("students", "/students-in-care", (Action.ROSTER_READ,)),
+    ("children", "/my-children", (Action.CASELOAD_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
@@ -43,6 +46,7 @@ _MENU = (
     ("account_requests", "/account-requests", (Action.APPROVE,)),
     ("clients", "/clients", (Action.CLIENT_ADMIN,)),
     ("loads", "/loads", (Action.LOAD,)),
+    ("issues", "/issues", READERS),
     ("freezes", "/freezes", (Action.SOURCE_ADMIN,)),
     ("sources", "/sources", (Action.SOURCE_ADMIN,)),
     ("health", "/health", (Action.SOURCE_ADMIN,)),
@@ -62,7 +66,20 @@ _MENU = (
 _MENU_GROUPS = (
     (
         "work",
-        ("home", "queue", "find", "register", "waiting", "activity", "asked", "corrections", "emergency"),
+        (
+            "home",
+            "students",
+            "children",
+            "queue",
+            "find",
+            "register",
+            "waiting",
+            "activity",
+            "asked",
+            "issues",
+            "corrections",
+            "emergency",
+        ),
     ),
     (
         "oversight",

@@ -1,26 +1,218 @@
-"""Command ``mpi report``: statistics of the index."""
+"""Command ``mpi report``: statistics of the index, and reports on its children."""
+
+from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.data_quality.matches import show_matches
+from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
-from mpi.cli.output import JsonFlag, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_lines, print_note, print_table
+from mpi.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi.reports.report_table import ReportTable
+    from mpi.service.quality.reports import Report
+    from mpi.service.reporting.report_set import ReportRequest
+
+
+_SCORECARD, _MATCHES = "scorecard", "matches"
+
+
+SNAPSHOTS = "snapshots"
+"""Name under which frozen reports are listed."""
+
+
+class ReportFormat(StrEnum):
+    """Formats in which a report on children is written."""
+
+    HTML = "html"
+    CSV = "csv"
+    PARQUET = "parquet"
+    PNG = "png"
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="summary, sources, loads, overlap or creates.")] = "summary",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
+            "on children: waterfall, populations, outcomes, reconciliation."
+        ),
+    ] = "summary",
+    source: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The source of a scorecard or of matches.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Read every record for a scorecard, not a random draw.")
+    ] = False,
     current: CurrentFlag = False,
+    form: Annotated[
+        ReportFormat | None, typer.Option("--format", help="Write a report on children in this format.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for a report on children, or for the records without a link of matches; "
+            "its owner alone may read it."
+        ),
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Day of the figures; today by default.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Children in care at any time from this day to --day.")
+    ] = None,
+    care: Annotated[str, typer.Option(help="Definition of care: essa, afcars, stated or your own.")] = "essa",
+    definitions: Annotated[Path | None, typer.Option(help="Your file of definitions of care.")] = None,
+    education: Annotated[Path | None, typer.Option(help="Education extract, CSV or Parquet.")] = None,
+    afcars: Annotated[
+        Path | None, typer.Option(help="AFCARS file (XML) that reconciliation compares with.")
+    ] = None,
+    known_on: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Use what the index knew at the end of this day.")
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Show small counts. Do not pass such a report on.")
+    ] = False,
+    freeze: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Freeze the report on children under this code.")
+    ] = None,
+    repeat: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Repeat the frozen report of this code.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the published statistics of the index."""
+    """Show statistics of the index, or a report on its children.
+
+    Reports on children hide small counts, and others from which these could be computed.
+    """
+    from mpi.domain import clock
+    from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest
+
+    if repeat is not None:
+        _repeat_report(repeat, education, form, out, as_json=as_json)
+        return
+    if name == SNAPSHOTS:
+        _list_snapshots(as_json=as_json)
+        return
+    if name in CHILD_REPORTS:
+        _write_child_report(
+            ReportRequest(
+                name,
+                day or clock.today(),
+                since,
+                care,
+                definitions,
+                education,
+                known_on,
+                is_published=not exact,
+                afcars=afcars,
+            ),
+            form,
+            out,
+            freeze,
+            as_json=as_json,
+        )
+        return
+    if freeze is not None:
+        raise InputError(f"--freeze is for reports on children: {', '.join(CHILD_REPORTS)}")
+    if form is not None:
+        raise InputError(f"--format is for reports on children: {', '.join(CHILD_REPORTS)}")
+    if name == _MATCHES:
+        _show_matches(source, out, is_current=current, as_json=as_json)
+        return
+    if out is not None:
+        raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
+    if name == _SCORECARD:
+        if source is None:
+            raise InputError("a scorecard is of one source: name it with --source CODE")
+        show_scorecard(source, every=every, as_json=as_json)
+        return
+    _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:
+    """Print the exact match report of a source."""
+    if source is None or not is_current:
+        raise InputError(
+            "matches are exact figures of one source: name it with --source CODE, and say --current"
+        )
+    show_matches(source, out, as_json=as_json)
+
+
+def _show_figures(name: str, *, is_current: bool, as_json: bool) -> None:
+    """Print published or current statistics of the index."""
     from mpi.service.quality import reports
 
     with open_session(for_look_up=True) as session:
-        make_report = reports.make_current_report if current else reports.make_report
+        make_report = reports.make_current_report if is_current else reports.make_report
         figures = make_report(session.index, session.viewer, name)
+    _print_figures(figures, as_json=as_json)
+
+
+def _write_child_report(
+    request: ReportRequest,
+    form: ReportFormat | None,
+    out: Path | None,
+    freeze: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Make a report on children, freeze it if asked, and print it or write it to a file."""
+    from mpi.service.reporting.report_set import make_child_report
+    from mpi.service.reporting.snapshots import freeze_report
+
+    _check_output(form, out)
+    with open_session(for_look_up=True) as session:
+        if freeze is None:
+            report = make_child_report(session.index, session.viewer, request)
+        else:
+            report = freeze_report(session.index, session.viewer, freeze, request)
+    _give(report, form, out, as_json=as_json)
+    if not request.is_published:
+        print_note("this report holds exact small counts: give it to nobody who may not read the records")
+
+
+def _repeat_report(
+    code: str, education: Path | None, form: ReportFormat | None, out: Path | None, *, as_json: bool
+) -> None:
+    """Repeat a frozen report."""
+    from mpi.service.reporting.snapshots import repeat_report
+
+    _check_output(form, out)
+    with open_session(for_look_up=True) as session:
+        report = repeat_report(session.index, session.viewer, code, education)
+    _give(report, form, out, as_json=as_json)
+
+
+def _check_output(form: ReportFormat | None, out: Path | None) -> None:
+    """Refuse to print a report that is no text."""
+    if form is not None and out is None and form in {ReportFormat.PNG, ReportFormat.PARQUET}:
+        raise InputError(f"a report as {form} is no text: give --out FILE")
+
+
+def _list_snapshots(*, as_json: bool) -> None:
+    """List the frozen reports."""
+    from mpi.service.reporting.snapshots import list_snapshots
+
+    with open_session(for_look_up=True) as session:
+        found = list_snapshots(session.index, session.viewer)
+    columns = ("code", "known_on", "made_by", "request")
+    if as_json:
+        print_json([{name: getattr(each, name) for name in columns} for each in found])
+    else:
+        print_table(columns, [[getattr(each, name) for name in columns] for each in found])
+
+
+def _print_figures(figures: Report, *, as_json: bool) -> None:
+    """Print statistics of the index as a table or as JSON."""
     if as_json:
         rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]
         print_json(
@@ -36,3 +228,44 @@ def run(
         print_publication(figures.publication, figures.next_publication)
         if figures.columns:
             print_table(figures.columns, figures.rows, figures.title)
+
+
+def _give(report: ReportTable, form: ReportFormat | None, out: Path | None, *, as_json: bool) -> None:
+    """Print a report on children, or write it to a file."""
+    from mpi.cli.output_files import write_private_bytes
+
+    names = [column.name for column in report.columns]
+    if form is None and out is None:
+        if as_json:
+            rows = [dict(zip(names, row, strict=True)) for row in report.rows]
+            print_json(report.describe() | {"rows": rows})
+            return
+        rows_shown = [["hidden" if cell is None else cell for cell in row] for row in report.rows]
+        print_table([column.title for column in report.columns], rows_shown, report.title)
+        facts = report.describe()
+        print_note(f"{facts['definition']} As of {facts['as_of']}, as known on {facts['known_on']}.")
+        print_note(facts["notice"])
+        return
+    content = _render(report, form or ReportFormat.CSV)
+    if out is None:
+        print_lines(content.decode().splitlines())
+    else:
+        write_private_bytes(out, content)
+        print_note(f"{out}: written")
+
+
+def _render(report: ReportTable, form: ReportFormat) -> bytes:
+    """Return the bytes of a report in a format."""
+    from mpi.reports.report_table import write_csv_text, write_parquet_bytes
+
+    if form is ReportFormat.CSV:
+        return write_csv_text(report).encode()
+    if form is ReportFormat.PARQUET:
+        return write_parquet_bytes(report)
+    if form is ReportFormat.PNG:
+        from mpi.reports.charts import draw_png
+
+        return draw_png(report)
+    from mpi.reports.report_page import write_html_page
+
+    return write_html_page(report).encode()

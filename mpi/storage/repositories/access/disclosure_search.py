@@ -1,12 +1,15 @@
 """Search of the disclosure ledger by time, client and record."""
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select, tuple_
 
+from mpi.domain.clock import format_timestamp
 from mpi.domain.ledger.line_hash import EMPTY_LIST, REDACT_ACTION
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
@@ -17,6 +20,13 @@ _disclosure = table_of(DisclosureRow)
 _disclosed = table_of(DisclosedRecordRow)
 _CHUNK_SIZE = 200
 """Lines that one query of the filtered ledger returns."""
+_MAX_LATENESS = timedelta(days=1)
+"""Most time by which a line may be dated after one of a higher number.
+
+Clocks of servers differ, and a line that is dated may wait before it is written.
+"""
+_PLACE = attrgetter("at", "id")
+_TIME_OF_LINE = select(_disclosure.c.at).where(_disclosure.c.id == bindparam("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +80,46 @@ class DisclosureSearch:
     ) -> Iterator[list[Disclosure]]:
         """Yield the wanted lines that may concern records, newest first.
 
-        The index by record leads to their numbers, and the numbers to the lines. The time depends on how many
-        there are, and not on the size of the ledger: a join would leave the choice to the planner.
+        The index by record leads to their numbers, and the numbers to the lines: a join would leave the
+        choice to the planner. Lines are read from the newest on, and only as many as the caller takes. They
+        are numbered in the order of their times, but for ``_MAX_LATENESS``.
         """
+        numbers = self._line_numbers([HANDLE_RECORD_ID, *record_ids])[::-1]
         conditions = list(_filter_conditions(wanted))
-        found = [
-            (row.at, row.id)
-            for chunk in iter_chunks(self._line_numbers([HANDLE_RECORD_ID, *record_ids]))
-            for row in self._connection.execute(
-                select(_disclosure.c.at, _disclosure.c.id).where(is_in(_disclosure.c.id, chunk), *conditions)
+        pending: list[Row[Any]] = []
+        for chunk in iter_chunks(numbers[self._find_start(numbers, wanted.until) :], _CHUNK_SIZE):
+            pending += self._connection.execute(
+                select(_disclosure).where(is_in(_disclosure.c.id, chunk), *conditions)
             )
-        ]
-        for chunk in iter_chunks([number for _, number in sorted(found, reverse=True)], _CHUNK_SIZE):
-            lines = {
-                row.id: build_disclosure(row)
-                for row in self._connection.execute(select(_disclosure).where(is_in(_disclosure.c.id, chunk)))
-            }
-            # What a redaction has taken out meanwhile is gone.
-            yield [lines[number] for number in chunk if number in lines]
+            pending.sort(key=_PLACE, reverse=True)
+            latest_unread = format_timestamp(self._time_of_line(chunk[-1]) + _MAX_LATENESS)
+            ready = bisect_left(pending, True, key=lambda row: row.at <= latest_unread)
+            yield [build_disclosure(row) for row in pending[:ready]]
+            del pending[:ready]
+            if latest_unread < wanted.since:
+                break
+        yield [build_disclosure(row) for row in pending]
+
+    def _find_start(self, numbers: Sequence[int], until: str) -> int:
+        """Return the position from which on lines may be from before a moment.
+
+        Args:
+            numbers: numbers of lines, descending.
+            until: the moment (ISO, UTC).
+        """
+        if len(numbers) <= _CHUNK_SIZE:
+            return 0
+        return bisect_left(
+            numbers,
+            True,
+            key=lambda number: format_timestamp(self._time_of_line(number) - _MAX_LATENESS) < until,
+        )
+
+    def _time_of_line(self, number: int) -> datetime:
+        """Return when a line was written."""
+        return datetime.fromisoformat(
+            self._connection.execute(_TIME_OF_LINE, {"number": number}).scalar_one()
+        )
 
     def _line_numbers(self, record_ids: Collection[int]) -> list[int]:
         """Return the numbers of the lines that name some records, ascending."""

@@ -133,13 +133,18 @@ def _held_records(person: Person, memberships: Iterable[Membership]) -> set[int]
 
 
 class Persons:
-    """Repository of persons and their records, now and at any commit."""
+    """Repository of persons and their records, now and at any commit.
+
+    Attributes:
+        moved_ids: records that this transaction moved between persons.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._histories: dict[int, list[Membership]] = {}
         self._memberships_by_person: dict[int, list[Membership]] = {}
         self._persons: dict[int, Person] = {}
+        self.moved_ids: set[int] = set()
 
     def mark_unassigned(self, record_ids: Iterable[int]) -> None:
         """Cache that records new in this transaction belong to no person."""
@@ -423,6 +428,7 @@ class Persons:
             cause: kind of the change.
         """
         self._clear_cache()
+        self.moved_ids.update(record for record, _, _ in changes)
         leaving = [
             {"record": r, "ended": commit_no} for r, old_person, _ in changes if old_person is not None
         ]

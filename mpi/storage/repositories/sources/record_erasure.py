@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, union, update
 
 from mpi.domain.record import EXPUNGE_MARK
 from mpi.storage.driver.bulk_rows import execute_many
@@ -12,10 +12,15 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.sources.records import IS_SEALED, Records, RecordState
 from mpi.storage.tables import (
+    BatchRow,
+    CarePeriodRow,
+    CaseloadRow,
+    EnrollmentPeriodRow,
     FlagRow,
     RecordAliasRow,
     RecordRow,
     RecordVersionRow,
+    RejectRow,
     RenamedRow,
     SightingRow,
     SourceRow,
@@ -26,8 +31,13 @@ _record = table_of(RecordRow)
 _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
+_batch = table_of(BatchRow)
 _flag = table_of(FlagRow)
+_reject = table_of(RejectRow)
 _renamed = table_of(RenamedRow)
+_caseload = table_of(CaseloadRow)
+_OF_VERSIONS = (_flag, table_of(CarePeriodRow), table_of(EnrollmentPeriodRow))
+"""Tables of what a version states, by the number of the version."""
 _sighting = table_of(SightingRow)
 
 
@@ -99,7 +109,8 @@ class RecordErasure:
         versions = select(_version.c.id).where(_version.c.record_id == record_id)
         conditions = {
             "record_version": (_version, _version.c.record_id == record_id),
-            "flag": (_flag, _flag.c.version_id.in_(versions)),
+            **{str(table.name): (table, table.c.version_id.in_(versions)) for table in _OF_VERSIONS},
+            "caseload": (_caseload, _caseload.c.record_id == record_id),
             "record_alias": (_alias, _alias.c.record_id == record_id),
             "renamed": (_renamed, _renamed.c.record_id == record_id),
         }
@@ -123,7 +134,9 @@ class RecordErasure:
         )
         self._records.cipher.forget([record_id])
         version_query = select(_version.c.id).where(_version.c.record_id == record_id)
-        self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(version_query)))
+        for table in _OF_VERSIONS:
+            self._connection.execute(delete(table).where(table.c.version_id.in_(version_query)))
+        self._connection.execute(delete(_caseload).where(_caseload.c.record_id == record_id))
         self._connection.execute(
             update(_version)
             .where(_version.c.record_id == record_id)
@@ -138,10 +151,12 @@ class RecordErasure:
         """
         self._records.changed_ids.update(record_ids)
         self._records.cipher.forget(record_ids)
+        self._forget_in_rejects(record_ids)
         for chunk in iter_chunks(record_ids):
             versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
-            self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(versions)))
-            for table in (_version, _alias, _renamed, _sighting):
+            for table in _OF_VERSIONS:
+                self._connection.execute(delete(table).where(table.c.version_id.in_(versions)))
+            for table in (_version, _alias, _renamed, _sighting, _caseload):
                 self._connection.execute(delete(table).where(is_in(table.c.record_id, chunk)))
         execute_many(
             self._connection,
@@ -159,6 +174,7 @@ class RecordErasure:
     def forget_local_ids(self, surrogates: Mapping[int, str]) -> None:
         """Replace records' local IDs by surrogates, and destroy former ones."""
         self._records.changed_ids.update(surrogates)
+        self._forget_in_rejects(surrogates)
         for chunk in iter_chunks(surrogates):
             self._connection.execute(delete(_alias).where(_alias.c.record_id.in_(chunk)))
             self._connection.execute(delete(_renamed).where(_renamed.c.record_id.in_(chunk)))
@@ -169,3 +185,20 @@ class RecordErasure:
             .values(local_id=bindparam("surrogate")),
             [{"record": record, "surrogate": surrogate} for record, surrogate in surrogates.items()],
         )
+
+    def _forget_in_rejects(self, record_ids: Collection[int]) -> None:
+        """Destroy the local IDs of records, present and former, on rejected rows."""
+        for chunk in iter_chunks(record_ids):
+            is_named = _record.c.id.in_(chunk)
+            own_loads = (
+                select(_batch.c.id).join(_record, _record.c.source_id == _batch.c.source_id).where(is_named)
+            )
+            local_ids = union(
+                select(_record.c.local_id).where(is_named),
+                select(_alias.c.local_id).where(_alias.c.record_id.in_(chunk)),
+            )
+            self._connection.execute(
+                update(_reject)
+                .where(_reject.c.local_id.in_(local_ids), _reject.c.batch_id.in_(own_loads))
+                .values(local_id=None)
+            )

@@ -12,11 +12,21 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.sources.records import IS_ACTIVE, Records
-from mpi.storage.tables import AnyRow, FlagRow, RecordRow, RecordVersionRow, table_of
+from mpi.storage.tables import (
+    AnyRow,
+    CarePeriodRow,
+    EnrollmentPeriodRow,
+    FlagRow,
+    RecordRow,
+    RecordVersionRow,
+    table_of,
+)
 
 _record = table_of(RecordRow)
 _version = table_of(RecordVersionRow)
 _flag = table_of(FlagRow)
+_care_period = table_of(CarePeriodRow)
+_enrollment_period = table_of(EnrollmentPeriodRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +295,11 @@ class RecordVersions:
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
         """Add special-population flags of new record versions."""
         insert_rows(self._connection, _flag, rows)
+
+    def insert_periods(self, care: list[dict[str, Any]], enrollments: list[dict[str, Any]]) -> None:
+        """Add days in care and in school that new record versions state."""
+        insert_rows(self._connection, _care_period, care)
+        insert_rows(self._connection, _enrollment_period, enrollments)
 
     def set_version_state(self, version_ids: Collection[int], state: str) -> None:
         """Set the state of record versions that are not active."""

@@ -29,7 +29,8 @@ def test_every_answer_has_the_security_headers(people, path):
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", ""]
 )
 def test_a_call_to_another_host_name_is_refused(people, host):
-    for path in ("/", "/v1/events", "/healthz"):
+    # Probes know a pod by its address only: tests/unit/api/server/test_proxies.py.
+    for path in ("/", "/v1/events", *(() if host == "10.0.0.1" else ("/healthz",))):
         problem(people.get(path, headers={"Host": host}), 421, "wrong-host")
 
 

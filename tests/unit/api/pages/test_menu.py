@@ -41,5 +41,5 @@ def test_a_group_of_one_item_is_not_folded_in_a_long_menu():
         Action.TASK_WORK, Action.TASK_READ, Action.PERSON_READ, Action.DECISION_READ, Action.QUESTION_ANSWER,
     )  # fmt: skip
     visit = visit_with(*work, Action.QUALITY_READ)
-    assert len(visit.menu) == 7
+    assert len(visit.menu) == 8
     assert names_of(visit)[1:] == [("oversight", ["quality"], False)]

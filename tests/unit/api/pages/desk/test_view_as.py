@@ -55,6 +55,7 @@ def test_each_fictional_person_sees_what_the_role_sees(visitor, call):
         Role.ANALYST: False,
         Role.AUDITOR: False,
         Role.PRIVACY_OFFICER: False,
+        Role.AGENCY_HEAD: False,
     }
 
 

@@ -1,0 +1,28 @@
+"""Route of a source's scorecard."""
+
+from fastapi import APIRouter
+
+from mpi.api.request.authentication import CallerDep, IndexDep, permit_any
+from mpi.api.schemas.data_quality.scorecards import ScorecardOut
+from mpi.api.schemas.parameters import NoQueryDep, SourceDep
+from mpi.api.schemas.problem import describe_problems
+from mpi.service.data_quality.issues import READERS
+from mpi.service.data_quality.scorecard import Scorecard, read_scorecard
+
+router = APIRouter(tags=["quality"])
+
+
+@router.get(
+    "/v1/sources/{source}/scorecard",
+    operation_id="get_scorecard",
+    response_model=ScorecardOut,
+    summary="Read the scorecard of a source",
+    responses=describe_problems(404),
+    dependencies=[permit_any(READERS)],
+)
+def get_scorecard(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep) -> Scorecard:
+    """Return how complete, valid, timely and distinct a source's records are, measured now.
+
+    For the data owner and the sender of the source. A source of many records is measured on a random draw.
+    """
+    return read_scorecard(index, viewer, source)

@@ -1,0 +1,1 @@
+"""Routes of lists of children in care."""

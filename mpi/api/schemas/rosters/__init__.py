@@ -1,0 +1,1 @@
+"""API schemas of lists of children in care."""

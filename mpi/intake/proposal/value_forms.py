@@ -1,0 +1,179 @@
+"""Meaning of a column by the form of its values."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from mpi.intake.cell_conversion import DateFormat
+from mpi.intake.column_use import describe_shape
+from mpi.standardize.fields.codes import is_sex_code, parse_flag_value
+from mpi.standardize.missing_values import is_missing_marker
+
+_DAYS = (
+    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%m%d%Y",
+    "%d-%b-%Y", "%d %B %Y", "%B %d, %Y", "%B %d %Y", "%m/%d/%y", "%d/%m/%y",
+    "%m-%d-%y", "%d-%b-%y",
+)  # fmt: skip
+_TIMES = ("", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S", " %H:%M", "T%H:%M:%S")
+_FORMATS = tuple((f"{day}{time}", DateFormat.parse(f"{day}{time}")) for day in _DAYS for time in _TIMES)
+_ISO = re.compile(r"\d{4}-\d{2}(-\d{2})?([T ].*)?\Z")
+_DAY_NUMBER = re.compile(r"[1-6]\d{4}(\.0)?\Z")
+_MIN_SHARE = 0.9
+_FEW = 0.02
+_YEARS_OF_LIFE = 99
+_MAX_DATES = 500
+_MAX_FORMATS = 3
+_PLAUSIBLE_YEARS = range(1900, 2101)
+_FORM_TESTS: dict[str, Callable[[str], object]] = {
+    "sex": is_sex_code,
+    "email": re.compile(r"[^@\s]+@[^@\s]+\.\w+\Z").match,
+    "phone": re.compile(r"\+?[\d\s().x-]{7,20}\Z", re.IGNORECASE).match,
+    "postal_code": re.compile(r"\d{3,5}(-?\d{4})?\Z|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d\Z").match,
+    "ssn": re.compile(r"\d{3}-?\d{2}-?\d{4}\Z|[*Xx-]{5,7}\d{4}\Z").match,
+    "ssn_last4": re.compile(r"\d{1,4}\Z").match,
+    "first_name": re.compile(r"[^\d@]+\Z").match,
+    "middle_name": re.compile(r"[^\d@]+\Z").match,
+    "last_name": re.compile(r"[^\d@]+\Z").match,
+    "full_name": re.compile(r"[^\d@]+[ ,][^\d@]+\Z").match,
+    "guardian_full_name": re.compile(r"[^\d@]+\Z").match,
+    "city": re.compile(r"[^\d@]+\Z").match,
+    "state": re.compile(r"[A-Za-z .]{2,20}\Z").match,
+}  # fmt: skip
+DATE_FIELDS = frozenset(("birth_date", "entry_date", "exit_date", "death_date"))
+"""Fields that hold a day."""
+
+
+def rate_form(target: str, texts: Sequence[str]) -> float | None:
+    """Return the share of values that have the form of a field; None for any form.
+
+    Args:
+        target: the canonical field.
+        texts: filled values of the column.
+    """
+    test = _FORM_TESTS.get(target)
+    values = _drop_markers(texts)
+    if test is None or not values:
+        return None
+    return sum(test(value) is not None and bool(test(value)) for value in values) / len(values)
+
+
+def find_form(texts: Sequence[str]) -> str | None:
+    """Return a field that only such values have: email, SSN with hyphens; or None."""
+    values = _drop_markers(texts)
+    if not values:
+        return None
+    if rate_form("email", values) == 1.0:
+        return "email"
+    if all(re.match(r"\d{3}-\d{2}-\d{4}\Z", value) for value in values):
+        return "ssn"
+    return None
+
+
+def list_date_formats(texts: Sequence[str]) -> tuple[list[str], float, bool]:
+    """Return the formats in which dates are written.
+
+    Args:
+        texts: filled values of the column.
+
+    Returns:
+        The formats besides ISO; the share of values that they or ISO read; and whether day and month could
+        also be exchanged in all values.
+    """
+    distinct = Counter(dict(Counter(_drop_markers(texts)).most_common(_MAX_DATES)))
+    left = Counter({text: count for text, count in distinct.items() if not _ISO.match(text)})
+    total, remaining = distinct.total(), left.total()
+    formats: list[str] = []
+    is_ambiguous = False
+    while left and len(formats) < _MAX_FORMATS:
+        # One column has one order of day and month: a second order would be guessed.
+        swapped = {_swap_day(each) for each in formats}
+        rated = [
+            (_count_read(form, left), name, form)
+            for name, form in _FORMATS
+            if _get_day_part(name) not in swapped
+        ]
+        best = max(count for count, _, _ in rated)
+        if best <= _FEW * remaining or not best:
+            break
+        equal = [(name, form) for count, name, form in rated if count == best]
+        name, form = equal[0]
+        is_ambiguous |= any(_swap(name) == other for other, _ in equal[1:])
+        formats.append(name)
+        left = Counter({text: count for text, count in left.items() if not _reads(form, text)})
+    return formats, (total - left.total()) / max(1, total), is_ambiguous
+
+
+def has_short_year(formats: Sequence[str]) -> bool:
+    """Return whether a format has a year of two digits."""
+    return any("%y" in each for each in formats)
+
+
+def get_first_birth_year(today: date) -> int:
+    """Return the first of the hundred years in which living people were born."""
+    return today.year - _YEARS_OF_LIFE
+
+
+def is_day_number(texts: Sequence[str]) -> bool:
+    """Return whether dates stand there as a spreadsheet counts days, such as 40304."""
+    values = _drop_markers(texts)
+    return bool(values) and sum(bool(_DAY_NUMBER.match(value)) for value in values) >= _MIN_SHARE * len(
+        values
+    )
+
+
+def make_flag_codes(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return codes of a flag that need a translation, and how they are read.
+
+    Returns:
+        The value of each code that has to be stated, and the codes that mean nothing known.
+    """
+    distinct = sorted({*_drop_markers(texts)})
+    unknown = [text for text in distinct if parse_flag_value(text) is None]
+    if [text.casefold() for text in unknown] == ["x"]:
+        return dict.fromkeys(unknown, "Y"), []
+    return {}, unknown
+
+
+def list_common_shapes(texts: Sequence[str], count: int = 2) -> list[str]:
+    """Return the commonest shapes of values, which hold none of their letters and digits."""
+    shapes = Counter(describe_shape(text) for text in texts)
+    return sorted(shapes, key=lambda shape: (-shapes[shape], shape))[:count]
+
+
+def _drop_markers(texts: Sequence[str]) -> list[str]:
+    """Return the values without texts that stand for no value."""
+    return [text for text in texts if not is_missing_marker(text)]
+
+
+def _count_read(form: DateFormat, texts: Counter[str]) -> int:
+    """Return the number of values that a format reads as real dates."""
+    return sum(count for text, count in texts.items() if _reads(form, text))
+
+
+def _reads(form: DateFormat, text: str) -> bool:
+    """Return whether a format reads a text as a real date of living memory."""
+    parts = form.parse_date(text)
+    if parts is None:
+        return False
+    year, month, day = parts
+    try:
+        return date(year, month or 1, day or 1).year in _PLAUSIBLE_YEARS
+    except ValueError:
+        return False
+
+
+def _get_day_part(name: str) -> str:
+    """Return a format without its time of day."""
+    return next(day for day in _DAYS if name.startswith(day))
+
+
+def _swap_day(name: str) -> str:
+    """Return the day of a format with its parts exchanged; empty if nothing changes."""
+    day = _get_day_part(name)
+    return _swap(day) if _swap(day) != day else ""
+
+
+def _swap(name: str) -> str:
+    """Return a format with day and month exchanged."""
+    return name.replace("%m", "%\0").replace("%d", "%m").replace("%\0", "%d")

@@ -1,0 +1,144 @@
+"""Tables of children in an in-memory database, which reports count."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from mpi.reports.definitions import CareDefinition
+
+_SCHEMAS = {
+    "record": pa.schema(
+        [
+            ("record", pa.int64()),
+            ("person", pa.int64()),
+            ("source", pa.string()),
+            ("kind", pa.string()),
+            ("local_id", pa.string()),
+        ]
+    ),
+    "client": pa.schema([("record", pa.int64()), ("birth_date", pa.string())]),
+    "placement": pa.schema(
+        [("record", pa.int64()), ("type", pa.string()), ("begin_on", pa.string()), ("end_on", pa.string())]
+    ),
+    "flag": pa.schema(
+        [
+            ("record", pa.int64()),
+            ("population", pa.string()),
+            ("definition", pa.string()),
+            ("begin_on", pa.string()),
+            ("end_on", pa.string()),
+        ]
+    ),
+    "open_record": pa.schema([("record", pa.int64())]),
+    "decided": pa.schema([("decision", pa.int64()), ("record", pa.int64())]),
+}
+_NEVER = "9999-12-31"
+_OPEN_STAYS = """
+CREATE OR REPLACE TABLE in_care AS
+SELECT DISTINCT r.person FROM record r WHERE r.record IN (
+    SELECT record FROM placement
+    WHERE $flag = '' AND begin_on <= $last AND coalesce(end_on, $never) > $first
+      AND NOT list_contains($left_out, type)
+    UNION ALL
+    SELECT record FROM flag
+    WHERE $flag <> '' AND population = $flag AND coalesce(begin_on, '') <= $last
+      AND coalesce(end_on, $never) > $first
+)
+"""
+_STAY_COUNTS = """
+CREATE OR REPLACE TABLE stability AS
+SELECT person, count(DISTINCT (begin_on, type)) AS placements FROM record JOIN placement USING (record)
+WHERE begin_on <= $last AND ($first = $last OR coalesce(end_on, $never) > $first) GROUP BY person
+"""
+_STUDENTS = """
+CREATE OR REPLACE TABLE student AS
+SELECT coalesce(r.person, -e.number) AS person,
+    bool_or(coalesce(e.on_count_day, false)) AS on_count_day,
+    sum(coalesce(e.days_enrolled, 0)) AS days_enrolled,
+    sum(coalesce(e.days_absent, 0)) AS days_absent,
+    sum(coalesce(e.school_changes, 0)) AS school_changes,
+    sum(coalesce(e.suspensions, 0)) AS suspensions,
+    sum(coalesce(e.expulsions, 0)) AS expulsions,
+    sum(coalesce(e.credits_attempted, 0)) AS credits_attempted,
+    sum(coalesce(e.credits_earned, 0)) AS credits_earned,
+    bool_or(coalesce(e.retained, false)) AS retained,
+    max(e.ela_level) AS ela_level,
+    max(e.math_level) AS math_level,
+    max(nullif(e.acgr_result, '')) AS acgr_result
+FROM (SELECT *, row_number() OVER (ORDER BY source, local_id) AS number FROM education) e
+LEFT JOIN record r ON r.source = e.source AND r.local_id = e.local_id
+GROUP BY 1
+"""
+
+
+@dataclass(slots=True)
+class ChildTables:
+    """Children of an index as known on a day, in an in-memory database.
+
+    Rows of ``record`` are those of persons; ``decided`` holds the records of decisions that join records, and
+    ``open_record`` those with an open question. A flag of ``flag`` is one whose value is yes.
+
+    Attributes:
+        connection: the database.
+        known_on: day whose knowledge the tables hold, ``YYYY-MM-DD``.
+        has_education: whether an education extract was read.
+    """
+
+    known_on: str
+    connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    has_education: bool = False
+
+    def __post_init__(self) -> None:
+        for name, schema in _SCHEMAS.items():
+            empty = schema.empty_table()
+            self.connection.from_arrow(empty).create(name)
+
+    def add(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Append rows to a table, as tuples in the order of its columns."""
+        schema = _SCHEMAS[name]
+        columns = list(zip(*rows, strict=True))
+        if columns:
+            arrays = [pa.array(values, each.type) for values, each in zip(columns, schema, strict=True)]
+            self.connection.from_arrow(pa.Table.from_arrays(arrays, schema=schema)).insert_into(name)
+
+    def close(self) -> None:
+        """Release the memory of the tables."""
+        self.connection.close()
+
+    def find_in_care(self, definition: CareDefinition, first: str, last: str | None = None) -> None:
+        """Make the table ``in_care`` of the persons in care on a day or in a period.
+
+        Args:
+            definition: who is in care.
+            first: the day, or the first one, ``YYYY-MM-DD``.
+            last: the last day.
+        """
+        self.connection.execute(
+            _OPEN_STAYS,
+            {
+                "flag": definition.flag,
+                "left_out": sorted(definition.leaves_out),
+                "first": first,
+                "last": last or first,
+                "never": _NEVER,
+            },
+        )
+
+    def count_stays(self, first: str, last: str) -> None:
+        """Make the table ``stability``: each person's placements in a period, or up to a day."""
+        self.connection.execute(_STAY_COUNTS, {"first": first, "last": last, "never": _NEVER})
+
+    def join_students(self) -> None:
+        """Make the table ``student``: the extract's rows summed by person.
+
+        A row whose record the index does not hold counts as a person of its own, with a negative number.
+        """
+        self.connection.execute(_STUDENTS)
+        self.has_education = True
+
+    def count(self, query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.connection.execute(query, parameters or {}).fetchall()

@@ -1,0 +1,148 @@
+"""Outcomes of a school year: students in care against all, by placement stability."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.reports.cells import Cell, FrequencyTable
+from mpi.reports.child_tables import ChildTables
+from mpi.reports.definitions import CareDefinition
+from mpi.reports.report_table import Column, ReportTable
+from mpi.reports.waterfall import to_percent
+
+NEVER, ONE, MORE = "not in care", "in care, 1 placement", "in care, 2 placements or more"
+GROUPS = (NEVER, ONE, MORE)
+YES, NO = "yes", "no"
+MEASURES = {
+    "chronically_absent": "Chronically absent: missed 10 % of the days or more",
+    "changed_school": "Changed school in the year",
+    "suspended": "Suspended at least once",
+    "expelled": "Expelled",
+    "repeats_grade": "Repeats the grade",
+    "earned_all_credits": "Earned every credit attempted (grades 9 to 12)",
+    "proficient_reading": "Proficient in reading or language arts, of those tested",
+    "proficient_math": "Proficient in mathematics, of those tested",
+    "graduated": "Graduated in four years, by the state's own ACGR result",
+}
+"""Outcomes, with what each means."""
+_CLASSES = """
+CREATE OR REPLACE TABLE outcome AS
+SELECT s.*,
+    CASE WHEN c.person IS NULL THEN 'not in care'
+         WHEN coalesce(p.placements, 1) <= 1 THEN 'in care, 1 placement'
+         ELSE 'in care, 2 placements or more' END AS care_group
+FROM student s LEFT JOIN in_care c USING (person) LEFT JOIN stability p USING (person)
+"""
+_VALUES = """
+SELECT care_group, measure, value, count(*) FROM (
+    SELECT care_group, unnest([
+        {'measure': 'chronically_absent',
+         'value': CASE WHEN days_enrolled >= $least_days THEN days_absent * 10 >= days_enrolled END},
+        {'measure': 'changed_school', 'value': CASE WHEN days_enrolled > 0 THEN school_changes > 0 END},
+        {'measure': 'suspended', 'value': CASE WHEN days_enrolled > 0 THEN suspensions > 0 END},
+        {'measure': 'expelled', 'value': CASE WHEN days_enrolled > 0 THEN expulsions > 0 END},
+        {'measure': 'repeats_grade', 'value': CASE WHEN days_enrolled > 0 THEN retained END},
+        {'measure': 'earned_all_credits',
+         'value': CASE WHEN credits_attempted > 0 THEN credits_earned >= credits_attempted END},
+        {'measure': 'proficient_reading', 'value': ela_level >= 3},
+        {'measure': 'proficient_math', 'value': math_level >= 3},
+        {'measure': 'graduated',
+         'value': CASE WHEN acgr_result <> 'removed' THEN acgr_result = 'graduate' END}
+    ], recursive := true) FROM outcome
+) WHERE value IS NOT NULL GROUP BY 1, 2, 3
+"""
+_LEAST_DAYS = 10
+"""Days of enrollment from which absence is judged [K: the federal definition of chronic absence]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days over which care is looked at.
+
+    Args:
+        first: first day, ``YYYY-MM-DD``.
+        last: last day; the same for a point in time.
+    """
+
+    first: str
+    last: str
+
+    @property
+    def text(self) -> str:
+        """The period in words."""
+        if self.first == self.last:
+            return f"in care on {self.first}"
+        return f"in care at any time from {self.first} to {self.last}"
+
+
+def count_outcomes(
+    tables: ChildTables, definition: CareDefinition, period: Period
+) -> dict[str, FrequencyTable]:
+    """Count the students of each group with and without each outcome.
+
+    Args:
+        tables: children, with an education extract joined.
+        definition: who is in care.
+        period: when they are; a longer one makes a cohort, a single day a point in time.
+    """
+    tables.find_in_care(definition, period.first, period.last)
+    tables.count_stays(period.first, period.last)
+    tables.count(_CLASSES)
+    counts: dict[str, dict[tuple[str, ...], int]] = {name: {} for name in MEASURES}
+    for group, measure, value, count in tables.count(_VALUES, {"least_days": _LEAST_DAYS}):
+        counts[measure][group, YES if value else NO] = count
+    # Outcomes of the same students share their totals, so that none can show what another one hides.
+    populations: dict[tuple[int, ...], str] = {}
+    outcomes = {}
+    for name in MEASURES:
+        judged = tuple(sum(counts[name].get((group, each), 0) for each in (YES, NO)) for group in GROUPS)
+        population = populations.setdefault(judged, f"students judged by {name}")
+        outcomes[name] = FrequencyTable(population, (("care", GROUPS), (name, (YES, NO))), counts[name])
+    return outcomes
+
+
+def make_outcomes(
+    outcomes: Mapping[str, FrequencyTable],
+    counts: Mapping[Cell, int | None],
+    tables: ChildTables,
+    definition: CareDefinition,
+    period: Period,
+) -> ReportTable:
+    """Return the outcomes as a report, by group of students.
+
+    Args:
+        outcomes: tables of ``count_outcomes``.
+        counts: count of each of their cells; None if it is hidden.
+        tables: the children that were counted.
+        definition: who is in care.
+        period: when they are.
+    """
+    rows = []
+    for name, table in outcomes.items():
+        for group in (*GROUPS, "all students"):
+            values = {"care": group} if group in GROUPS else {}
+            students = counts[table.find_cell(**values)]
+            having = counts[table.find_cell(**values, **{name: YES})]
+            rows.append((MEASURES[name], group, students, having, to_percent(having, students)))
+    return ReportTable(
+        name="outcomes",
+        title="A school year of students in care and of all students",
+        unit="students",
+        source="education extract, linked to child-welfare records of the index",
+        as_of=period.last,
+        known_on=tables.known_on,
+        number=None if not outcomes else counts[next(iter(outcomes.values())).find_cell()],
+        definition=f"{definition.title} ({definition.authority}); {period.text}.",
+        columns=(
+            Column("outcome", "Outcome"),
+            Column("group", "Students"),
+            Column("students", "Students judged", "children"),
+            Column("with_outcome", "With the outcome", "children"),
+            Column("percent", "Share", "percent"),
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Placements are those of the period, or all up to the day where it is a single one.",
+            "A student in care who is not linked counts as not in care.",
+            "Graduation is what the state's own result says; nothing is computed anew.",
+        ),
+    )

@@ -1,0 +1,372 @@
+"""My children: the list of a caseworker, with the school of each child.
+
+A child is on it while the caseload names the caseworker and the child-welfare record says "in care". For a
+child without a school the list says why, as far as the caseworker may know.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from mpi.domain import clock
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.source import CARE_KINDS, EDUCATION_KINDS, SourceKind
+from mpi.domain.viewer import Action, RecordAccess, Viewer, require_permission
+from mpi.service.core.confidential_addresses import find_withheld_records
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import read_facts_by_record, sees_whole_source, visible_labels
+from mpi.service.rosters.coverage import find_carried_fields, may_hold
+from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
+from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.rosters.caseloads import CareTime
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
+
+FIRST_SCHOOL_AGE, LAST_SCHOOL_AGE = 5, 18
+"""Ages in whole years within which a child is of school age."""
+_READ_FIELDS = ("first_name", "last_name", "birth_date", "enrollments", "addresses", "restrictions")
+_LEDGER_FIELDS = (
+    "local_id",
+    "first_name",
+    "last_name",
+    "birth_date",
+    "enrollments",
+    "placements",
+    "household_ids",
+)
+_OUTSIDE = {
+    "private": "private-school",
+    "home": "private-school",
+    "homeschool": "private-school",
+    "out-of-state": "other-state",
+    "other-state": "other-state",
+}
+"""Words by which child welfare may state as ``district_id`` that a school is none of the state's."""
+
+
+class MissingSchool(StrEnum):
+    """Why a list shows no school of a child."""
+
+    WITHHELD = "withheld"
+    """A record of the child keeps the whereabouts confidential."""
+    NOT_OF_SCHOOL_AGE = "not-of-school-age"
+    OTHER_STATE = "other-state"
+    PRIVATE_SCHOOL = "private-school"
+    NOT_ENROLLED = "found-not-enrolled"
+    """A record of a school is linked, and says that the child is not enrolled."""
+    IN_REVIEW = "waiting-for-review"
+    """A steward is asked whether a record of a school is this child."""
+    NO_CANDIDATE = "no-candidate"
+    """No record of a school is like the child's, as far as the viewer may know."""
+
+
+@dataclass(frozen=True, slots=True)
+class School:
+    """Where a child goes to school, as the school's own record says.
+
+    Args:
+        record: the school's record.
+        school_id: school where the child is enrolled.
+        district_id: its district.
+        grade: grade there.
+        entry_date: first day in this school.
+        days_enrolled: days since then; None without a first day.
+    """
+
+    record: RecordRef
+    school_id: str | None = None
+    district_id: str | None = None
+    grade: str | None = None
+    entry_date: str | None = None
+    days_enrolled: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildInCare:
+    """A child for whom the caseworker's agency is legally responsible.
+
+    Args:
+        record: the child-welfare record.
+        enterprise_id: the person's ID.
+        first_name: first name on this record.
+        last_name: last name on this record.
+        birth_date: birth date on this record.
+        in_care_since: first day in care; None where it is not known.
+        schools: where the child is enrolled today; mostly one.
+        missing: why there is no school; None where there is one.
+        siblings: children of the same household who are in care too.
+    """
+
+    record: RecordRef
+    enterprise_id: str
+    first_name: str | None
+    last_name: str | None
+    birth_date: str | None
+    in_care_since: str | None
+    schools: tuple[School, ...] = ()
+    missing: MissingSchool | None = None
+    siblings: tuple["ChildInCare", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRoster:
+    """The list of a caseworker's children.
+
+    Args:
+        day: the day that it shows (``YYYY-MM-DD``, UTC).
+        caseworker: code of the caseworker.
+        children: the children, those without a school first.
+        clock: how soon the schools became known.
+        is_known: whether a caseload names the caseworker for any child.
+    """
+
+    day: str
+    caseworker: str
+    children: tuple[ChildInCare, ...] = ()
+    clock: SchoolClock | None = None
+    is_known: bool = False
+
+
+def read_children(index: Index, viewer: Viewer, caseworker: str | None = None) -> ChildRoster:
+    """Return the children of a caseworker, each with school or with the reason why there is none.
+
+    Args:
+        index: the open index.
+        viewer: who asks: a caseworker, or a client of child welfare.
+        caseworker: code of the caseworker; None for the viewer.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    return _read(index, viewer, Action.CASELOAD_READ, caseworker or viewer.client)
+
+
+def export_children(index: Index, viewer: Viewer, caseworker: str | None = None) -> ChildRoster:
+    """Return the list of a caseworker's children, to be taken away as a file.
+
+    Raises:
+        AccessDenied: the viewer was not granted to take lists away.
+    """
+    for action in (Action.ROSTER_EXPORT, Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    return _read(index, viewer, Action.ROSTER_EXPORT, caseworker or viewer.client)
+
+
+def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> ChildRoster:
+    today = clock.today()
+    with index.database.read(viewer) as unit:
+        reader = _ChildReader(unit, today)
+        caseload = unit.caseloads.children_of(reader.care_source_ids, caseworker)[:MAX_EXPORTED]
+        children = reader.read(caseload)
+        known = reader.list_known(child.record for child in children)
+        still_open = [
+            (child.in_care_since or "", child.missing.value)
+            for child in children
+            if child.missing is not None
+        ]
+        roster = ChildRoster(
+            day=today,
+            caseworker=caseworker,
+            children=tuple(sorted(children, key=_sort_key)),
+            clock=measure_school_clock(unit, known, still_open) if children else None,
+            is_known=bool(caseload),
+        )
+    disclose(index, viewer, action, reader.read_records, _LEDGER_FIELDS)
+    return roster
+
+
+def _sort_key(child: ChildInCare) -> tuple[bool, str, str, str]:
+    return (child.missing is None, child.last_name or "", child.first_name or "", child.record.local_id)
+
+
+class _ChildReader:
+    """Reads the children of one caseworker, and their siblings.
+
+    Attributes:
+        care_source_ids: sources of child welfare whose children the viewer's agency is responsible for.
+        read_records: records that the answer is about.
+    """
+
+    def __init__(self, unit: ReadUnit, today: str) -> None:
+        self._unit = unit
+        self._today = today
+        self._sources = {source.id: source for source in unit.sources.all()}
+        self.care_source_ids = {
+            source.id for source in self._sources.values() if _is_own_care(unit.viewer, source)
+        }
+        self.read_records: set[int] = set()
+        self._since: dict[RecordRef, tuple[str, int]] = {}
+
+    def read(self, record_ids: Collection[int]) -> list[ChildInCare]:
+        """Return the children of some child-welfare records who are in care today, with siblings."""
+        begins, households = self._keep_in_care(self._unit.caseloads.care_times(record_ids))
+        times = self._unit.caseloads.care_times_of_households(set(households.values()), self.care_source_ids)
+        sibling_begins, sibling_households = self._keep_in_care(times)
+        children = self._describe({**sibling_begins, **begins})
+        by_household: dict[str, list[int]] = {}
+        for record, household in sibling_households.items():
+            by_household.setdefault(household, []).append(record)
+        return [
+            _add_siblings(children, record, by_household.get(households.get(record, ""), ()))
+            for record in begins
+            if record in children
+        ]
+
+    def list_known(self, labels: Iterable[RecordRef]) -> list[tuple[str, int]]:
+        """Return first day in care, and commit since which the school is known, of children with one."""
+        return [self._since[label] for label in labels if label in self._since]
+
+    def _keep_in_care(self, times: Iterable[CareTime]) -> tuple[dict[int, str], dict[int, str]]:
+        """Return first day in care and household of the records that are in care today."""
+        begins: dict[int, str] = {}
+        households: dict[int, str] = {}
+        for time in times:
+            if time.begin <= self._today < time.end:
+                begins[time.record_id] = min(time.begin, begins.get(time.record_id, time.begin))
+                if time.household is not None:
+                    households[time.record_id] = time.household
+        return begins, households
+
+    def _describe(self, begins: Mapping[int, str]) -> dict[int, ChildInCare]:
+        """Return each child with schools, or with the reason why there is none."""
+        unit = self._unit
+        labels = visible_labels(unit, begins)
+        payloads = unit.record_versions.payloads(list(labels))
+        person_by_record = unit.persons.current_persons(list(payloads))
+        members = unit.persons.members(set(person_by_record.values()))
+        persons = unit.persons.by_ids(members)
+        schools = self._read_schools(
+            {record for group in members.values() for record in group} - begins.keys()
+        )
+        in_review = self._find_in_review(payloads)
+        self.read_records |= payloads.keys()
+        children = {}
+        for record_id, (_, payload) in payloads.items():
+            record = record_from_bytes(payload, _READ_FIELDS)
+            linked = [schools[m] for m in members[person_by_record[record_id]] if m in schools]
+            found = tuple(school for school, is_withheld in linked if school is not None and not is_withheld)
+            missing = None if found else self._find_reason(record, linked, in_review=record_id in in_review)
+            begin = begins[record_id]
+            if found:
+                self._note_since(record_id, labels[record_id], begin)
+            children[record_id] = ChildInCare(
+                record=labels[record_id],
+                enterprise_id=persons[person_by_record[record_id]].eid,
+                first_name=record.first_name,
+                last_name=record.last_name,
+                birth_date=record.birth_date,
+                in_care_since=begin or None,
+                schools=found,
+                missing=missing,
+            )
+        return children
+
+    def _note_since(self, record_id: int, label: RecordRef, begin: str) -> None:
+        commits = [row.since_commit for row in self._unit.care_rosters.find_schools([record_id])]
+        if commits:
+            self._since[label] = (begin, min(commits))
+
+    def _read_schools(self, record_ids: Collection[int]) -> dict[int, tuple[School | None, bool]]:
+        """Return each school's record with the school of today, if any, and whether it is withheld."""
+        unit = self._unit
+        labels = visible_labels(unit, record_ids)
+        payloads = unit.record_versions.payloads(list(labels))
+        payloads = {
+            record: content
+            for record, content in payloads.items()
+            if self._sources[content[0]].kind in EDUCATION_KINDS
+        }
+        facts = read_facts_by_record(unit, payloads)
+        withheld = find_withheld_records(unit, list(payloads))
+        self.read_records |= payloads.keys()
+        schools: dict[int, tuple[School | None, bool]] = {}
+        for record_id, (source_id, payload) in payloads.items():
+            source = self._sources[source_id]
+            fields = find_carried_fields(unit.viewer, source.code, facts[record_id])
+            is_withheld = record_id in withheld or not may_hold(fields, "enrollments")
+            school = None
+            if source.kind == SourceKind.SIS and not is_withheld:
+                school = self._find_school(labels[record_id], record_from_bytes(payload, _READ_FIELDS))
+            schools[record_id] = (school, is_withheld)
+        return schools
+
+    def _find_school(self, label: RecordRef, record: CanonicalRecord) -> School | None:
+        present = find_enrollment(record, self._today)
+        if present is None:
+            return None
+        return School(
+            record=label,
+            school_id=present.school_id,
+            district_id=present.district_id,
+            grade=present.grade,
+            entry_date=present.entry_date,
+            days_enrolled=count_days(present.entry_date, self._today),
+        )
+
+    def _find_reason(
+        self, record: CanonicalRecord, linked: Collection[tuple[School | None, bool]], *, in_review: bool
+    ) -> MissingSchool:
+        """Return why there is no school of a child."""
+        if any(is_withheld for _, is_withheld in linked):
+            return MissingSchool.WITHHELD
+        if not _is_of_school_age(record.birth_date, self._today):
+            return MissingSchool.NOT_OF_SCHOOL_AGE
+        stated = find_enrollment(record, self._today)
+        outside = None if stated is None else _OUTSIDE.get((stated.district_id or "").casefold())
+        if outside is not None:
+            return MissingSchool(outside)
+        if linked:
+            return MissingSchool.NOT_ENROLLED
+        return MissingSchool.IN_REVIEW if in_review else MissingSchool.NO_CANDIDATE
+
+    def _find_in_review(self, record_ids: Collection[int]) -> set[int]:
+        """Return the records about which a question is open that the viewer may know of.
+
+        That a school's record is like the child's is told only where the viewer sees every record of that
+        source: else it would tell of a record that the agreement hides.
+        """
+        pairs = [
+            (end, next(iter(task.ends - {end})))
+            for task in self._unit.tasks.about_records(record_ids)
+            if len(task.ends) > 1
+            for end in task.ends & set(record_ids)
+        ]
+        source_ids = self._unit.records.source_ids_of({other for _, other in pairs})
+        return {
+            record
+            for record, other in pairs
+            if other in source_ids and self._may_know(self._sources[source_ids[other]])
+        }
+
+    def _may_know(self, source: Source) -> bool:
+        return source.kind in EDUCATION_KINDS and sees_whole_source(self._unit.viewer, source.code)
+
+
+def _is_own_care(viewer: Viewer, source: Source) -> bool:
+    """Return whether the viewer's agency is responsible for the children of a source."""
+    if source.kind not in CARE_KINDS or not viewer.may_see(source.code):
+        return False
+    return viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN
+
+
+def _add_siblings(children: Mapping[int, ChildInCare], record: int, household: Iterable[int]) -> ChildInCare:
+    siblings = [children[other] for other in household if other != record and other in children]
+    own = children[record]
+    others = [sibling for sibling in siblings if sibling.enterprise_id != own.enterprise_id]
+    return replace(own, siblings=tuple(sorted(others, key=_sort_key)))
+
+
+def _is_of_school_age(birth_date: str | None, today: str) -> bool:
+    """Return whether a child is of school age; yes where the birth date is not known."""
+    try:
+        born, day = date.fromisoformat(birth_date or ""), date.fromisoformat(today)
+    except ValueError:
+        return True
+    age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return FIRST_SCHOOL_AGE <= age <= LAST_SCHOOL_AGE

@@ -1,0 +1,106 @@
+"""Which sources' records a list of children in care may be made of, for one viewer.
+
+A list tells that child welfare holds a child. It is made of the records alone that the viewer's agreement
+discloses together with the flag of foster care. A source that is disclosed by consent is left out, as it is
+from exports and the change feed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mpi.domain.source import CARE_KINDS, SourceKind
+from mpi.domain.viewer import Action, RecordAccess, StatedFacts, Viewer
+from mpi.standardize.care_periods import FROM_FLAG, FROM_PLACEMENT
+from mpi.storage.repositories.rosters.care_rosters import RosterRow, RosterSources
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
+
+FOSTER_CARE = "foster_care"
+_PLACEMENTS = "placements"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Sources of which a viewer's list is made.
+
+    Args:
+        schools: the viewer's sources of schools, by number.
+        cares: sources of child welfare, by number, with the kinds of statements that may be told.
+    """
+
+    schools: dict[int, Source]
+    cares: dict[int, tuple[Source, frozenset[str]]]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no child can be on the list."""
+        return not self.schools or not self.cares
+
+    @property
+    def roster_sources(self) -> RosterSources:
+        """Sources and kinds whose rows may be listed; ``covers`` tells which of them are."""
+        kinds = {kind for _, told in self.cares.values() for kind in told}
+        return RosterSources(self.schools.keys(), self.cares.keys(), kinds)
+
+    def covers(self, row: RosterRow) -> bool:
+        """Return whether a row of the roster may be told."""
+        return row.kind in self.cares[row.care_source_id][1]
+
+
+def find_coverage(unit: ReadUnit) -> Coverage:
+    """Return of which sources the viewer's list is made."""
+    viewer = unit.viewer
+    sources = [source for source in unit.sources.all() if viewer.may_see(source.code)]
+    return Coverage(
+        schools={source.id: source for source in sources if _is_own_school(viewer, source)},
+        cares={
+            source.id: (source, kinds)
+            for source in sources
+            if source.kind in CARE_KINDS and (kinds := find_disclosed_kinds(viewer, source.code))
+        },
+    )
+
+
+def find_disclosed_kinds(viewer: Viewer, care_source: str) -> frozenset[str]:
+    """Return which statements of "in care" a source of child welfare discloses to a viewer.
+
+    Args:
+        viewer: who reads.
+        care_source: code of the source.
+    """
+    rights = viewer.rights
+    if rights is None:
+        return frozenset({FROM_FLAG, FROM_PLACEMENT})
+    kinds = set()
+    in_care = state_care([care_source])
+    if rights.find_access(care_source, in_care) is not RecordAccess.HIDDEN:
+        carried = rights.carried(Action.PERSON_READ, care_source, in_care)
+        kinds |= {FROM_FLAG} if carried.has_flag(FOSTER_CARE) else set()
+    if rights.find_access(care_source) is not RecordAccess.HIDDEN:
+        carried = rights.carried(Action.PERSON_READ, care_source)
+        kinds |= {FROM_PLACEMENT} if _PLACEMENTS in carried.fields else set()
+    return frozenset(kinds)
+
+
+def state_care(care_sources: Iterable[str]) -> StatedFacts:
+    """Return what child welfare states of a child in care, as the policy reads it."""
+    return frozenset((source, FOSTER_CARE) for source in care_sources)
+
+
+def find_carried_fields(viewer: Viewer, source: str, facts: StatedFacts) -> frozenset[str] | None:
+    """Return the fields of a source's record that a list may hold; None for all."""
+    if viewer.rights is None:
+        return None
+    return viewer.rights.carried(Action.PERSON_READ, source, facts).fields
+
+
+def may_hold(fields: frozenset[str] | None, name: str) -> bool:
+    """Return whether a field is among those that a list may hold."""
+    return fields is None or name in fields
+
+
+def _is_own_school(viewer: Viewer, source: Source) -> bool:
+    """Return whether a source is a school's that the viewer's party owns, or reads for every child."""
+    if source.kind != SourceKind.SIS:
+        return False
+    return viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN

@@ -1,0 +1,349 @@
+"""My students in care today: the list of a district's point of contact.
+
+A child is on it while a record of the district says "enrolled" and a record of child welfare, of the same
+person, says "in care". Newest stays come first.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+
+from mpi.domain import clock
+from mpi.domain.record import CanonicalRecord, Enrollment
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.policy.tiers import CASEWORKER_FIELD
+from mpi.service.core.confidential_addresses import find_withheld_records
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import visible_labels
+from mpi.service.rosters.coverage import (
+    Coverage,
+    find_carried_fields,
+    find_coverage,
+    may_hold,
+    state_care,
+)
+from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
+from mpi.service.rosters.visits import VisitHistory, keep_left, read_visits, record_visit
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.repositories.rosters.care_rosters import RosterRow
+from mpi.storage.repositories.rosters.caseloads import Caseworker
+from mpi.storage.unit_of_work.units import ReadUnit
+
+LIST_NAME = "students-in-care"
+PAGE_SIZE = 100
+MAX_EXPORTED = 20_000
+"""Most rows of a file; more are refused."""
+_READ_FIELDS = ("first_name", "last_name", "birth_date", "enrollments", "addresses", "restrictions")
+_LEDGER_FIELDS = ("flags.foster_care", "local_id", "first_name", "last_name", "birth_date", "enrollments")
+
+
+class Show(StrEnum):
+    """Part of the list that a reader wants."""
+
+    ALL = "all"
+    NEW = "new"
+    ENTERED = "entered"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class StudentInCare:
+    """A student in care, as the district's point of contact may see the child.
+
+    Args:
+        record: the school's record.
+        enterprise_id: the person's ID.
+        first_name: first name on the school's record; None where it may not be told.
+        last_name: last name, likewise.
+        birth_date: birth date, likewise.
+        school_id: school where the child is enrolled.
+        grade: grade there.
+        entry_date: first day in this school.
+        days_enrolled: days since then; None without a first day.
+        in_care_since: first day in care; None where it is not known or the child has left.
+        is_new: whether the child was not on the list at the last visit.
+        has_entered: whether the child entered care this week.
+        has_left: whether the child was on the list this week and is not in care any more.
+        school_of_origin: school in which the child was enrolled when entering care; None where unknown.
+        caseworker: the child's caseworker, where the agreement permits it.
+    """
+
+    record: RecordRef
+    enterprise_id: str
+    first_name: str | None = None
+    last_name: str | None = None
+    birth_date: str | None = None
+    school_id: str | None = None
+    grade: str | None = None
+    entry_date: str | None = None
+    days_enrolled: int | None = None
+    in_care_since: str | None = None
+    is_new: bool = False
+    has_entered: bool = False
+    has_left: bool = False
+    school_of_origin: str | None = None
+    caseworker: Caseworker | None = None
+
+    @property
+    def is_in_school_of_origin(self) -> bool | None:
+        """Whether the child still goes there; None where that is not known."""
+        if self.school_of_origin is None or self.school_id is None:
+            return None
+        return self.school_of_origin == self.school_id
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRoster:
+    """A page of the list of a district's students in care.
+
+    Args:
+        day: the day that it shows (``YYYY-MM-DD``, UTC).
+        students: the students of this page.
+        counts: number of students of each part of the list.
+        schools: codes of the district's sources.
+        is_covered: whether the agreement lets the reader know who is in care at all.
+        last_visit: day of the last visit; None at the first one.
+        clock: how soon the schools became known.
+        next: number of the first student of the next page; None on the last.
+    """
+
+    day: str
+    students: tuple[StudentInCare, ...] = ()
+    counts: Mapping[Show, int] = field(default_factory=dict)
+    schools: tuple[str, ...] = ()
+    is_covered: bool = False
+    last_visit: str | None = None
+    clock: SchoolClock | None = None
+    next: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A student of the list, before the records are read."""
+
+    school_record: int
+    school_source: int
+    care_records: frozenset[int]
+    care_sources: frozenset[int]
+    care_begin: str
+    enrolled_begin: str
+    since_commit: int
+    is_new: bool = False
+    has_entered: bool = False
+    has_left: bool = False
+
+
+def read_students(
+    index: Index, viewer: Viewer, show: Show = Show.ALL, first: int = 0, size: int = PAGE_SIZE
+) -> StudentRoster:
+    """Return a page of the viewer's students who are in care today.
+
+    Args:
+        index: the open index.
+        viewer: who asks: a point of contact, or a client of a district.
+        show: the part of the list.
+        first: number of the first student, from 0.
+        size: most students of the page.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    return _read(index, viewer, Action.ROSTER_READ, show, first, size)
+
+
+def export_students(index: Index, viewer: Viewer, show: Show = Show.ALL) -> StudentRoster:
+    """Return the whole list, to be taken away as a file.
+
+    Raises:
+        AccessDenied: the viewer was not granted to take lists away.
+    """
+    for action in (Action.ROSTER_EXPORT, Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    return _read(index, viewer, Action.ROSTER_EXPORT, show, 0, MAX_EXPORTED)
+
+
+def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, size: int) -> StudentRoster:
+    """Read a page of the list, and write its line on the ledger."""
+    today = clock.today()
+    with index.database.read(viewer) as unit:
+        commit_no = unit.last_commit()
+        history = read_visits(unit, LIST_NAME, today)
+        coverage = find_coverage(unit)
+        listed, figures = _list_students(unit, coverage, history)
+        parts = _divide(listed)
+        page = parts[show][first : first + size]
+        students = _describe(unit, coverage, page, today)
+        roster = StudentRoster(
+            day=today,
+            students=tuple(students),
+            counts={part: len(members) for part, members in parts.items()},
+            schools=tuple(sorted(source.code for source in coverage.schools.values())),
+            is_covered=not coverage.is_empty,
+            last_visit=None if history.last is None else history.last.day,
+            clock=figures,
+            next=first + size if len(parts[show]) > first + size else None,
+        )
+    record_ids = {record for one in page for record in (one.school_record, *one.care_records)}
+    with_caseworker = any(student.caseworker is not None for student in students)
+    fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()))
+    disclose(index, viewer, action, record_ids, fields)
+    record_visit(index, viewer, LIST_NAME, history, commit_no)
+    return roster
+
+
+def _list_students(
+    unit: ReadUnit, coverage: Coverage, history: VisitHistory
+) -> tuple[list[_Listed], SchoolClock | None]:
+    """Return who is on the list, newest stay first, and how soon the schools were known."""
+    if coverage.is_empty:
+        return [], None
+    sources = coverage.roster_sources
+    rows = unit.care_rosters.find_current(sources, history.today)
+    current = _group(filter(coverage.covers, rows))
+    week_ago = history.week_ago
+    listed = [
+        _summarize(
+            group,
+            is_new=all(map(history.is_new, group)),
+            has_entered=week_ago < min(row.care_begin for row in group),
+        )
+        for group in current.values()
+    ]
+    ended = unit.care_rosters.find_ended(sources, week_ago, history.today)
+    left = _group(keep_left(list(filter(coverage.covers, ended)), current.keys(), history))
+    listed += [_summarize(group, has_left=True) for group in left.values()]
+    listed.sort(key=lambda one: (one.care_begin, one.enrolled_begin, one.school_record), reverse=True)
+    known = [(one.care_begin, one.since_commit) for one in listed if not one.has_left]
+    return listed, measure_school_clock(unit, known)
+
+
+def _group(rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
+    groups: dict[int, list[RosterRow]] = {}
+    for row in rows:
+        groups.setdefault(row.school_record_id, []).append(row)
+    return groups
+
+
+def _summarize(
+    rows: Collection[RosterRow], *, is_new: bool = False, has_entered: bool = False, has_left: bool = False
+) -> _Listed:
+    """Return one student for all rows of one school record."""
+    first = next(iter(rows))
+    return _Listed(
+        school_record=first.school_record_id,
+        school_source=first.school_source_id,
+        care_records=frozenset(row.care_record_id for row in rows),
+        care_sources=frozenset(row.care_source_id for row in rows),
+        care_begin=min(row.care_begin for row in rows),
+        enrolled_begin=max(row.enrolled_begin for row in rows),
+        since_commit=min(row.since_commit for row in rows),
+        is_new=is_new,
+        has_entered=has_entered,
+        has_left=has_left,
+    )
+
+
+def _divide(listed: Collection[_Listed]) -> dict[Show, list[_Listed]]:
+    """Return the students of each part of the list."""
+    return {
+        Show.ALL: [one for one in listed if not one.has_left],
+        Show.NEW: [one for one in listed if one.is_new],
+        Show.ENTERED: [one for one in listed if one.has_entered],
+        Show.LEFT: [one for one in listed if one.has_left],
+    }
+
+
+def _describe(
+    unit: ReadUnit, coverage: Coverage, page: Collection[_Listed], today: str
+) -> list[StudentInCare]:
+    """Return the students of a page, with what the viewer may know of each."""
+    records = [one.school_record for one in page]
+    labels = visible_labels(unit, records)
+    payloads = unit.record_versions.payloads(list(labels))
+    withheld = find_withheld_records(unit, list(labels))
+    person_by_record = unit.persons.current_persons(records)
+    persons = unit.persons.by_ids(set(person_by_record.values()))
+    caseworkers = _find_caseworkers(unit, coverage, page)
+    students = []
+    for one in page:
+        if one.school_record not in payloads:
+            continue
+        school = coverage.schools[one.school_source].code
+        facts = state_care(coverage.cares[source][0].code for source in one.care_sources)
+        fields = find_carried_fields(unit.viewer, school, frozenset() if one.has_left else facts)
+        record = record_from_bytes(payloads[one.school_record][1], _READ_FIELDS)
+        student = StudentInCare(
+            record=labels[one.school_record],
+            enterprise_id=persons[person_by_record[one.school_record]].eid,
+            first_name=record.first_name if may_hold(fields, "first_name") else None,
+            last_name=record.last_name if may_hold(fields, "last_name") else None,
+            birth_date=record.birth_date if may_hold(fields, "birth_date") else None,
+            in_care_since=None if one.has_left else one.care_begin or None,
+            is_new=one.is_new,
+            has_entered=one.has_entered,
+            has_left=one.has_left,
+            caseworker=None if one.has_left else caseworkers.get(one.school_record),
+        )
+        if may_hold(fields, "enrollments") and one.school_record not in withheld:
+            student = _add_school(student, record, one.care_begin, today)
+        students.append(student)
+    return students
+
+
+def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed]) -> dict[int, Caseworker]:
+    """Return each student's caseworker where the agreement permits to tell it."""
+    permitted = {
+        number
+        for number, (source, _) in coverage.cares.items()
+        if may_hold(
+            find_carried_fields(unit.viewer, source.code, state_care([source.code])), CASEWORKER_FIELD
+        )
+    }
+    asked = [one for one in page if one.care_sources <= permitted]
+    people = unit.caseloads.caseworkers_of({record for one in asked for record in one.care_records})
+    return {
+        one.school_record: people[record]
+        for one in asked
+        for record in sorted(one.care_records, reverse=True)
+        if record in people
+    }
+
+
+def _add_school(
+    student: StudentInCare, record: CanonicalRecord, care_begin: str, today: str
+) -> StudentInCare:
+    """Return a student with the school of today and that of origin."""
+    present = find_enrollment(record, today) or Enrollment()
+    origin = find_enrollment(record, care_begin) if care_begin else None
+    return replace(
+        student,
+        school_id=present.school_id,
+        grade=present.grade,
+        entry_date=present.entry_date,
+        days_enrolled=count_days(present.entry_date, today),
+        school_of_origin=None if origin is None or student.has_left else origin.school_id,
+    )
+
+
+def find_enrollment(record: CanonicalRecord, day: str) -> Enrollment | None:
+    """Return the enrollment of a record that holds on a day, the latest first."""
+    held = [
+        enrollment
+        for enrollment in record.enrollments
+        if (enrollment.entry_date or "") <= day
+        and (enrollment.exit_date is None or day < enrollment.exit_date)
+    ]
+    return max(held, key=lambda enrollment: enrollment.entry_date or "", default=None)
+
+
+def count_days(begin: str | None, today: str) -> int | None:
+    """Return the days from a day until today; None where it is no whole date."""
+    try:
+        return None if begin is None else max(0, (date.fromisoformat(today) - date.fromisoformat(begin)).days)
+    except ValueError:
+        return None

@@ -1,0 +1,54 @@
+"""Project links and description of the distribution, made when it is built.
+
+The address of the project is written once, as ``url`` of its hook in pyproject.toml. If it is there, the
+package has links to its parts, and relative links of the README become absolute, since a package index has no
+folder ``docs``.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+_PARTS = {
+    "Documentation": "blob/HEAD/docs/README.md",
+    "Source": "",
+    "Changelog": "blob/HEAD/CHANGELOG.md",
+    "Issues": "issues",
+    "Security": "security/policy",
+}
+_RELATIVE_LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)]+)\)")
+
+
+class ProjectMetadata(MetadataHookInterface):
+    """Hook of hatchling that sets the fields ``urls`` and ``readme``."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the links and the description to the metadata."""
+        root = Path(self.root)
+        url = str(self.config.get("url", ""))
+        metadata["urls"] = make_links(url)
+        text = root.joinpath("README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": make_links_absolute(text, url)}
+
+
+def make_links(url: str) -> dict[str, str]:
+    """Return the links of the project by their label; none if it has no address yet."""
+    base = url.rstrip("/")
+    return {label: f"{base}/{part}".rstrip("/") for label, part in _PARTS.items()} if base else {}
+
+
+def make_links_absolute(text: str, url: str) -> str:
+    """Return a page whose relative links lead to the address of the project, if there is one."""
+    base = url.rstrip("/")
+    if not base:
+        return text
+    return _RELATIVE_LINK.sub(lambda link: f"]({base}/{_get_view(link[1])}/HEAD/{link[1]})", text)
+
+
+def _get_view(target: str) -> str:
+    """Return the view of a file on the project's page: pictures as they are, pages as text."""
+    return "raw" if target.endswith(".png") else "blob"

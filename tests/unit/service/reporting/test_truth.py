@@ -1,0 +1,172 @@
+"""Figures of a simulated state equal its truth within what errors of its links explain."""
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mpi.bootstrap import init_index
+from mpi.config import Settings
+from mpi.domain.source import SourceKind
+from mpi.intake.rows import CanonicalRow
+from mpi.reports.outcomes import MEASURES, NEVER
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.reporting.report_set import ReportRequest, make_child_report
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR, crosswalk
+from training.simulate.education.extract import write_education
+from training.simulate.files.output import save_populations
+from training.simulate.files.tables import FileFormat
+from training.simulate.simulation import simulate
+
+DAY = "2026-09-01"
+KINDS = {
+    "ccwis": SourceKind.CCWIS,
+    "state_ssid": SourceKind.STATE_ID,
+    "district_north": SourceKind.SIS,
+    "district_south": SourceKind.SIS,
+}
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass
+class State:
+    """An index of a simulated state, and the truth about its children."""
+
+    index: object
+    folder: Path
+    truth: dict
+    count_wrong: object
+
+    @property
+    def wrong(self):
+        """Wrong links of all children."""
+        return self.count_wrong(self.truth)
+
+    @property
+    def wrong_in_care(self):
+        """Wrong links of the children in care."""
+        return self.count_wrong([child for child, row in self.truth.items() if row["in_care_afcars"] == "Y"])
+
+    def report(self, name, **options):
+        request = ReportRequest(name, DAY, education=self.folder / "education.csv", **options)
+        return make_child_report(self.index, OPERATOR, request)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("state")
+    save_populations(write_education([simulate(records=3_000, seed=11)], folder, FileFormat.CSV), folder)
+    home = tmp_path_factory.mktemp("home")
+    index, _ = init_index(Settings(home=home, model=None, database_url=None, secret_file=None), is_test=True)
+    for source, kind in KINDS.items():
+        add_source(index, OPERATOR, NewSource(source, kind=kind))
+        rows = [
+            CanonicalRow(line, None, {name: value for name, value in row.items() if value})
+            for line, row in enumerate(read(folder / f"{source}.csv"), 2)
+        ]
+        load(index, OPERATOR, source, rows, LoadOptions())
+    truth = {row["person_id"]: row for row in read(folder / "education_truth.csv")}
+    yield State(index, folder, truth, count_wrong_links(index, folder))
+    index.database.dispose()
+
+
+def count_wrong_links(index, folder):
+    """Return a function that counts wrong links of some children: parted ones, and others at their ID."""
+    eids = crosswalk(index)
+    by_child, by_eid = defaultdict(set), defaultdict(set)
+    for row in read(folder / "truth.csv"):
+        eid = eids.get((row["source"], row["local_id"]))
+        if eid is not None and row["source"] in {"ccwis", "state_ssid"}:
+            by_child[row["person_id"]].add(eid)
+            by_eid[eid].add(row["person_id"])
+
+    def count(children):
+        held = {eid for child in children for eid in by_child[child]}
+        parted = sum(max(0, len(by_child[child]) - 1) for child in children)
+        return parted + sum(len(by_eid[eid]) - 1 for eid in held)
+
+    return count
+
+
+def test_links_are_good_enough_for_the_test_to_mean_something(state):
+    assert 0 < state.wrong < 0.05 * len(state.truth)
+    assert state.wrong_in_care < 0.15 * sum(row["in_care_afcars"] == "Y" for row in state.truth.values())
+
+
+@pytest.mark.parametrize("definition", ["essa", "afcars"])
+def test_children_in_care_and_linked_equal_the_truth_within_wrong_links(state, definition):
+    steps = {row[0]: row[2] for row in state.report("waterfall", care=definition).rows}
+    true = [row for row in state.truth.values() if row[f"in_care_{definition}"] == "Y"]
+    assert len(true) > 50
+    assert abs(steps["In care"] - len(true)) <= state.wrong_in_care
+    enrolled = sum(row["on_count_day"] == "Y" for row in true)
+    unusable = steps["left out: birth date unknown"] + steps["left out: not of school age"]
+    least, most = enrolled - state.wrong_in_care - unusable, enrolled + state.wrong_in_care
+    assert least <= steps["Enrolled on count day"] <= most
+
+
+def is_judged(row, measure):
+    days, attempted = int(row["days_enrolled"]), int(row["credits_attempted"])
+    return {
+        "chronically_absent": days >= 10,
+        "earned_all_credits": attempted > 0,
+        "proficient_reading": row["ela_level"] != "",
+        "proficient_math": row["math_level"] != "",
+        "graduated": row["acgr_result"] in {"graduate", "not_graduate"},
+    }.get(measure, days > 0)
+
+
+def has_outcome(row, measure):
+    return {
+        "chronically_absent": int(row["days_absent"]) * 10 >= int(row["days_enrolled"]),
+        "changed_school": row["school_changes"] != "0",
+        "suspended": row["suspensions"] != "0",
+        "expelled": row["expulsions"] != "0",
+        "repeats_grade": row["retained"] == "Y",
+        "earned_all_credits": row["credits_earned"] == row["credits_attempted"],
+        "proficient_reading": row["ela_level"] >= "3",
+        "proficient_math": row["math_level"] >= "3",
+        "graduated": row["acgr_result"] == "graduate",
+    }[measure]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_outcomes_of_each_group_equal_the_truth_within_wrong_links(state, measure):
+    rows = [row for row in state.report("outcomes").rows if row[0] == MEASURES[measure]]
+    figures = {row[1]: row[2:4] for row in rows}
+    judged = [row for row in state.truth.values() if is_judged(row, measure)]
+    for group in (NEVER, "all students"):
+        true = [row for row in judged if group == "all students" or row["in_care_essa"] == "N"]
+        having = sum(has_outcome(row, measure) for row in true)
+        assert abs(figures[group][0] - len(true)) <= state.wrong
+        assert abs(figures[group][1] - having) <= state.wrong
+    in_care = [row for row in judged if row["in_care_essa"] == "Y"]
+    counted = sum(figures[group][0] for group in figures if group not in {NEVER, "all students"})
+    assert abs(counted - len(in_care)) <= state.wrong_in_care
+
+
+def test_students_in_care_with_more_placements_equal_the_truth(state):
+    rows = state.report("outcomes", since="2020-01-01").rows
+    figures = {row[1]: row[2] for row in rows if row[0] == MEASURES["suspended"]}
+    true = sum(
+        row["placements"] == "2" and row["in_care_afcars"] == "Y" and int(row["days_enrolled"]) > 0
+        for row in state.truth.values()
+    )
+    assert abs(figures["in care, 2 placements or more"] - true) <= state.wrong_in_care
+
+
+def test_special_populations_of_children_in_care_do_not_exceed_the_truth(state):
+    rows = state.report("populations").rows
+    for population, title in (("english_learner", "English learner"), ("homeless", "Homeless")):
+        true = sum(row[population] == "Y" and row["in_care_afcars"] == "Y" for row in state.truth.values())
+        [figure] = [row[3] for row in rows if row[0].startswith("AFCARS") and row[1] == title]
+        # Schools report nine in ten of their true flags.
+        assert figure <= true + state.wrong_in_care
+        assert figure >= 0.7 * true - state.wrong_in_care
