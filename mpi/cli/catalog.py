@@ -342,6 +342,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "publish": CatalogEntry("Measure today's figures, which are published later.", "review.publication:run"),
     "sample": CatalogEntry("Draw this month's pairs for blind review.", "review.quality:sample"),
+    "doctor": CatalogEntry(
+        "Check configuration, keys, disk, database, model, clock and backup.", "operation.doctor:run"
+    ),
+    "metrics": CatalogEntry("Print figures of the index for Prometheus.", "operation.metrics:run"),
     "digest": CatalogEntry("Mail people what waits for them."),
     "digest send": CatalogEntry("Mail people how much waits for them, once a day.", "operation.digest:send"),
     "serve": CatalogEntry("Serve the API and pages on this machine.", "operation.serve:run"),

@@ -1292,6 +1292,8 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     },
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
+    "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",
+    "metrics": "prints the time of the run; its checks are of the page Health, its counts the published ones",
     "demo": "makes an index of its own in another folder",
     "map": "reads a file of the agency and opens no index",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",
