@@ -38,8 +38,8 @@ from mpi.domain.viewer import Action
 
 router = APIRouter(prefix="/identity/v2/identities", tags=["identities"], route_class=EdfiRoute)
 
-_READS = [permit(Action.PERSON_READ), permit(Action.RECORD_READ)]
-_SEARCHES = [permit(Action.PERSON_SEARCH), *_READS]
+_READS = [permit(Action.PERSON_READ, Action.RECORD_READ)]
+_SEARCHES = [permit(Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ)]
 _UniqueId = Annotated[str, Path(alias="id", description="A unique ID; case matters.", examples=[EXAMPLE_EID])]
 _Token = Annotated[
     str,

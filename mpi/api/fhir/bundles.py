@@ -1,7 +1,7 @@
 """Answers of match operations as Bundle resources.
 
 They are built as they are sent: members in the order of FHIR, none empty. To have ``fhir.resources``
-check and write each answer would take a sixth of a match. Tests check them with it instead.
+check and write each answer would take a seventh of a match. Tests check them with it instead.
 """
 
 import uuid

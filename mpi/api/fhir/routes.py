@@ -40,7 +40,7 @@ router = APIRouter(prefix=BASE_PATH, tags=["fhir"], route_class=FhirRoute)
 
 _JSON_ANSWER = Depends(require_json_answer)
 _MATCHES = [
-    *(permit(action) for action in (Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ)),
+    permit(Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ),
     _JSON_ANSWER,
     Depends(require_json_body),
 ]

@@ -108,18 +108,20 @@ def authenticate_caller(request: Request, index: IndexDep, sent_credentials: Cre
 CallerDep = Annotated[Viewer, Depends(authenticate_caller)]
 
 
-def permit(action: Action) -> Dependency:
-    """Return a dependency that lets a route's caller perform an action.
+def permit(*actions: Action) -> Dependency:
+    """Return a dependency that lets a route's caller perform some actions.
 
-    The dependency refuses callers without the permission. List it under ``dependencies`` of the route: those
-    run before the body is read. A source that the path names must be one that the caller may see.
+    The dependency refuses callers without one of the permissions. List it under ``dependencies`` of the
+    route: those run before the body is read. A source that the path names must be one that the caller may
+    see. Name several actions at once: FastAPI reads the headers of a request again for each dependency.
     """
 
     # Async, because FastAPI would run a plain function in the thread pool.
-    async def require_action(request: Request, viewer: CallerDep) -> None:
-        require_permission(viewer, action, request.path_params.get("source"))
+    async def require_actions(request: Request, viewer: CallerDep) -> None:
+        for action in actions:
+            require_permission(viewer, action, request.path_params.get("source"))
 
-    return Dependency(require_action)
+    return Dependency(require_actions)
 
 
 def permit_any(actions: Sequence[Action]) -> Dependency:

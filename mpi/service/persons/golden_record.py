@@ -5,7 +5,7 @@ stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -246,9 +246,7 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
         corrected_records={correction.record: correction.corrected for correction in visible_corrections},
         record_ids=frozenset(payloads),
         member_ids=tuple(sorted(members)),
-        etag=index.keyed_hash.to_token(
-            "golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()
-        ),
+        etag=index.keyed_hash.to_token("golden", orjson.dumps([person.eid, values]).decode()),
     )
 
 
