@@ -637,7 +637,7 @@ PAGES = (
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
-    "/freezes", "/sources", "/sources/{source}", "/health",
+    "/freezes", "/issues", "/issues.csv", "/scorecard", "/sources", "/sources/{source}", "/health",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
     "/sessions", "/second-factor", "/first-account/{token}", "/sign-in/provider", "/sign-in/answer",
     "/papers", "/transparency",
