@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from mpi import __version__
 from mpi.api.edfi import routes as edfi
-from mpi.api.fhir import routes as fhir
+from mpi.api.fhir.availability import load_router as load_fhir_router
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.middleware.request_middleware import RequestMiddleware
@@ -92,7 +92,7 @@ _TAGS = [
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
-    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, edfi, fhir,
+    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, edfi,
     health, token_endpoint, tickets,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
@@ -155,7 +155,8 @@ def _list_routes(*, open_pages: bool) -> list[BaseRoute]:
 @cache
 def _list_common_routes() -> list[BaseRoute]:
     """Return the routes of every application, in the order of matching."""
-    return _include(*_FAST_PATH_ROUTERS, *(module.router for module in _API_MODULES), pages)
+    api = (module.router for module in _API_MODULES)
+    return _include(*_FAST_PATH_ROUTERS, *api, load_fhir_router(), pages)
 
 
 def _include(*routers: APIRouter) -> list[BaseRoute]:

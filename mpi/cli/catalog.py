@@ -147,6 +147,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "caseload": CatalogEntry(
         "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
     ),
+    "watch": CatalogEntry("Load files that are put into a folder, one by one.", "files.watch:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
         "Write enterprise IDs into the system that a source's records come from.", "files.write_ids:run"
@@ -321,7 +322,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Export which records are of one child, by a project's IDs.", "rights.research:export"
     ),
     "export": CatalogEntry("Export data to a file."),
-    "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
+    "export crosswalk": CatalogEntry(
+        "Export all enterprise IDs as CSV or Parquet.", "files.export:crosswalk"
+    ),
     "export id-map": CatalogEntry(
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),

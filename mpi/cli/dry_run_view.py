@@ -60,7 +60,12 @@ def show_dry_run(profile: FileProfile, trial: DryRun, model: MatchModel, *, as_j
 def _show_profile(profile: FileProfile) -> None:
     """Print the profile of a file's fields and rows."""
     rows = [
-        (field.name, field.filled, field.distinct, ", ".join(shape for shape, _ in field.shapes))
+        (
+            field.name,
+            field.filled,
+            f"about {field.distinct:,}" if field.is_estimate else f"{field.distinct:,}",
+            ", ".join(shape for shape, _ in field.shapes),
+        )
         for field in profile.fields
     ]
     print_table(("field", "filled", "distinct", "commonest shapes"), rows)

@@ -38,18 +38,21 @@ class ExitCode(IntEnum):
     UNEXPECTED = 70
     INTERRUPTED = 130
     PIPE_CLOSED = 141
+    TERMINATED = 143
 
 
 class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
-    """Exception raised when Ctrl-C interrupts a command.
+    """Exception raised when Ctrl-C or SIGTERM interrupts a command.
 
     Args:
-        undone: whether Ctrl-C came before any transaction was committed, so that nothing is stored.
+        undone: whether it came before any transaction was committed, so that nothing is stored.
+        code: exit code, by the signal.
     """
 
-    def __init__(self, *, undone: bool) -> None:
+    def __init__(self, *, undone: bool, code: ExitCode = ExitCode.INTERRUPTED) -> None:
         super().__init__()
         self.undone = undone
+        self.code = code
 
 
 class OutputPipeClosed(Exception):  # noqa: N818 - what happened, not a fault
@@ -87,9 +90,9 @@ _DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 def describe_error(error: Exception) -> ExitMessage:
     """Return the exit code and error line of an exception."""
     match error:
-        case CommandInterrupt(undone=undone):
+        case CommandInterrupt(undone=undone, code=code):
             nothing, some = "nothing of this step was kept", "what was kept is whole: run it again to go on"
-            return ExitMessage(ExitCode.INTERRUPTED, f"interrupted: {nothing if undone else some}")
+            return ExitMessage(code, f"interrupted: {nothing if undone else some}")
         case OutputPipeClosed():
             return ExitMessage(ExitCode.PIPE_CLOSED, "")
         case MpiError():

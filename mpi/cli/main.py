@@ -94,7 +94,7 @@ def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
     """Return exit code and error line for an invalid command line."""
     context = getattr(error, "ctx", None)
     path = PROGRAM if context is None else context.command_path
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     stop = "" if message.endswith("?") else ";"
     return ExitMessage(ExitCode.USAGE, f"{message}{stop} see {path} --help")
 

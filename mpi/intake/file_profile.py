@@ -45,12 +45,14 @@ class FieldProfile:
         distinct: different values; an estimate (3 % standard error) above 1,024.
         shapes: the commonest shapes with their rows: ``a`` for a run of letters, ``9`` for each digit,
             ``list of 2``.
+        is_estimate: whether ``distinct`` is an estimate.
     """
 
     name: str
     filled: int
     distinct: int
     shapes: tuple[tuple[str, int], ...]
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,11 @@ class _FieldCounter:
             return
         self.smallest_hashes.add(hashed)
 
+    @property
+    def is_estimate(self) -> bool:
+        """Whether there are more values than are counted exactly."""
+        return len(self.smallest_hashes) >= _SKETCH_SIZE
+
     def estimate_distinct(self) -> int:
         """Estimate the number of distinct values of the field."""
         if len(self.smallest_hashes) < _SKETCH_SIZE:
@@ -245,6 +252,7 @@ class _FileCounter:
                     field_counter.filled,
                     field_counter.estimate_distinct(),
                     _list_common_shapes(field_counter.shapes),
+                    field_counter.is_estimate,
                 )
                 for name in SENT_FIELDS
                 if (field_counter := self._fields.get(name)) is not None

@@ -64,7 +64,7 @@ _NONE: tuple[str, ...] = (
     "mpi account reset-second-factor", "mpi account end", "mpi resolve",
     "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
     "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
-    "mpi db check", "mpi db restored", "mpi db grants", "mpi keys encrypt", "mpi keys rotate",
+    "mpi db check", "mpi doctor", "mpi db restored", "mpi db grants", "mpi keys encrypt", "mpi keys rotate",
     "mpi keys drop", "mpi keys status", "mpi tokens make", "mpi audit key", "mpi audit sign",
     # Agreements, purposes, orders, requests and rights.
     "GET /sources/{source}/rule", "POST /sources/{source}/rule",
@@ -178,6 +178,7 @@ _NAMED: tuple[str, ...] = (
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report outcomes", "report reconciliation",
     # What a source's own files held.
+    "mpi map",
     "mpi merges import", "mpi merges take-back", "mpi caseload",
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
@@ -192,6 +193,7 @@ _NAMED: tuple[str, ...] = (
 )  # fmt: skip
 
 _PUBLISHED: tuple[str, ...] = (
+    "mpi metrics",
     "report summary", "report sources", "report overlap", "report creates", "mpi report",
     # Whether the records are like those of the model, and whether there are too many for it.
     "GET /readyz", "GET /health",

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import NamedTuple, Protocol
 
+CHILDREN = "children known"
+"""Population of all children of the index."""
+
 
 class Cell(NamedTuple):
     """A group of children that a published table counts.

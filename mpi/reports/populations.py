@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from mpi.reports.cells import Cell, FrequencyTable
+from mpi.reports.cells import CHILDREN, Cell, FrequencyTable
 from mpi.reports.child_tables import ChildTables
 from mpi.reports.definitions import CareDefinition
 from mpi.reports.report_table import Column, ReportTable
@@ -81,9 +81,7 @@ def _to_table(population: str, codes: list[str], counts: dict[tuple[str, ...], i
             (population, f"by {authority}", tuple(each for each in classes if authority in each.split("|")))
             for authority in authorities
         ]
-    return FrequencyTable(
-        "children known", ((CARE, care_classes), (population, classes)), counts, tuple(unions)
-    )
+    return FrequencyTable(CHILDREN, ((CARE, care_classes), (population, classes)), counts, tuple(unions))
 
 
 def list_authorities(classes: Iterable[str]) -> list[str]:

@@ -79,7 +79,9 @@ def publish_tables(
     for cell in sorted(small):
         while not _is_protected(cell, _mask(exact, small, hidden, sums), rule, None):
             if not _hide_another(cell, exact, hidden, sums):
-                raise InputError(f"no suppression protects the small cells of {cell.population!r}")
+                raise InputError(
+                    f"no suppression protects the small counts of {cell.population!r}: show fewer groups"
+                )
     if previous is not None and not _hide_against(previous, exact, small, hidden, sums, rule):
         return _hold(previous)
     return _show_needless(exact, small, hidden, sums, rule, previous)
@@ -99,7 +101,7 @@ def _hide_against(
             if not _hide_another(cell, exact, hidden, sums):
                 return False
     publication = _mask(exact, small, hidden, sums)
-    return all(_is_protected(cell, previous, rule, publication) for cell in previous.small)
+    return _are_protected(previous.small, previous, rule, publication)
 
 
 def _show_needless(
@@ -115,9 +117,8 @@ def _show_needless(
     needed = small.union(*(line.parts for line in sums if line.total in small))
     for cell in sorted(hidden - needed, key=lambda each: (-exact[each], each)):
         trial = _mask(exact, small, hidden - {cell}, sums)
-        if all(_is_protected(each, trial, rule, previous) for each in sorted(small)) and (
-            previous is None
-            or all(_is_protected(each, previous, rule, trial) for each in sorted(previous.small))
+        if _are_protected(small, trial, rule, previous) and (
+            previous is None or _are_protected(previous.small, previous, rule, trial)
         ):
             hidden.discard(cell)
             publication = trial
@@ -174,8 +175,19 @@ def bound_cell(
 
 
 def _is_protected(cell: Cell, publication: Publication, rule: CellRule, other: Publication | None) -> bool:
-    least, greatest = bound_cell(cell, publication, rule, other)
-    return least <= 1 + _SLACK and greatest >= rule.smallest_shown - 1 - _SLACK
+    return _are_protected([cell], publication, rule, other)
+
+
+def _are_protected(
+    cells: Iterable[Cell], publication: Publication, rule: CellRule, other: Publication | None
+) -> bool:
+    """Return whether no bounds of small cells are tighter than the rule's own."""
+    program = _Program(rule, [each for each in (publication, other) if each is not None])
+    return all(
+        program.minimize((0, cell), 1) <= 1 + _SLACK
+        and -program.minimize((0, cell), -1) >= rule.smallest_shown - 1 - _SLACK
+        for cell in sorted(cells)
+    )
 
 
 class _Program:
@@ -207,6 +219,9 @@ class _Program:
             self._add_sums(place, publication)
         if len(publications) > 1:
             self._add_movement(rule.movement, *publications)
+        self._solve, make_matrix = _import_solver()
+        size = len(self._columns)
+        self._matrices = (make_matrix(self._at_most, size), make_matrix(self._equal, size))
 
     def _add_sums(self, place: int, publication: Publication) -> None:
         for line in publication.sums:
@@ -241,15 +256,14 @@ class _Program:
         A program without a solution tells nothing of the cell, since then the reader assumed too little
         movement.
         """
-        linprog, matrix = _import_solver()
-        size = len(self._columns)
-        objective = [0.0] * size
+        objective = [0.0] * len(self._columns)
         objective[self._columns[variable]] = sign
-        answer = linprog(
+        at_most, equal = self._matrices
+        answer = self._solve(
             objective,
-            A_ub=matrix(self._at_most, size),
+            A_ub=at_most,
             b_ub=[bound for _, bound in self._at_most] or None,
-            A_eq=matrix(self._equal, size),
+            A_eq=equal,
             b_eq=[value for _, value in self._equal] or None,
             bounds=self._bounds,
             method="highs",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mpi.reports.cells import Cell, CellSum
+from mpi.reports.cells import CHILDREN, Cell, CellSum
 from mpi.reports.child_tables import ChildTables
 from mpi.reports.definitions import CareDefinition
 from mpi.reports.report_table import Column, ReportTable
@@ -89,11 +89,11 @@ class StepCounts:
     """Counts of the waterfall, with the sums between its steps.
 
     Args:
-        population: name of the children in care who are counted.
+        care: code of the definition of care.
         counts: number of children by step and by what a step leaves out.
     """
 
-    population: str
+    care: str
     counts: Mapping[str, int]
 
     def count_cells(self) -> dict[Cell, int]:
@@ -108,8 +108,10 @@ class StepCounts:
         ]
 
     def find_cell(self, step: str) -> Cell:
-        """Return the cell of a step; all children in care are the cell of the population."""
-        return Cell(self.population, () if step == IN_CARE else (("step", step),))
+        """Return the cell of a step; all children in care are a cell of the populations, too."""
+        if step == IN_CARE:
+            return Cell(CHILDREN, (("care", f"by {self.care}"),))
+        return Cell(f"in care ({self.care})", (("step", step),))
 
 
 def count_steps(tables: ChildTables, definition: CareDefinition, day: str) -> StepCounts:
@@ -138,7 +140,7 @@ def count_steps(tables: ChildTables, definition: CareDefinition, day: str) -> St
             counts[school_year] += count
     for total, parts in reversed(_SUMS):
         counts[total] = sum(counts[part] for part in parts)
-    return StepCounts(f"in care ({definition.code})", counts)
+    return StepCounts(definition.code, counts)
 
 
 def list_persons(tables: ChildTables, step: str) -> list[int]:

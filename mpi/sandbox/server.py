@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from starlette.types import ASGIApp
 
 from mpi.api.app import create_app
-from mpi.api.server.serve import run_application
+from mpi.api.server.serve import Listener, run_application
 from mpi.sandbox.call_log import CallLog
 from mpi.sandbox.gateway import RETRY_AFTER_S, SandboxGateway
 from mpi.sandbox.sandbox_index import Sandbox
@@ -33,17 +33,18 @@ def open_gateway(
         steward.stop()
 
 
-def serve_sandbox(sandbox: Sandbox, host: str, port: int) -> None:
+def serve_sandbox(sandbox: Sandbox, host: str, port: int, on_listen: Listener | None = None) -> None:
     """Serve a sandbox until it is interrupted.
 
     Args:
         sandbox: the open sandbox.
         host: a loopback address or ``localhost``: the pages need no sign-in.
         port: 0 for any free one.
+        on_listen: gets the port once connections are accepted.
 
     Raises:
         InputError: the host is not permitted, or the port is taken.
     """
     app = create_app(sandbox.index, open_pages=True)
     with open_gateway(sandbox, app) as gateway:
-        run_application(app, host, port, front=gateway)
+        run_application(app, host, port, front=gateway, on_listen=on_listen)

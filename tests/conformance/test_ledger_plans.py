@@ -273,3 +273,14 @@ def test_the_newest_lines_about_a_child_are_read_without_the_others(database, un
     with database.ledger.engine.connect() as ledger:
         chunks = DisclosureSearch(ledger).iterate_filtered(wanted)
         assert count_lines_read(ledger, lambda: next(chunk for chunk in chunks if len(chunk) > 50)) < 500
+
+
+@pytest.mark.parametrize("since", [SINCE, "2026-04-20", "2026-08-14", UNTIL])
+def test_lines_because_of_a_link_are_all_since_then_and_no_earlier_ones_are_read(database, since):
+    times = write_lines_about_one_child(database, 4_000)
+    wanted = sorted(at for at in times if at >= since)
+    with database.ledger.engine.connect() as ledger:
+        found = DisclosureSearch(ledger).about_records(since, [7])
+        read = count_lines_read(ledger, lambda: DisclosureSearch(ledger).about_records(since, [7]))
+    assert sorted(line.at for line in found) == wanted
+    assert read < len(wanted) + 100

@@ -17,6 +17,7 @@ from training.evaluate.datasets.dataset import Dataset, standardize_records
 from training.evaluate.datasets.public_sets import DEVELOPMENT_SETS, TRUTH_COLUMN
 from training.evaluate.datasets.saved_state import is_saved_state, load_saved_state
 from training.evaluate.datasets.simulated_state import load_name_book, simulate_dataset
+from training.evaluate.datasets.truth_file import load_truth_dataset
 from training.evaluate.evaluation import Evaluation, evaluate_dataset
 from training.evaluate.fitted_model import fit_and_load_model
 from training.evaluate.golden_pairs import decide_golden_pairs
@@ -28,6 +29,7 @@ from training.evaluate.measures.nightly_review import measure_feed_review
 from training.evaluate.measures.stress_set import StressResult, build_stress_set, judge_stress_set
 from training.evaluate.model_clusters import partition_records, score_records
 from training.evaluate.token_suite import run_token_suite
+from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.errors import TrainingError
 from training.records import read_rows
 
@@ -53,6 +55,12 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
         list[Path], typer.Option(help="Files with the truth, a simulated state's or the suite's folder.")
     ],
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH_COLUMN,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="CSV with source, local_id and person_id, instead of a column of the files."),
+    ] = None,
+    mapping: MappingOption = None,
+    file_format: FormatOption = None,
     suite: Annotated[
         str | None,
         typer.Option(help="'dev': the public sets under --data; 'matrix': cut to few fields; 'tokens'."),
@@ -78,10 +86,15 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     if suite == TOKEN_SUITE:
         run_token_suite(loaded, data[0], only, as_json=as_json)
         return
+    layouts = read_layouts(data, mapping or [], file_format or [])
+    if layouts and truth is None:
+        raise TrainingError("--mapping and --format need --truth: a mapped file has no column of the truth")
+    if suite is not None and (layouts or truth is not None):
+        raise TrainingError("--truth, --mapping and --format are of your own files: leave --suite out")
     results: dict[str, Evaluation] = {}
     stress, golden, weekly_review = None, None, None
     if suite is None:
-        dataset = _read_files(data, truth_column)
+        dataset = load_truth_dataset(data, layouts, truth) if truth else _read_files(data, truth_column)
         results[dataset.name] = evaluate_dataset(loaded, dataset)
     else:
         wanted_sets = _select_sets(suite, only)

@@ -91,7 +91,7 @@ def _describe_error(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 
     """Describe one invalid member of a request body."""
     *parents, last = error["loc"]
     if error["type"] not in _UNKNOWN_MEMBER_ERRORS:
-        expected = EXPECTED_BY_ERROR.get(error["type"], error["msg"])
+        expected = EXPECTED_BY_ERROR.get(error["type"], error["msg"].removeprefix("Value error, "))
         return f"{'.'.join(str(part) for part in (*parents, last))}: {expected}"
     if parents:
         return f"{'.'.join(str(part) for part in parents)}: has an unknown member: leave it out"

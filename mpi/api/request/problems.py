@@ -76,6 +76,12 @@ class WrongHostError(InputError):
     code = "wrong-host"
 
 
+class NotInstalledError(InputError):
+    """Error of a call that needs an optional extra, which is not installed."""
+
+    code = "not-installed"
+
+
 STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     MpiError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The index could not do what was asked"),
     InputError: (HTTPStatus.BAD_REQUEST, "The request is wrong"),
@@ -85,6 +91,7 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     EncodingError: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is compressed in an unknown way"),
     HeadersTooLargeError: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large"),
     WrongHostError: (HTTPStatus.MISDIRECTED_REQUEST, "Another host was meant"),
+    NotInstalledError: (HTTPStatus.NOT_IMPLEMENTED, "It is not installed"),
     RecordError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The record is refused"),
     NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "Nobody known is asking"),
     AccessDenied: (HTTPStatus.FORBIDDEN, "The policy does not permit it"),
@@ -232,5 +239,5 @@ def _describe_parameter_errors(errors: Sequence[Mapping[str, Any]]) -> str:
         if error["type"] == "extra_forbidden":
             messages.append("there is a parameter that this route does not have")
         else:
-            messages.append(f"{error['loc'][-1]}: {error['msg']}")
+            messages.append(f"{error['loc'][-1]}: {error['msg'].removeprefix('Value error, ')}")
     return "; ".join(dict.fromkeys(messages))

@@ -4,7 +4,7 @@ import ipaddress
 import logging
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network
 
 import uvicorn
@@ -20,12 +20,20 @@ from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 from mpi.service.processes.pacing import collect_recent_garbage
 
+Listener = Callable[[int], None]
+"""Function that is told the port once connections are accepted."""
 GRACE_S = 10
 """Seconds that running calls get to finish when the server stops."""
 
 
 def serve(
-    index: Index, host: str, port: int, *, open_pages: bool = False, tls: TlsFiles | None = None
+    index: Index,
+    host: str,
+    port: int,
+    *,
+    open_pages: bool = False,
+    tls: TlsFiles | None = None,
+    on_listen: Listener | None = None,
 ) -> None:
     """Serve the index from this process until it is interrupted.
 
@@ -37,15 +45,22 @@ def serve(
         port: 0 for any free one.
         open_pages: whether pages need no sign-in; allowed for a test index only.
         tls: certificate and key; None to speak without TLS.
+        on_listen: gets the port once connections are accepted.
 
     Raises:
         InputError: the host is not permitted, the port is taken, or a real index is asked for open pages.
     """
-    run_application(create_app(index, open_pages=open_pages), host, port, tls=tls)
+    run_application(create_app(index, open_pages=open_pages), host, port, tls=tls, on_listen=on_listen)
 
 
 def run_application(
-    app: FastAPI, host: str, port: int, *, tls: TlsFiles | None = None, front: ASGIApp | None = None
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    tls: TlsFiles | None = None,
+    front: ASGIApp | None = None,
+    on_listen: Listener | None = None,
 ) -> None:
     """Serve an application from this process until it is interrupted.
 
@@ -55,6 +70,7 @@ def run_application(
         port: 0 for any free one.
         tls: certificate and key; None to speak without TLS.
         front: application that gets the requests and passes them on to ``app``; None for ``app`` itself.
+        on_listen: as for ``serve``.
 
     Raises:
         InputError: the host is not permitted, or the port is taken.
@@ -73,6 +89,10 @@ def run_application(
         tls=tls,
         proxies=proxies,
     )
+    # The kernel accepts connections from here on, and the server takes them once it has started.
+    listener.listen(config.backlog)
+    if on_listen is not None:
+        on_listen(listener.getsockname()[1])
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -1,9 +1,12 @@
 """Several worker processes that answer on one port."""
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
@@ -11,7 +14,14 @@ from uvicorn.supervisors import Multiprocess
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
 from mpi.api.server.resumption import start_resumption
-from mpi.api.server.serve import GRACE_S, find_proxy_rules, listen, log_to_stderr, may_be_public
+from mpi.api.server.serve import (
+    GRACE_S,
+    Listener,
+    find_proxy_rules,
+    listen,
+    log_to_stderr,
+    may_be_public,
+)
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.shared_port import open_shared_port
 from mpi.api.server.tls_files import TlsFiles
@@ -20,11 +30,16 @@ from mpi.composition.network import read_allowed_hosts, read_trusted_proxies
 from mpi.config import Settings
 from mpi.service.processes.pacing import collect_recent_garbage
 
+_START_S = 120
+"""Seconds within which a worker accepts its first connection."""
+_RETRY_S = 0.1
 _SILENT_S = 30
 """Seconds without a reply to its supervisor after which a worker is replaced."""
 
 
-def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) -> None:
+def serve_with(
+    host: str, port: int, workers: int, tls: TlsFiles | None = None, on_listen: Listener | None = None
+) -> None:
     """Serve the index that the environment names from several processes until interrupted.
 
     Each worker opens the index anew, since a database connection does not survive a fork. The kernel spreads
@@ -35,6 +50,7 @@ def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) 
         port: 0 for any free one.
         workers: number of processes.
         tls: certificate and key; None to speak without TLS.
+        on_listen: gets the port once connections are accepted.
 
     Raises:
         InputError: the host is not permitted, or the port is taken.
@@ -55,8 +71,23 @@ def serve_with(host: str, port: int, workers: int, tls: TlsFiles | None = None) 
         workers=workers,
         worker_silence_s=_SILENT_S,
     )
+    if on_listen is not None:
+        Thread(target=_await_connection, args=(address, number, on_listen), daemon=True).start()
     with shared, _share_metrics():
         Multiprocess(config, sockets=[shared]).run()
+
+
+def _await_connection(address: str, port: int, on_listen: Listener) -> None:
+    """Tell the port once a worker accepts connections, if one does."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((address, port), _RETRY_S).close()
+        except OSError:
+            time.sleep(_RETRY_S)
+        else:
+            on_listen(port)
+            return
 
 
 @contextmanager

@@ -335,7 +335,7 @@ def _scan_records(
                 scan.cursor = _encode_cursor(_RECORDS, record.local_id)
                 return
         scan.scanned += len(records)
-        if scan.scanned >= _SCANNED_RECORDS and len(records) == _CHUNK:
+        if scan.scanned >= _SCANNED_RECORDS:
             scan.cursor = _encode_cursor(_RECORDS, records[-1].local_id)
             return
 

@@ -175,8 +175,8 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
         source = unit.sources.get_by_code(source_code)
         if not may_list and source_code in find_limited_sources(unit):
             return Scorecard(source_code, 0, 0, hidden=True)
-        record_ids = unit.quality_issues.draw_records(source.id, most)
         active = unit.records.count_by_state(source.id).get("active", 0)
+        record_ids = unit.quality_issues.draw_records(source.id, most, active)
         rule_counts = [RuleCount(rule) for rule in index.settings.declared_rules]
         measures, feed_delays = _measure(unit, record_ids, rule_counts)
         delays = [*_list_event_delays(unit, record_ids), summarize_delays("feed to index", feed_delays)]

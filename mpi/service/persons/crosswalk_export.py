@@ -1,6 +1,6 @@
 """Export of the crosswalk: every active record and its enterprise ID."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -32,6 +32,18 @@ def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     """
     require_permission(viewer, Action.CROSSWALK_EXPORT)
     return _iterate_rows(index, viewer)
+
+
+def check_sources(index: Index, viewer: Viewer, codes: Collection[str] | None) -> frozenset[str] | None:
+    """Return the sources to which an export is limited; None for all.
+
+    Raises:
+        NotFoundError: one of them does not exist.
+    """
+    if not codes:
+        return None
+    with index.database.read(viewer) as unit:
+        return frozenset(unit.sources.get_by_code(code).code for code in codes)
 
 
 def _iterate_rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:

@@ -14,6 +14,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+_YES = "Y"
 FIELDS = ("source", "local_id", "enterprise_id", "flags")
 
 
@@ -26,7 +27,7 @@ class PersonEffect:
         change: ``kept``, ``new``, ``revived``, ``retired`` or ``emptied``.
         before: records that it held.
         after: records that it holds.
-        flags: populations of the flags of these records, about which somebody may have to be informed.
+        flags: populations of which these records are by a flag, so that somebody may have to be informed.
     """
 
     enterprise_id: str | None
@@ -298,9 +299,14 @@ def _sort_labels(labels: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
 
 
 def _read_flags(unit: ReadUnit, sources: Mapping[int, str]) -> dict[int, set[str]]:
-    """Return the populations that the answer may name, by record number."""
+    """Return the populations of each record that the answer may name.
+
+    A flag that says no, or unknown, names none.
+    """
     populations_by_record: dict[int, set[str]] = {}
     for row in unit.record_versions.flags(sources):
+        if row.value != _YES:
+            continue
         populations_by_record.setdefault(row.record_id, set()).add(row.population)
     return {
         record_id: keep_carried_populations(unit.viewer, Action.DECIDE, sources[record_id], populations)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from mpi.domain import clock
 from mpi.domain.record import CanonicalRecord, Enrollment
@@ -120,14 +121,16 @@ class StudentRoster:
     next: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A student of the list, before the records are read."""
+class _Listed(NamedTuple):
+    """A student of the list, before the records are read.
+
+    A named tuple, since a district may have thousands.
+    """
 
     school_record: int
     school_source: int
-    care_records: frozenset[int]
-    care_sources: frozenset[int]
+    care_records: tuple[int, ...]
+    care_sources: tuple[int, ...]
     care_begin: str
     enrolled_begin: str
     since_commit: int
@@ -206,10 +209,11 @@ def _list_students(
     rows = unit.care_rosters.find_current(sources, history.today)
     current = _group(filter(coverage.covers, rows))
     week_ago = history.week_ago
+    is_new = history.is_new if history.last is not None else _never
     listed = [
         _summarize(
             group,
-            is_new=all(map(history.is_new, group)),
+            is_new=all(map(is_new, group)),
             has_entered=week_ago < min(row.care_begin for row in group),
         )
         for group in current.values()
@@ -220,6 +224,10 @@ def _list_students(
     listed.sort(key=lambda one: (one.care_begin, one.enrolled_begin, one.school_record), reverse=True)
     known = [(one.care_begin, one.since_commit) for one in listed if not one.has_left]
     return listed, measure_school_clock(unit, known)
+
+
+def _never(_: RosterRow) -> bool:
+    return False
 
 
 def _group(rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
@@ -237,8 +245,8 @@ def _summarize(
     return _Listed(
         school_record=first.school_record_id,
         school_source=first.school_source_id,
-        care_records=frozenset(row.care_record_id for row in rows),
-        care_sources=frozenset(row.care_source_id for row in rows),
+        care_records=tuple({row.care_record_id: None for row in rows}),
+        care_sources=tuple({row.care_source_id: None for row in rows}),
         care_begin=min(row.care_begin for row in rows),
         enrolled_begin=max(row.enrolled_begin for row in rows),
         since_commit=min(row.since_commit for row in rows),
@@ -304,7 +312,7 @@ def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed
             find_carried_fields(unit.viewer, source.code, state_care([source.code])), CASEWORKER_FIELD
         )
     }
-    asked = [one for one in page if one.care_sources <= permitted]
+    asked = [one for one in page if permitted.issuperset(one.care_sources)]
     people = unit.caseloads.caseworkers_of({record for one in asked for record in one.care_records})
     return {
         one.school_record: people[record]

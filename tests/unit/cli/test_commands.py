@@ -6,6 +6,7 @@ import json
 import stat
 from datetime import timedelta
 
+import pyarrow.parquet as pq
 import pytest
 from alembic import command
 
@@ -168,6 +169,27 @@ def test_the_crosswalk_file_is_complete_and_private(mpi, home, tmp_path):
         assert list(csv.reader(file)) == [["source", "local_id", "enterprise_id"], ["sis", local_id, eid]]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["home", "model", "x.csv"]
+
+
+def test_crosswalk_is_written_wide_of_some_sources_and_as_parquet(mpi, home, tmp_path):
+    child = {"first_name": "Ana", "last_name": "Lopez", "birth_date": "2010-01-02", "postal_code": "43001"}
+    for source, local_id in (("sis", "1"), ("ccwis", "C1"), ("sis", "=9|x")):
+        mpi("resolve", send={"source": source, "local_id": local_id, **child})
+    long = [tuple(row) for row in csv.reader(export(mpi, tmp_path, "long.csv").splitlines())]
+    eids = {(source, local_id): eid for source, local_id, eid in long[1:]}
+    assert pq.read_table(export(mpi, tmp_path, "long.parquet", binary=True)).num_rows == 3
+    only = export(mpi, tmp_path, "only.csv", "--source", "ccwis").splitlines()
+    assert only == ["source,local_id,enterprise_id", f"ccwis,C1,{eids['ccwis', 'C1']}"]
+    wide = pq.read_table(export(mpi, tmp_path, "wide.parquet", "--layout", "wide", binary=True)).to_pylist()
+    assert {row["enterprise_id"] for row in wide} == set(eids.values())
+    assert sorted(local_id for row in wide for local_id in row["sis"]) == ["1", "=9|x"]
+    assert mpi("export", "crosswalk", "--out", "x.csv", "--source", "sos").code == 6
+
+
+def export(mpi, folder, name, *options, binary=False):
+    assert mpi("export", "crosswalk", "--out", name, *options).code == 0
+    path = folder / name
+    return path if binary else path.read_text()
 
 
 def test_a_failed_export_names_the_requested_file(mpi, home):

@@ -200,12 +200,13 @@ def test_a_violated_law_exits_1(mpi, home):
 
 
 @pytest.mark.slow
-def test_ctrl_c_during_a_load_keeps_nothing_and_the_load_can_be_repeated(mpi, home, large_file):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_load_keeps_nothing_and_can_be_repeated(mpi, home, large_file, number, code):
     process = start_mpi("ingest", large_file, "--source", "sis")
     _wait_for_write_lock(home / "mpi.db", process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "mpi: interrupted: nothing of this step was kept\n")
+    assert (process.returncode, err) == (code, "mpi: interrupted: nothing of this step was kept\n")
     assert mpi("report", "summary", "--current", "--json").json["rows"][0]["count"] == 0
     assert mpi("report", "loads", "--json").json["rows"] == []
     assert mpi("verify", "--json").json["sound"]
@@ -232,12 +233,19 @@ class _CommittingDatabase:
     committed_units = 0
 
 
-def test_ctrl_c_is_ignored_once_the_commit_has_begun():
-    database = _CommittingDatabase()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_is_ignored_once_the_commit_has_begun(number):
+    database, before = _CommittingDatabase(), signal.getsignal(number)
     with handle_interrupts(database):
         database.is_commit_begun = True
-        signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_end_by_a_service_manager_has_an_exit_code_of_its_own():
+    with pytest.raises(CommandInterrupt) as caught, handle_interrupts(_CommittingDatabase()):
+        signal.raise_signal(signal.SIGTERM)
+    assert describe_error(caught.value).code == 143
 
 
 def test_an_engine_error_caused_by_ctrl_c_is_an_interrupt():

@@ -36,6 +36,12 @@ def test_distinct_values_are_estimated_within_ten_percent(open_content):
     fields = {f.name: f for f in profile_file(open_content(csv_text(rows)), SEAL, NOW).fields}
     assert fields["local_id"].distinct == pytest.approx(10_000, rel=0.1)
     assert fields["first_name"].distinct == pytest.approx(5_000, rel=0.1)
+    assert (fields["local_id"].is_estimate, fields["first_name"].is_estimate) == (True, True)
+
+
+def test_few_distinct_values_are_counted_exactly_and_said_to_be(open_content):
+    fields = profile_file(open_content(csv_text([(str(n), "A", "") for n in range(1_000)])), SEAL, NOW).fields
+    assert [(field.distinct, field.is_estimate) for field in fields[:2]] == [(1_000, False), (1, False)]
 
 
 def test_repeated_local_ids_and_a_frequent_birth_date_are_reported(open_content):

@@ -12,6 +12,7 @@ from itertools import chain
 
 import numpy as np
 
+from mpi.domain.errors import InputError
 from training.simulate.columns import Ints, Rng, Texts, text_column
 
 WHITE, BLACK, HISPANIC, ASIAN, AFRICAN, OTHER = range(6)
@@ -144,7 +145,7 @@ def blend_weights(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[st
 
 def _faker_weights(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
     """Return a Faker name list as weights, its own or by rank."""
-    names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
+    names = getattr(_import_names(locale), attribute)
     latin_names = {
         " ".join(name.split()): name
         for name in names
@@ -153,6 +154,22 @@ def _faker_weights(locale: str, attribute: str, flattening: float = _ZIPF_FLATTE
     if isinstance(names, Mapping):
         return {name: float(names[written]) for name, written in latin_names.items()}
     return zipf_weights(latin_names, flattening=flattening)
+
+
+def _import_names(locale: str) -> type:
+    """Return the class that holds Faker's names of a locale.
+
+    Raises:
+        InputError: Faker, an optional extra, is not installed.
+    """
+    try:
+        provider: type = import_module(f"faker.providers.person.{locale}").Provider
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "simulated people need the optional extra simulator, which is not installed: "
+            "pip install 'master-person-index[simulator]', or pip install '.[simulator]' in a checkout"
+        ) from error
+    return provider
 
 
 def _blend_locales(

@@ -14,6 +14,13 @@ from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
 
 
+class Layout(StrEnum):
+    """Layouts of a crosswalk export: a row a record, or a row a person."""
+
+    LONG = "long"
+    WIDE = "wide"
+
+
 class Purpose(StrEnum):
     """Purposes of a crosswalk export: operational or statistical."""
 
@@ -26,23 +33,36 @@ def crosswalk(
     purpose: Annotated[
         Purpose, typer.Option(help="operational: enterprise IDs; statistical: IDs of a research partition.")
     ] = Purpose.OPERATIONAL,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only records of this source; may be repeated.")
+    ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="long: a row for each record; wide: a row for each ID, a column a source.")
+    ] = Layout.LONG,
     as_json: JsonFlag = False,
 ) -> None:
-    """Export all enterprise IDs as CSV.
+    """Export all enterprise IDs as CSV or Parquet.
 
-    The columns are source, local_id and enterprise_id. The file is written completely or not at all. With
+    A file whose name ends with .parquet is Parquet. The columns are source, local_id and enterprise_id. The
+    file is written completely or not at all. With
     --purpose statistical the third column holds IDs that are drawn anew for each export, of a partition
     that misses fewer links and makes more false ones.
     """
+    from mpi.cli.crosswalk_file import make_wide_table, write_table
     from mpi.service.persons import crosswalk_export
     from mpi.service.recluster import research_partition
 
     with open_session() as session, show_progress() as report:
+        known = crosswalk_export.check_sources(session.index, session.viewer, source)
         if purpose is Purpose.STATISTICAL:
             rows = research_partition.export_research_crosswalk(session.index, session.viewer, report)
         else:
             rows = crosswalk_export.export_crosswalk(session.index, session.viewer)
-        count = write_csv(out, crosswalk_export.HEADER, (astuple(row) for row in rows))
+        wanted = (row for row in rows if known is None or row.source in known)
+        if layout is Layout.WIDE:
+            count = write_table(out, *make_wide_table(wanted))
+        else:
+            count = write_table(out, crosswalk_export.HEADER, (astuple(row) for row in wanted))
     written = {"file": str(out), "rows": count}
     if as_json:
         print_json(written)

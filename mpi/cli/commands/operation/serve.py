@@ -60,15 +60,18 @@ def run(
         address = session.settings.host if host is None else host
         number = session.settings.port if port is None else port
         tls = open_tls_files(tls_cert or session.settings.tls_cert, tls_key or session.settings.tls_key)
-        print_note(f"serving on {address}, port {number}; Ctrl-C stops it")
         scheme = "http" if tls is None else "https"
         host_name = f"[{address}]" if ":" in address else address
         _print_first_link(session.index, session.settings.pages_url or f"{scheme}://{host_name}:{number}")
+
+        def note_listening(bound_port: int) -> None:
+            print_note(f"serving on {address}, port {bound_port}; Ctrl-C stops it")
+
         if workers == 1:
-            serve.serve(session.index, address, number, tls=tls)
+            serve.serve(session.index, address, number, tls=tls, on_listen=note_listening)
         else:
             session.index.database.dispose()
-            worker_processes.serve_with(address, number, workers, tls)
+            worker_processes.serve_with(address, number, workers, tls, note_listening)
 
 
 def _serve_sandbox(folder: Path | None, host: str | None, port: int | None) -> None:
@@ -89,9 +92,13 @@ def _serve_sandbox(folder: Path | None, host: str | None, port: int | None) -> N
         gc.enable()  # the imports are done: see PausedCollection
         print_facts({"api key": sandbox.key, "folder": str(sandbox.folder)})
         print_note("sandbox: send made-up children only, never records of real ones")
-        print_note(f"serving on {address}, port {number}; Ctrl-C stops it")
         sys.stdout.flush()
-        serve_sandbox(sandbox, address, number)
+        serve_sandbox(
+            sandbox,
+            address,
+            number,
+            lambda port: print_note(f"serving on {address}, port {port}; Ctrl-C stops it"),
+        )
 
 
 def _print_first_link(index: "Index", pages_url: str) -> None:

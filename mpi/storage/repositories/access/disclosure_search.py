@@ -115,6 +115,21 @@ class DisclosureSearch:
             key=lambda number: format_timestamp(self._time_of_line(number) - _MAX_LATENESS) < until,
         )
 
+    def _find_first(self, numbers: Sequence[int], since: str) -> int:
+        """Return the position from which on lines may be from a moment or later.
+
+        Args:
+            numbers: numbers of lines, ascending.
+            since: the moment (ISO, UTC).
+        """
+        if len(numbers) <= _CHUNK_SIZE:
+            return 0
+        return bisect_left(
+            numbers,
+            True,
+            key=lambda number: format_timestamp(self._time_of_line(number) + _MAX_LATENESS) >= since,
+        )
+
     def _time_of_line(self, number: int) -> datetime:
         """Return when a line was written."""
         return datetime.fromisoformat(
@@ -160,9 +175,10 @@ class DisclosureSearch:
             record_ids: the records. Lines that name a set of records by a handle may concern them too, so all
                 of those are included.
         """
+        numbers = self._line_numbers([HANDLE_RECORD_ID, *record_ids])
         disclosures = [
             (row.id, build_disclosure(row))
-            for chunk in iter_chunks(self._line_numbers([HANDLE_RECORD_ID, *record_ids]))
+            for chunk in iter_chunks(numbers[self._find_first(numbers, moment) :])
             for row in self._connection.execute(
                 select(_disclosure).where(is_in(_disclosure.c.id, chunk), _disclosure.c.at >= moment)
             )

@@ -26,13 +26,18 @@ _record = table_of(RecordRow)
 _reject = table_of(RejectRow)
 _version = table_of(RecordVersionRow)
 
+_FEW_RECORDS = 50_000
+"""Active records of a source up to which all of them are sorted to draw some."""
 _HIDDEN_STATES = (RecordState.SEALED.value, RecordState.ASIDE.value)
 # Written out, so that both stores use the index of versions with issues.
 _HAS_ISSUES = _version.c.issues != literal_column("'[]'")
+# The addition keeps the index of a source's records unused: a source has many more records than versions with
+# issues, and a page must not read them all.
+_IS_OF_SOURCE = _record.c.source_id + 0 == bindparam("source")
 _CURRENT_ISSUES = (
     select(_version.c.issues, func.count().label("records"))
-    .join(_record, _record.c.version_id == _version.c.id)
-    .where(_HAS_ISSUES, IS_ACTIVE, _record.c.source_id == bindparam("source"))
+    .join(_record, (_record.c.id == _version.c.record_id) & (_record.c.version_id == _version.c.id))
+    .where(_HAS_ISSUES, _version.c.record_id > 0, IS_ACTIVE, _IS_OF_SOURCE)
     .group_by(_version.c.issues)
 )
 _WITH_ISSUES = (
@@ -41,21 +46,17 @@ _WITH_ISSUES = (
     .where(
         _HAS_ISSUES,
         _version.c.record_id > bindparam("after"),
-        _record.c.source_id == bindparam("source"),
+        _IS_OF_SOURCE,
         _record.c.state.not_in(_HIDDEN_STATES),
     )
-    .group_by(_record.c.id, _record.c.local_id, _record.c.last_seen)
-    .order_by(_record.c.id)
+    .order_by(_version.c.record_id)
     .limit(bindparam("limit"))
 )
 _OPEN_NOW = _WITH_ISSUES.where(IS_ACTIVE, _record.c.version_id == _version.c.id)
 # The canonical key is a keyed hash, so that its order is random, and the same whenever it is asked.
-_DRAWN = (
-    select(_record.c.id)
-    .where(IS_ACTIVE, _record.c.source_id == bindparam("source"))
-    .order_by(_record.c.canonical_key)
-    .limit(bindparam("limit"))
-)
+_DRAWN = select(_record.c.id).where(IS_ACTIVE).order_by(_record.c.canonical_key).limit(bindparam("limit"))
+_DRAWN_OF_FEW = _DRAWN.where(_record.c.source_id == bindparam("source"))
+_DRAWN_OF_MANY = _DRAWN.where(_IS_OF_SOURCE)
 _VERSION_COUNTS = (
     select(_version.c.record_id)
     .where(is_in(_version.c.record_id, "ids"), _version.c.state.in_(("active", "superseded")))
@@ -162,12 +163,13 @@ class QualityIssues:
         Args:
             source_id: number of the source.
             after: only records with a greater number.
-            limit: most records.
+            limit: most versions with an issue that are read.
             is_open: only records whose active version has an issue.
         """
         query = _OPEN_NOW if is_open else _WITH_ISSUES
         rows = self._connection.execute(query, {"source": source_id, "after": after, "limit": limit})
-        return [RecordWithIssues(row.id, row.local_id, row.last_seen) for row in rows]
+        # A row for each version with an issue.
+        return list({row.id: RecordWithIssues(row.id, row.local_id, row.last_seen) for row in rows}.values())
 
     def issues_of_versions(self, record_ids: Collection[int]) -> dict[int, frozenset[tuple[str, str]]]:
         """Return fields and codes of issues by version, without versions that have none."""
@@ -177,14 +179,17 @@ class QualityIssues:
                 issues[row.id] = frozenset(parse_issues(row.issues))
         return issues
 
-    def draw_records(self, source_id: int, limit: int) -> list[int]:
+    def draw_records(self, source_id: int, limit: int, active: int) -> list[int]:
         """Return active records of a source in random order, always the same.
 
         Args:
             source_id: number of the source.
             limit: most records.
+            active: number of active records of the source. Of many, the records of all sources are read in
+                random order until there are enough, instead of sorting all of the source.
         """
-        return [row.id for row in self._connection.execute(_DRAWN, {"source": source_id, "limit": limit})]
+        query = _DRAWN_OF_MANY if active > _FEW_RECORDS and active > limit else _DRAWN_OF_FEW
+        return [row.id for row in self._connection.execute(query, {"source": source_id, "limit": limit})]
 
     def with_several_versions(self, record_ids: Collection[int]) -> set[int]:
         """Return the records among those given that have an earlier version."""

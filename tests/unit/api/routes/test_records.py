@@ -135,9 +135,9 @@ def test_a_hostile_body_is_refused_and_nothing_is_stored(call, body, code):
 def test_a_refusal_names_the_field_and_never_the_value(call):
     answer = call.put(
         "/v1/sources/D01/records/refused",
-        json={"first_name": SECRET_NAME, "flags": [{"population": SECRET_NAME, "value": SECRET_NAME}]},
+        json={"first_name": SECRET_NAME, "restrictions": [{"kind": SECRET_NAME}]},
     )
-    assert problem(answer, 422, "invalid-record")["field"] == "flags"
+    assert problem(answer, 422, "invalid-record")["field"] == "restrictions"
     assert SECRET_NAME not in answer.text
     broken = call.put("/v1/sources/D01/records/refused", content=f'{{"first_name": "{SECRET_NAME}" "x"}}')
     problem(broken, 400, "invalid-input")

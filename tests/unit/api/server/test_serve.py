@@ -92,6 +92,23 @@ def test_several_workers_share_one_port_until_interrupted(tmp_path):
     assert not list(temporary.glob("mpi-metrics-*"))
 
 
+@pytest.mark.slow
+def test_note_of_serving_comes_once_connections_are_accepted(tmp_path):
+    with open_test_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    command = [sys.executable, "-m", "mpi", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        note = next(line for line in process.stderr if "serving on" in line)
+        assert f"port {port};" in note
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30).status_code == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 0  # a service manager ends it
+
+
 def _count_calls(port: int) -> int:
     """Return the calls of /readyz that all workers together counted."""
     text = httpx.get(f"http://127.0.0.1:{port}/metrics").text

@@ -11,9 +11,14 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.source import SourceKind
 from mpi.intake.rows import CanonicalRow
-from mpi.reports.outcomes import MEASURES, NEVER
+from mpi.reports.definitions import read_definitions
+from mpi.reports.outcomes import MEASURES, NEVER, Period, count_outcomes
+from mpi.reports.populations import count_populations
+from mpi.reports.suppression import CellRule, Publication, bound_cell, publish_tables
+from mpi.reports.waterfall import count_steps
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.reporting.report_set import ReportRequest, make_child_report
+from mpi.service.records.upsert import upsert
+from mpi.service.reporting.report_set import ReportRequest, make_child_report, open_children
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk
 from training.simulate.education.extract import write_education
@@ -170,3 +175,43 @@ def test_special_populations_of_children_in_care_do_not_exceed_the_truth(state):
         # Schools report nine in ten of their true flags.
         assert figure <= true + state.wrong_in_care
         assert figure >= 0.7 * true - state.wrong_in_care
+
+
+def publish_all(state, day, previous=(None, None, None)):
+    """Publish every report of a day as the product does, each after that of the day before."""
+    definitions = read_definitions()
+    request = ReportRequest("outcomes", day, education=state.folder / "education.csv")
+    with state.index.database.read(OPERATOR) as unit, open_children(unit, request) as tables:
+        sets = (
+            [count_steps(tables, definitions["essa"], day)],
+            list(count_populations(tables, definitions.values(), day).values()),
+            list(count_outcomes(tables, definitions["essa"], Period(day, day)).values()),
+        )
+        return tuple(
+            publish_tables(group, previous=before) for group, before in zip(sets, previous, strict=True)
+        )
+
+
+def combine(publications):
+    """Return what a reader knows who has read several publications of one day."""
+    counts = {}
+    for publication in publications:
+        for cell, count in publication.counts.items():
+            counts[cell] = count if counts.get(cell) is None else counts[cell]
+    small = frozenset(cell for each in publications for cell in each.small)
+    return Publication(counts, small, tuple(line for each in publications for line in each.sums))
+
+
+def test_no_small_cell_is_bounded_by_all_tables_of_two_consecutive_days(state):
+    first = publish_all(state, DAY)
+    child = {"local_id": "new", "first_name": "Zo", "last_name": "Newcomer", "birth_date": "2015-05-05"}
+    stay = {"type": "trial_home_visit", "begin": "2026-09-01"}
+    upsert(state.index, OPERATOR, "ccwis", {**child, "placements": [stay]})
+    second = publish_all(state, "2026-09-02", first)
+    known = [combine(first), combine(second)]
+    assert sum(len(each.small) for each in known) > 20
+    for mine, other in (known, reversed(known)):
+        for cell in mine.small:
+            least, greatest = bound_cell(cell, mine, CellRule(), other)
+            assert least <= 1 + 1e-6, cell
+            assert greatest >= 9 - 1e-6, cell

@@ -101,6 +101,16 @@ def test_decision_keeps_author_reason_and_the_evidence_its_author_saw(one_child)
     assert get_decision(one_child, OPERATOR, number).evidence == view.evidence
 
 
+def test_preview_names_populations_only_where_a_flag_says_yes(strangers):
+    flags = [
+        {"population": name, "value": value} for name, value in (("homeless", "N"), ("foster_care", "Y"))
+    ]
+    upsert_record(strangers, "sis:1", flags=flags)
+    request = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:1"),), "test")
+    previewed = decide(strangers, OPERATOR, request, preview=True)
+    assert {population for person in previewed.persons for population in person.flags} == {"foster_care"}
+
+
 def test_preview_shows_the_effect_and_changes_nothing(strangers):
     request = DecisionRequest(DecisionKind.SAME, (record_refs("sis:1", "ccwis:1"),), "test")
     before = crosswalk(strangers)

@@ -1,0 +1,74 @@
+"""``mpi watch``: files of a folder are loaded, moved and accounted for."""
+
+import csv
+import fcntl
+import json
+import os
+
+import pytest
+
+from tests.unit.cli.conftest import HEADER, is_one_line
+
+ANA, BEN = "1,Ana,Lopez,2010-01-02,43001\n", "3,Ben,Kim,2011-04-05,43002\n"
+
+
+@pytest.fixture
+def drop(home, tmp_path):
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+def put(folder, name, text, age_s=60):
+    path = folder / name
+    path.write_text(text)
+    os.utime(path, (path.stat().st_mtime - age_s,) * 2)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def receipts(folder):
+    return {each["file"]: each for each in map(json.loads, (p.read_text() for p in folder.iterdir()))}
+
+
+def test_each_file_is_moved_with_a_receipt_and_its_rejects(mpi, drop):
+    put(drop, "a.csv", HEADER + ANA + ",Eve,Fox,,\n", age_s=90)
+    put(drop, "b.csv", HEADER + BEN)
+    put(drop, "c.pdf", "%PDF")
+    put(drop, "new.csv", HEADER + ANA, age_s=0)
+    put(drop, "d.csv.part", HEADER)
+    result = mpi("watch", str(drop), "--source", "sis", "--once")
+    assert result.code == 1
+    assert names(drop) == ["d.csv.part", "done", "failed", "new.csv", "receipts", "rejects"]
+    assert [name[:6] for name in names(drop / "done")] == ["a.csv.", "b.csv."]
+    assert [name[:6] for name in names(drop / "failed")] == ["c.pdf."]
+    told = receipts(drop / "receipts")
+    assert (told["a.csv"]["created"], told["a.csv"]["rejected"], told["b.csv"]["created"]) == (1, 1, 1)
+    assert (told["c.pdf"]["status"], "format" in told["c.pdf"]["reason"]) == ("failed", True)
+    [rejects] = (drop / "rejects").iterdir()
+    with rejects.open() as file:
+        assert [row["reason"] for row in csv.DictReader(file)] == ["missing"]
+
+
+def test_file_that_a_guard_holds_is_put_aside(mpi, drop):
+    put(drop, "a.csv", HEADER + ANA + BEN)
+    assert mpi("watch", str(drop), "--source", "sis", "--once", "--snapshot", "full").code == 0
+    put(drop, "a.csv", HEADER + ANA)
+    result = mpi("watch", str(drop), "--source", "sis", "--once", "--snapshot", "full")
+    assert (result.code, "a.csv: held" in result.err, "Ana" in result.err) == (1, True, False)
+    assert len(names(drop / "failed")) == 1
+
+
+def test_folder_is_watched_by_one_process(mpi, drop):
+    (drop / ".mpi-watch.lock").touch()
+    with (drop / ".mpi-watch.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = mpi("watch", str(drop), "--source", "sis", "--once")
+    assert (result.code, is_one_line(result.err)) == (7, True)
+
+
+def test_wrong_folder_or_mapping_is_refused_at_the_start(mpi, drop):
+    assert mpi("watch", str(drop / "none"), "--source", "sis", "--once").code == 5
+    assert mpi("watch", str(drop), "--source", "sis", "--mapping", "none.toml", "--once").code == 5
