@@ -1,0 +1,160 @@
+"""Documentation site: pages of the checkout, reference of routes and of Python, built by Sphinx.
+
+Links between pages are written for a reader of the repository. So the pages are copied as they lie there, and
+only links to code, which is not on the site, become plain text.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "docs" / "site"
+SECTIONS = {
+    "Tutorials": "docs/tutorials",
+    "How-to guides": "docs/how-to",
+    "Reference": "docs/reference",
+    "Explanation": "docs/explanation",
+    "Procurement": "docs/procurement",
+    "Design": "docs/design",
+    "Decisions": "docs/decisions",
+}
+"""Folders of pages by the heading of the side bar."""
+
+_FURTHER_PAGES = {
+    "Reference": (
+        "docs/glossary",
+        "docs/canonical-record",
+        "docs/api",
+        "routes",
+        "python",
+        "docs/benchmarks",
+        "SECURITY",
+    ),
+    "Project": ("README", "ARCHITECTURE", "CONTRIBUTING", "CODE_OF_CONDUCT", "CHANGELOG"),
+}
+_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?!https?:|mailto:|#)([^)#\s]*)(#[^)\s]*)?\)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the site."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="scripts/docs")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="default: build/site")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        stage_pages(Path(folder))
+        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", folder, options.out]
+        environment = {**os.environ, "MPI_CHECKOUT": str(ROOT)}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+def stage_pages(folder: Path) -> None:
+    """Copy all pages to a folder, and write those that are generated."""
+    for page in list_pages():
+        target = folder / page.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(drop_code_links(page.read_text(encoding="utf-8"), page), encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "images", folder / "docs" / "images")
+    shutil.copy(ROOT / "LICENSE", folder)
+    for name in ("conf.py", "python.md"):
+        shutil.copy(SITE / name, folder)
+    folder.joinpath("routes.md").write_text(write_routes(read_openapi()), encoding="utf-8")
+    folder.joinpath("index.md").write_text(write_index(), encoding="utf-8")
+
+
+def list_pages() -> list[Path]:
+    """Return the pages of the repository: those at its top, and those in ``docs``."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    return sorted(page for page in pages if SITE not in page.parents)
+
+
+def drop_code_links(text: str, page: Path) -> str:
+    """Return a page's text, in which links to code and folders are plain text."""
+
+    def keep_or_drop(link: re.Match[str]) -> str:
+        target = (page.parent / link[3]).resolve()
+        is_here = target.suffix in {".md", ".png", ""} and (target.is_file())
+        return link[0] if is_here else link[2]
+
+    return _LINK.sub(keep_or_drop, text)
+
+
+def write_index() -> str:
+    """Return the first page, with the tree of all pages for the side bar."""
+    lines = [
+        "# Master Person Index", "",
+        "Which records, in which agencies, are the same child? Begin with the",
+        "[first tutorial](docs/tutorials/first-index.md), or see [all pages by kind](docs/README.md).", "",
+    ]  # fmt: skip
+    captions = [*SECTIONS, "Project"]
+    for caption in captions:
+        names = [*_list_names(SECTIONS.get(caption)), *_FURTHER_PAGES.get(caption, ())]
+        if caption == "Project":
+            names.append("docs/README")
+        lines += ["```{toctree}", ":hidden:", ":maxdepth: 1", f":caption: {caption}", "", *names, "```", ""]
+    return "\n".join(lines)
+
+
+def _list_names(folder: str | None) -> Iterable[str]:
+    """Return the names of the pages of a folder, without their ending."""
+    if folder is None:
+        return []
+    pages = sorted(ROOT.joinpath(folder).glob("*.md"))
+    return [str(page.relative_to(ROOT).with_suffix("")) for page in pages]
+
+
+def read_openapi() -> Mapping[str, Any]:
+    """Return the OpenAPI document of all routes."""
+    sys.path.insert(0, str(ROOT))
+    from mpi.api.app import create_app  # noqa: PLC0415 - only a build of the site needs the program
+
+    document: Mapping[str, Any] = create_app(None).openapi()  # type: ignore[arg-type]
+    return document
+
+
+def write_routes(document: Mapping[str, Any]) -> str:
+    """Return the page of all routes, by tag, from their OpenAPI document."""
+    operations: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            tag = (operation.get("tags") or ["other"])[0]
+            operations.setdefault(tag, []).append((method.upper(), path, operation))
+    parts = ["# Routes", "", "Every route, as in `/openapi.json`. [The API](docs/api.md) explains them.", ""]
+    for tag, listed in operations.items():
+        parts += [f"## {tag}", ""]
+        for method, path, operation in listed:
+            parts += _write_operation(method, path, operation)
+    return "\n".join(parts)
+
+
+def _write_operation(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
+    """Return the lines about one operation: what it does, its parameters and its answers."""
+    name, summary = operation.get("operationId", ""), _plain(operation.get("summary"))
+    lines = [f"### {name}", "", f"`{method} {path}`", "", summary, ""]
+    rows = [
+        f"| `{each['name']}` | {each['in']} | {_plain(each.get('description'))} |"
+        for each in operation.get("parameters", ())
+        if "name" in each
+    ]
+    if rows:
+        lines += ["| parameter | in | meaning |", "|---|---|---|", *rows, ""]
+    listed = operation["responses"].items()
+    answers = [f"| {code} | {_plain(each.get('description'))} |" for code, each in listed]
+    return [*lines, "| answer | meaning |", "|---|---|", *answers, ""]
+
+
+def _plain(text: str | None) -> str:
+    """Return a description in one line that no table or link takes for its own signs."""
+    line = " ".join((text or "").split())
+    return re.sub(r"([|<>\[\]*_$])", r"\\\1", line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
