@@ -178,7 +178,7 @@ _NAMED: tuple[str, ...] = (
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report outcomes", "report reconciliation",
     # What a source's own files held.
-    "mpi map",
+    "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload",
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",

@@ -19,7 +19,9 @@ EXPORTS = {
     "GET /issues.csv": (Role.SOURCE_OWNER, f"/issues.csv?source={OWN}&state=all"),
     "GET /loads/{number}/rejects.csv": (Role.OPERATOR, "/loads/{load}/rejects.csv"),
 }
-"""Role and path of every download."""
+"""Role and path of every download that a role alone permits."""
+GRANTED_EXPORTS = {"GET /my-children.csv", "GET /students-in-care.csv"}
+"""Downloads that take a grant. tests/unit/api/pages/test_rosters.py reads them with a formula as a name."""
 
 
 def _is_formula(cell):
@@ -27,7 +29,7 @@ def _is_formula(cell):
 
 
 def test_every_download_is_listed():
-    assert EXPORTS.keys() == {route for route in ROUTES if route.endswith(".csv")}
+    assert EXPORTS.keys() | GRANTED_EXPORTS == {route for route in ROUTES if route.endswith(".csv")}
 
 
 def test_no_cell_of_an_export_is_a_formula(own_site, attack, tmp_path):

@@ -16,6 +16,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.access import passwords
 from mpi.service.access.account_rules import (
     covers,
+    find_givable,
     has_rights,
     make_version,
     require_other_operator,
@@ -38,8 +39,10 @@ from mpi.storage.repositories.access.account_requests import StoredAccountReques
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-ROLES_TO_CONFIRM = tuple(role for role in Role if ACTIONS_BY_ROLE[role] <= ACTIONS_BY_ROLE[Role.APPROVER])
-"""Roles that an approver can confirm, since an approver may do all that they may."""
+ROLES_TO_CONFIRM = tuple(
+    role for role in Role if ACTIONS_BY_ROLE[role] <= find_givable(ACTIONS_BY_ROLE[Role.APPROVER])
+)
+"""Roles that an approver can confirm, since an approver may learn all that they may."""
 
 
 class RequestKind(StrEnum):

@@ -15,6 +15,8 @@ MAX_NAME_LENGTH = 64
 _NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 _VERSION_LENGTH = 16
+_LISTS = frozenset({Action.ROSTER_READ, Action.CASELOAD_READ})
+"""Actions that read a list of children in care."""
 
 
 class AccountState(StrEnum):
@@ -84,7 +86,16 @@ def has_rights(
     granted: frozenset[Action] = frozenset(),
 ) -> bool:
     """Return whether the viewer has every right that an account would have."""
-    return ACTIONS_BY_ROLE[role] | granted <= viewer.actions and covers(viewer.sources, sources)
+    return ACTIONS_BY_ROLE[role] | granted <= find_givable(viewer.actions) and covers(viewer.sources, sources)
+
+
+def find_givable(actions: frozenset[Action]) -> frozenset[Action]:
+    """Return the actions that somebody with some actions may give to others.
+
+    A list holds only children whom a reader with a search may look up one by one, so who may search may give
+    it.
+    """
+    return actions | _LISTS if Action.PERSON_SEARCH in actions else actions
 
 
 def covers(sources: frozenset[str] | None, others: frozenset[str] | None) -> bool:

@@ -82,7 +82,7 @@ def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path
         (["nowhere=students.toml"], [], "no file of --data is called nowhere"),
         (["students.toml"], [], "write SOURCE="),
         ([], ["sis="], "write SOURCE="),
-        ([], ["sis=xlsx"], "not a format"),
+        ([], ["sis=ods"], "not a format"),
         ([], ["sis=csv", "sis=csv"], "given twice"),
     ],
 )

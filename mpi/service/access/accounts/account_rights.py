@@ -7,6 +7,7 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, Action, Viewer, require_permission
 from mpi.service.access.account_rules import (
     covers,
+    find_givable,
     find_unfit_grants,
     require_other_operator,
     require_rights_of,
@@ -22,8 +23,8 @@ from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 
 def list_grantable_roles(viewer: Viewer) -> tuple[Role, ...]:
-    """Return the roles whose actions the viewer has, and so may grant."""
-    return tuple(role for role in Role if ACTIONS_BY_ROLE[role] <= viewer.actions)
+    """Return the roles whose actions the viewer may give."""
+    return tuple(role for role in Role if ACTIONS_BY_ROLE[role] <= find_givable(viewer.actions))
 
 
 def change_account(

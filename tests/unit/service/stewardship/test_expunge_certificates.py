@@ -38,7 +38,12 @@ def test_a_certificate_says_what_was_destroyed_and_by_whom(destroyed):
     assert (content["source"], content["reference"]) == ("sis", "26-EX-9")
     assert (content["requested_by"], content["approved_by"]) == ("operator", "second")
     assert content["requested_at"] <= content["destroyed_at"]
-    assert content["rows"] == {"record_version": 2, "flag": 1, "record_alias": 1, "renamed": 1}
+    assert {table: count for table, count in content["rows"].items() if count} == {
+        "record_version": 2,
+        "flag": 1,
+        "record_alias": 1,
+        "renamed": 1,
+    }
     tokens = [make_record_token(destroyed.keyed_hash, "sis", f"zebulonia-{n}") for n in (1, 2)]
     assert content["records"] == sorted(tokens)
     assert get_certificate(destroyed, OPERATOR, 1) == certificate

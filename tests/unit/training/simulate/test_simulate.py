@@ -77,7 +77,12 @@ def simulate_files(folder: Path, hash_seed: str) -> dict[str, bytes]:
 def test_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
     first = simulate_files(tmp_path / "one", "1")
     second = simulate_files(tmp_path / "two", "4242")
-    assert set(first) == {*(f"{source}.csv" for source in SourceSystem), "manifest.json", "truth.csv"}
+    assert set(first) == {
+        *(f"{source}.csv" for source in SourceSystem),
+        "caseload.csv",
+        "manifest.json",
+        "truth.csv",
+    }
     assert first == second
 
 
