@@ -62,9 +62,10 @@ _PAGES_BY_PATH = (
 _PAGES_OF_TESTS = {
     "account", "accounts", "account-end", "account-requests", "client", "clients", "consents",
     "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident", "incidents",
-    "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "not-permitted", "register",
-    "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",
-    "source-rule", "sources", "subpoena-open", "subpoenas", "waiting", "waiting-step", "workload",
+    "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "my-children", "not-permitted",
+    "register", "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",
+    "scorecard", "source-rule", "sources", "students-in-care", "subpoena-open", "subpoenas",
+    "waiting", "waiting-step", "workload",
 }  # fmt: skip
 """Pages whose states only the desk of the page tests has, by the names that it gives them."""
 
