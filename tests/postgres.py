@@ -29,7 +29,7 @@ from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
 TIMEOUT_S = 30
-_SETTINGS = {"max_connections": "100", "shared_buffers": "128MB"}
+_SETTINGS = {"max_connections": "100", "shared_buffers": "128MB", "max_locks_per_transaction": "256"}
 LOCKED = "locked"
 """A role that needs a password; every other role is trusted."""
 PASSWORD = "a password of the tests"
