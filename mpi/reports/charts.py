@@ -5,7 +5,7 @@ from typing import Any
 from mpi.domain.errors import InputError
 from mpi.reports.report_table import HIDDEN, Column, ReportTable
 
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 """Colours of Okabe and Ito (2008), which people with any colour vision can tell apart."""
 _WIDTH, _STEP = 520, 26
 
@@ -30,7 +30,7 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
         "group:N",
         title=None,
         scale=altair.Scale(range=list(PALETTE)),
-        legend=altair.Legend(orient="bottom", labelLimit=480) if len(labels) > 1 else None,
+        legend=altair.Legend(orient="bottom", labelLimit=480, columns=4) if len(labels) > 1 else None,
     )
     bars = base.mark_bar().encode(y=row, x=length, color=colour)
     words = base.mark_text(align="left", dx=3).encode(y=row, x=length, text="label:N")
