@@ -74,7 +74,7 @@ def make_page_states(index: Index, sources: tuple[str, ...], files: Path) -> Pag
         "/jobs/{number}": str(list_jobs(index, operator)[0].id),
         "/subpoenas/{code}": _find_case(index, source, local_ids),
         "/rights/{code}": _find_rights_case(index, source, local_ids[0]),
-        "/sources/{source}": source,
+        **dict.fromkeys(("/sources/{source}", "/sources/{source}/rule"), source),
         **dict.fromkeys(("/accounts/{name}", "/accounts/{name}/end"), "steward"),
         **dict.fromkeys(("/clients/{name}", "/clients/{name}/end"), client),
         **dict.fromkeys(("/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo"), load),

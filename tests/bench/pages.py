@@ -120,6 +120,7 @@ def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
         "auditor": (Role.AUDITOR, None),
         "privacy": (Role.PRIVACY_OFFICER, None),
         "caseworker": (Role.CASEWORKER, {sources[0]}),
+        "contact": (Role.POINT_OF_CONTACT, {sources[-1]}),
     }
     with index.database.read(make_operator()) as unit:
         existing = {name for name in accounts if unit.accounts.find_by_name(name) is not None}
@@ -199,8 +200,13 @@ def _redirect_requests(steward: httpx.Client, states: PageStates, eids: list[str
     }
 
 
-NO_PAGES = frozenset({"/people", "/sign-in", "/change-password", "/ledger.csv"})
+NO_PAGES = frozenset({
+    "/people", "/sign-in", "/change-password", "/ledger.csv", "/issues.csv", "/students-in-care.csv",
+    "/my-children.csv",
+})  # fmt: skip
 """Addresses that redirect, need nobody who is signed in, or return a file."""
+INTERFACES = ("/v1/", "/identity/", "/fhir/")
+"""Beginnings of addresses that programs call."""
 
 
 def _list_other_pages(
@@ -226,7 +232,7 @@ def _list_other_pages(
     pages: dict[str, Request] = {}
     for path in (route.removeprefix("GET ") for route in ROUTES if route.startswith("GET /")):
         rule = ROUTES[f"GET {path}"]
-        if rule.is_public or path.startswith("/v1") or path in NO_PAGES or path in measured:
+        if rule.is_public or path.startswith(INTERFACES) or path in NO_PAGES or path in measured:
             continue
         build = _address_builder(path, values)
         client = next((each for each in clients.values() if each.get(build()).is_success), None)
