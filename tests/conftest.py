@@ -42,6 +42,11 @@ def pytest_addoption(parser):
         )
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Name binary content by its parameter: a compressed file differs from second to second."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Mark as slow and as long the tests of the lists.
