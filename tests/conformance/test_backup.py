@@ -23,7 +23,7 @@ from mpi.storage.backup.archive import (
     read_identities,
     write_archive,
 )
-from tests.index import OPERATOR, crosswalk, expunge, load_rows, make_child, many_children
+from tests.index import crosswalk, expunge, load_rows, make_child, many_children
 from tests.scopes import open_scoped_indexes
 
 CHILDREN = [make_child("1", first_name="Xanthippe"), *many_children(3, start=20)]
@@ -123,6 +123,15 @@ def kill_at(moment: int, place: dict[str, str], *words: object) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def refuse_opening(settings: Settings) -> str:
+    """Open an index; return why it cannot be opened, or an empty text."""
+    try:
+        open_index(settings).database.dispose()
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
 def test_a_restored_index_is_the_same_and_verified(site, capsysbinary):
     place = site.new_place("same")
     restore = ("restore", site.backup, "--identity", site.identity, "--json")
@@ -170,23 +179,23 @@ def test_a_killed_backup_leaves_no_file_or_a_whole_one(site):
 def test_a_killed_restore_is_closed_and_ends_whole_when_it_is_run_again(site, capsysbinary):
     place = site.new_place("killed")
     restore = ("restore", site.backup, "--identity", site.identity)
-    moment, closed, step = 8, 0, 37
+    # A migration runs many statements.
+    moment, closed, step = 8, 0, 700 if site.database_url else 60
     while kill_at(moment, place, *restore):
         home = Path(place["MPI_HOME"])
         settings = Settings(home=home, database_url=place.get("MPI_DATABASE_URL"))
         for scope in ("shared", "education"):
-            try:
-                open_index(settings.model_copy(update={"scope": scope})).database.dispose()
-            except StoreError as error:
-                closed += "restore of this index has not ended" in str(error)
-                assert "has not ended" in str(error) or "no index" in str(error), error
-            else:
+            refusal = refuse_opening(settings.model_copy(update={"scope": scope}))
+            closed += "restore of this index has not ended" in refusal
+            if not refusal:
                 assert site.find_faults(place) == []
+            else:
+                assert "has not ended" in refusal or "no index" in refusal
         if moment > 8 and call(place, "init") == 0:
             pytest.fail("a half restored place took a new index")
         capsysbinary.readouterr()
         moment += step
-    assert closed >= 4
+    assert closed >= 3
     assert site.find_faults(place) == []
 
 

@@ -1,7 +1,7 @@
 """The file of a backup: a tar archive, encrypted in the age format.
 
-It is encrypted for public keys, so that who makes a backup cannot open it. It is written and read part by part
-as a stream; no readable copy of it is stored. The first part describes the others. The last one says that
+It is encrypted for public keys, so that who makes a backup cannot open it. It is written and read as
+a stream, part by part; no readable copy of it is stored. The first part describes the others. The last one says that
 nothing is missing.
 
 Source: https://age-encryption.org/v1
@@ -51,7 +51,7 @@ class ArchiveWriter:
         """Add a part that an open file holds from where it is read."""
         self._add(name, os.fstat(file.fileno()).st_size - file.tell(), file)
 
-    def add_stream(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+    def add_stream(self, name: str, chunks: Iterable[bytes | bytearray | memoryview]) -> None:
         """Add a stream, cut into numbered parts."""
         number, held = 0, bytearray()
         for chunk in chunks:

@@ -36,8 +36,8 @@ _SEQUENCES = (
     "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'S' ORDER BY 1"
 )
 _FUNCTIONS = (
-    "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = to_regnamespace(%s) AND NOT EXISTS "
-    "(SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1"
+    "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = to_regnamespace(%s) "
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1"
 )
 _FOREIGN_KEYS = (
     "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
@@ -216,7 +216,7 @@ def _without_indexes(driver: psycopg.Connection[Any], schema: str) -> Iterator[N
 def _copy_statement(schema: str, table: str, columns: list[str], direction: str) -> sql.Composed:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     query = "COPY {} ({}) " + direction + " (FORMAT binary)"
-    return sql.SQL(query).format(sql.Identifier(schema, table), names)  # type: ignore[arg-type]
+    return sql.SQL(query).format(sql.Identifier(schema, table), names)
 
 
 def _own_schema(driver: psycopg.Connection[Any]) -> str:
