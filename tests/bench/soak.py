@@ -1,8 +1,8 @@
 """Loads, reviews, upserts and look-ups against one server for a long time: memory, errors, 99th percentiles.
 
-Each kind of call has a client of its own with a fixed pace, as sources and stewards have. Memory is that of
-all processes of the server, read every five seconds; it is flat if the median of the last fifth differs from that
-after the warm-up by less than 5 %.
+Each kind of call has a client with a fixed pace, as sources and stewards have. Memory is that of
+all processes of the server, read every five seconds; it is flat if the median of the last fifth differs from
+that after the warm-up by less than 5 %.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The file of a backup: a tar archive, encrypted in the age format.
 
 It is encrypted for public keys, so that who makes a backup cannot open it. It is written and read as
-a stream, part by part; no readable copy of it is stored. The first part describes the others. The last one says that
-nothing is missing.
+a stream, part by part; no readable copy of it is stored. The first part describes the others. The last says
+that nothing is missing.
 
 Source: https://age-encryption.org/v1
 """
