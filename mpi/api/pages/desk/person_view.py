@@ -8,7 +8,7 @@ from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_head
 from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
-from mpi.api.pages.rendering.school_directory import load_school_directory
+from mpi.service.rosters.school_directory import load_school_directory
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError

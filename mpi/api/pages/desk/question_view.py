@@ -21,7 +21,7 @@ from mpi.api.pages.rendering.record_comparison import (
 )
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
-from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_school_directory
+from mpi.service.rosters.school_directory import SchoolDirectory, load_school_directory
 from mpi.api.pages.rendering.waterfall import Waterfall, draw_waterfall
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef

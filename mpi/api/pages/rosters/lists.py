@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.csv_file import render_csv
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_school_directory
+from mpi.service.rosters.school_directory import SchoolDirectory, load_school_directory
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.service.rosters.children import ChildInCare, ChildRoster, School, export_children, read_children
