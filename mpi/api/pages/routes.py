@@ -45,7 +45,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
-from mpi.api.pages.rosters import lists
+from mpi.api.pages.rosters import letters, lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -55,6 +55,7 @@ for module in (
     search,
     person_page,
     lists,
+    letters,
     recluster_runs,
     blind_review,
     practice,

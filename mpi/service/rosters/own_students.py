@@ -90,6 +90,12 @@ def find_own_schools(unit: ReadUnit) -> dict[int, Source]:
     }
 
 
+def list_own_schools(index: Index, viewer: Viewer) -> list[Source]:
+    """Return the sources of schools that the viewer's party owns, by code."""
+    with index.database.read(viewer) as unit:
+        return sorted(find_own_schools(unit).values(), key=lambda school: school.code)
+
+
 def find_own_student(unit: ReadUnit, index: Index, query: StudentQuery) -> OwnStudent:
     """Return the viewer's own student whom a query names.
 

@@ -211,7 +211,8 @@ def test_enroll_today_tells_last_school_office_and_caseworker(index):
         entry_date=days_ago(1),
     )
     (index.home / "schools.csv").write_text(
-        "district_id,school_id,name,registrar,phone,email\nD77,1042,Jefferson,Ann Lee,614-555-0199,a@d77.example\n",
+        "district_id,school_id,name,registrar,phone,email\n"
+        "D77,1042,Jefferson,Ann Lee,614-555-0199,a@d77.example\n",
         encoding="utf-8",
     )
     stated = {"school_id": "1042", "district_id": "D77", "grade": "06", "entry_date": days_ago(400)}
