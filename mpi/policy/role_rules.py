@@ -74,6 +74,7 @@ ROLE_RULES = MappingProxyType({
     ),
     Role.REGISTRAR: RoleRule(
         frozenset({"foster_care"}),
+        named_fields=_PLACEMENTS,
         conditions=frozenset({Condition.ENROLLMENT}),
         party_kinds=_SCHOOLS,
     ),

@@ -41,6 +41,7 @@ def check_letter_form(index: IndexDep, visit: VisitDep, form: FormDep) -> Respon
 
     What was typed is not stored.
     """
+    require_permission(visit.viewer, Action.LOCAL_MATCH)
     typed = {name: form.raw_text(name) for name in FIELDS}
     sent = {name: form.optional_text(name) for name in FIELDS}
     letter = PlacementLetter(sent.pop("client_number"), sent.pop("case_number"))
@@ -58,6 +59,7 @@ def check_letter_form(index: IndexDep, visit: VisitDep, form: FormDep) -> Respon
 @router.post("/enroll-today")
 def show_enrollment(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Show what the school needs to enroll a confirmed student, with a records request to print."""
+    require_permission(visit.viewer, Action.ENROLLMENT_READ)
     student = StudentQuery(local_id=form.text("local_id"), source=form.optional_text("source"))
     return render_page(
         "enroll_today.html",
