@@ -34,6 +34,8 @@ _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _STUDENTS = _needs(Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ)
 _CHILDREN = _needs(Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ)
+_LETTER = _needs(Action.LOCAL_MATCH)
+_ENROLLMENT = _needs(Action.ENROLLMENT_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _RIGHTS = RouteRule(choices=(Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE))
@@ -108,7 +110,12 @@ ROUTES = MappingProxyType({
     # Lists of children in care
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
+<<<<<<< HEAD
     "GET /v1/contacts": _CONTACTS,
+=======
+    "POST /v1/local-match": _LETTER,
+    "POST /v1/enroll-today": _ENROLLMENT,
+>>>>>>> ready/roles
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
@@ -280,6 +287,9 @@ ROUTES = MappingProxyType({
     "GET /students-in-care": _STUDENTS,
     "GET /students-in-care.csv": _needs(*_STUDENTS.actions, Action.ROSTER_EXPORT),
     "GET /my-children": _CHILDREN,
+    "GET /local-match": _LETTER,
+    "POST /local-match": _LETTER,
+    "POST /enroll-today": _ENROLLMENT,
     "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
     "GET /contacts": _CONTACTS,
     "GET /people": _SIGNED_IN,
