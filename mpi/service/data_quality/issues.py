@@ -157,7 +157,7 @@ def summarize_issues(index: Index, viewer: Viewer, source_code: str) -> IssueSum
         if not may_list and source_code in find_limited_sources(unit):
             return IssueSummary(source_code, (), 0, may_list=False)
         counts = unit.quality_issues.count_current(source.id)
-        records = unit.records.count_by_state(source.id).get("active", 0)
+        records = unit.records.count_active(source.id)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return IssueSummary(
         source_code,

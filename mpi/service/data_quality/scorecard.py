@@ -29,7 +29,7 @@ from mpi.storage.repositories.sources.quality_issues import parse_issues
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
-MOST_RECORDS = 5000
+MOST_RECORDS = 2500
 """Most records that are read for one scorecard."""
 _CHUNK = 1000
 _TREND_LOADS = 12
@@ -175,8 +175,8 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
         source = unit.sources.get_by_code(source_code)
         if not may_list and source_code in find_limited_sources(unit):
             return Scorecard(source_code, 0, 0, hidden=True)
-        active = unit.records.count_by_state(source.id).get("active", 0)
-        record_ids = unit.quality_issues.draw_records(source.id, most, active)
+        active = unit.records.count_active(source.id)
+        record_ids = unit.quality_issues.draw_records(source.id, most)
         rule_counts = [RuleCount(rule) for rule in index.settings.declared_rules]
         measures, feed_delays = _measure(unit, record_ids, rule_counts)
         delays = [*_list_event_delays(unit, record_ids), summarize_delays("feed to index", feed_delays)]

@@ -20,7 +20,6 @@ from mpi.service.holdings.tokens import keep_tokens_of_stored
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRun, HoldingsRunStatus
-from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
@@ -298,7 +297,7 @@ def _make_run(unit: WriteUnit, source: Source, batch_id: int | None, surplus: in
 
 
 def _needs_approval(unit: ReadUnit, source: Source, surplus: int) -> bool:
-    active = unit.records.count_by_state(source.id).get(RecordState.ACTIVE, 0)
+    active = unit.records.count_active(source.id)
     return surplus > UNAPPROVED_RECORDS and surplus > UNAPPROVED_SHARE * active
 
 

@@ -103,7 +103,7 @@ def assess_file(
         full: whether the file is a full snapshot.
         gone: local IDs of records that the source states as gone. A row of the file overrules it.
     """
-    impact = FileImpact(unit.records.count_by_state(source_id).get(RecordState.ACTIVE, 0))
+    impact = FileImpact(unit.records.count_active(source_id))
     updated: list[StoredRecord] = []
     for record in (
         _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file, gone)

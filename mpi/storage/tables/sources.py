@@ -157,6 +157,13 @@ class RecordRow(SQLModel, table=True):
             sqlite_where=text_of("state = 'sealed'"),
             postgresql_where=text_of("state = 'sealed'"),
         ),
+        Index(
+            "ix_record_draw",
+            "source_id",
+            "canonical_key",
+            sqlite_where=text_of("state = 'active'"),
+            postgresql_where=text_of("state = 'active'"),
+        ),
     )
     id: int = primary_key()
     source_id: int = bigint(foreign_key="source.id")

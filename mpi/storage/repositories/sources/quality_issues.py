@@ -26,8 +26,6 @@ _record = table_of(RecordRow)
 _reject = table_of(RejectRow)
 _version = table_of(RecordVersionRow)
 
-_FEW_RECORDS = 50_000
-"""Active records of a source up to which all of them are sorted to draw some."""
 _HIDDEN_STATES = (RecordState.SEALED.value, RecordState.ASIDE.value)
 # Written out, so that both stores use the index of versions with issues.
 _HAS_ISSUES = _version.c.issues != literal_column("'[]'")
@@ -54,9 +52,12 @@ _WITH_ISSUES = (
 )
 _OPEN_NOW = _WITH_ISSUES.where(IS_ACTIVE, _record.c.version_id == _version.c.id)
 # The canonical key is a keyed hash, so that its order is random, and the same whenever it is asked.
-_DRAWN = select(_record.c.id).where(IS_ACTIVE).order_by(_record.c.canonical_key).limit(bindparam("limit"))
-_DRAWN_OF_FEW = _DRAWN.where(_record.c.source_id == bindparam("source"))
-_DRAWN_OF_MANY = _DRAWN.where(_IS_OF_SOURCE)
+_DRAWN = (
+    select(_record.c.id)
+    .where(IS_ACTIVE, _record.c.source_id == bindparam("source"))
+    .order_by(_record.c.canonical_key)
+    .limit(bindparam("limit"))
+)
 _VERSION_COUNTS = (
     select(_version.c.record_id)
     .where(is_in(_version.c.record_id, "ids"), _version.c.state.in_(("active", "superseded")))
@@ -179,17 +180,14 @@ class QualityIssues:
                 issues[row.id] = frozenset(parse_issues(row.issues))
         return issues
 
-    def draw_records(self, source_id: int, limit: int, active: int) -> list[int]:
+    def draw_records(self, source_id: int, limit: int) -> list[int]:
         """Return active records of a source in random order, always the same.
 
         Args:
             source_id: number of the source.
             limit: most records.
-            active: number of active records of the source. Of many, the records of all sources are read in
-                random order until there are enough, instead of sorting all of the source.
         """
-        query = _DRAWN_OF_MANY if active > _FEW_RECORDS and active > limit else _DRAWN_OF_FEW
-        return [row.id for row in self._connection.execute(query, {"source": source_id, "limit": limit})]
+        return [row.id for row in self._connection.execute(_DRAWN, {"source": source_id, "limit": limit})]
 
     def with_several_versions(self, record_ids: Collection[int]) -> set[int]:
         """Return the records among those given that have an earlier version."""

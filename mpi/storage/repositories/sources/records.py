@@ -131,6 +131,9 @@ _STATES = (
     .where(_record.c.source_id == bindparam("source"))
     .group_by(_record.c.state)
 )
+_ACTIVE_RECORDS = (
+    select(func.count()).select_from(_record).where(IS_ACTIVE, _record.c.source_id == bindparam("source"))
+)
 _RECORDS_BY_ID = _RECORDS_WITH_HASH.where(is_in(_record.c.id, "ids"))
 _CANONICAL_KEYS = select(_record.c.id, _record.c.canonical_key).where(is_in(_record.c.id, "ids"), IS_ACTIVE)
 _SOURCE_IDS = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
@@ -248,6 +251,10 @@ class Records:
         """Count the records of a source, by state."""
         rows = self._connection.execute(_STATES, {"source": source_id})
         return {row.state: row.records for row in rows}
+
+    def count_active(self, source_id: int) -> int:
+        """Count the active records of a source."""
+        return self._connection.execute(_ACTIVE_RECORDS, {"source": source_id}).scalar_one()
 
     def has_any(self, source_id: int) -> bool:
         """Return whether a source has a record, in any state."""
