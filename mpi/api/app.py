@@ -43,7 +43,7 @@ from mpi.api.routes import (
 from mpi.api.routes.administration import clients
 from mpi.api.routes.data_quality import issues, scorecards, tickets
 from mpi.api.routes.desk import jobs, links
-from mpi.api.routes.oversight import incidents, ledger
+from mpi.api.routes.oversight import incidents, ledger, obligations
 from mpi.api.routes.rights import cases as rights_cases
 from mpi.api.routes.rights import legal, retention
 from mpi.api.routes.rosters import contacts, lists
@@ -93,7 +93,7 @@ _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
     legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, contacts, edfi,
-    health, token_endpoint, tickets,
+    health, token_endpoint, tickets, obligations,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

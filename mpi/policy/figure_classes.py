@@ -85,6 +85,7 @@ _NONE: tuple[str, ...] = (
     # Links into the pages.
     "POST /v1/links", "GET /go/{code}",
     # Duties under agreements.
+    "GET /v1/obligations", "GET /obligations", "mpi responsibilities",
     "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
     "mpi agreement met",
     # Subpoena cases, and consents to disclose records.

@@ -95,6 +95,8 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:resume": _TERMS,
     "POST /v1/agreements/{code}:end": _TERMS,
     "GET /v1/agreement-duties": _TERMS,
+    "GET /v1/obligations": _TERMS,
+    "GET /obligations": _TERMS,
     "GET /v1/purposes": _TERMS,
     "GET /v1/legal-bases": _TERMS,
     "GET /agreements": _TERMS,

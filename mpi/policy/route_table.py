@@ -211,6 +211,7 @@ ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/agreement-duties": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/obligations": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
     "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
     # Subpoena cases
@@ -258,6 +259,7 @@ ROUTES = MappingProxyType({
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),
     "POST /agreements/{code}": _TERMS,
+    "GET /obligations": _needs(Action.AGREEMENT_ADMIN),
     "GET /papers": _needs(Action.AGREEMENT_READ),
     "GET /transparency": _PUBLIC,
     "GET /": _SIGNED_IN,
