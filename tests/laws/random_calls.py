@@ -1294,6 +1294,9 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         f"audit {name}": _PROOFS
         for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
     },
+    "backup": "writes a file that only a private key outside the site opens, and prints its size",
+    "restore": "needs a place without an index",
+    "keys backup": "makes a pair of keys in a new file, and opens no index",
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",
