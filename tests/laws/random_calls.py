@@ -450,6 +450,13 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/issue-counts": _nothing,
     "GET /v1/sources/{source}/scorecard": _nothing,
     "GET /v1/sources/{source}/tickets": _nothing,
+    "POST /v1/sources/{source}/tickets": lambda c: {
+        "json": {"field": "birth_date", "kind": "future-date", "owner": "Team", "due_on": c.day()}
+    },
+    "POST /v1/sources/{source}/tickets/{number}:close": lambda _: {"json": {}},
+    "POST /v1/sources/{source}/caseload": lambda c: {
+        "json": {"csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
+    },
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
