@@ -186,6 +186,8 @@ _NAMED: tuple[str, ...] = (
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
     "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
+    "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
+    "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",

@@ -148,6 +148,7 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/jobs/{number}": _JOBS,
     "GET /jobs": _JOBS,
     "GET /jobs/{number}": _JOBS,
+    "GET /local-match": "It is a form, and tells nothing yet.",
     "GET /ledger/link": "It is a form, and tells nothing yet.",
     "GET /link": "It sends the browser on to the page of a child, which has a line.",
     "POST /v1/link-reports": "It answers the number of the report.",

@@ -34,6 +34,8 @@ _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _STUDENTS = _needs(Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ)
 _CHILDREN = _needs(Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ)
+_LETTER = _needs(Action.LOCAL_MATCH)
+_ENROLLMENT = _needs(Action.ENROLLMENT_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _RIGHTS = RouteRule(choices=(Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE))
@@ -112,6 +114,8 @@ ROUTES = MappingProxyType({
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
     "GET /v1/contacts": _CONTACTS,
+    "POST /v1/local-match": _LETTER,
+    "POST /v1/enroll-today": _ENROLLMENT,
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
@@ -285,6 +289,9 @@ ROUTES = MappingProxyType({
     "GET /students-in-care": _STUDENTS,
     "GET /students-in-care.csv": _needs(*_STUDENTS.actions, Action.ROSTER_EXPORT),
     "GET /my-children": _CHILDREN,
+    "GET /local-match": _LETTER,
+    "POST /local-match": _LETTER,
+    "POST /enroll-today": _ENROLLMENT,
     "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
     "GET /contacts": _CONTACTS,
     "GET /people": _SIGNED_IN,

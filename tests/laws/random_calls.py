@@ -534,6 +534,10 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
     "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
     "GET /v1/contacts": lambda c: {"params": {"level": c.one_of("state", "district")}},
+    "POST /v1/local-match": lambda c: {
+        "json": {"local_id": c.local_id(), c.one_of("client_number", "case_number"): c.local_id()}
+    },
+    "POST /v1/enroll-today": lambda c: {"json": {"local_id": c.local_id()}},
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
     "POST /v1/blind-pairs:draw": lambda c: {"json": {"size": c.one_of(1, 9)}},
     "GET /v1/blind-pairs/next": _nothing,
@@ -642,7 +646,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv", "/contacts", "/obligations",
+    "/my-children.csv", "/contacts", "/obligations", "/local-match",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",

@@ -46,7 +46,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
-from mpi.api.pages.rosters import contacts, lists
+from mpi.api.pages.rosters import contacts, letters, lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -57,6 +57,7 @@ for module in (
     person_page,
     lists,
     contacts,
+    letters,
     recluster_runs,
     blind_review,
     practice,

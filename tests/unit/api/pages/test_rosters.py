@@ -158,3 +158,44 @@ def test_the_page_says_what_is_new_since_the_last_visit(index, site):
             page = pat.get("/students-in-care?show=new").text
     assert "<code>s9</code>" in page
     assert "<code>s1</code>" not in page
+
+
+LETTER = {"client_number": "c1"}
+
+
+def csrf(page):
+    return page.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+def test_a_registrar_checks_a_letter_enrolls_the_student_and_prints_the_request(site):
+    with visit(site, "registrar") as rae:
+        assert rae.get("/").headers["location"] == "/local-match"
+        form = rae.get("/local-match").text
+        assert "Check a placement letter" in form
+        typed = {"csrf": csrf(form), "local_id": "s1"}
+        yes = rae.post("/local-match", data={**typed, **LETTER}).text
+        assert "Yes, this is your student" in yes
+        enrolled = rae.post("/enroll-today", data={**typed, "source": "D01"}).text
+        assert "Marisol Quennell, born Jul 4, 2013, is now our student." in enrolled
+        letter = enrolled.partition('<article class="records-request"')[2].partition("</article>")[0]
+        assert "foster" not in letter
+        no = rae.post("/local-match", data={**typed, "client_number": "c2"}).text
+        assert "Enroll the child now." in no
+        assert "Call" not in yes
+        assert rae.post("/enroll-today", data={**typed, "local_id": "s2"}).status_code == 404
+        for path in ("/students-in-care", "/find", "/people/T000-0000-0000"):
+            assert rae.get(path).status_code == 403
+
+
+def test_a_letter_without_a_number_is_refused_beside_the_field(site):
+    with visit(site, "point-of-contact") as pat:
+        typed = {"csrf": csrf(pat.get("/local-match").text), "local_id": "s1"}
+        answer = pat.post("/local-match", data=typed)
+    assert answer.status_code == 422
+    assert 'href="#client_number"' in answer.text
+
+
+@pytest.mark.parametrize("role", ["steward", "caseworker", "homeless-liaison"])
+def test_other_roles_check_no_letters(site, role):
+    with visit(site, role) as visitor:
+        assert visitor.get("/local-match").status_code == 403

@@ -56,6 +56,7 @@ def test_each_fictional_person_sees_what_the_role_sees(visitor, call):
         Role.AUDITOR: False,
         Role.PRIVACY_OFFICER: False,
         Role.AGENCY_HEAD: False,
+        Role.REGISTRAR: False,
     }
 
 
