@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.access.responsibilities import show_report
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mpi.service.reporting.report_set import ReportRequest
 
 
-_SCORECARD, _MATCHES = "scorecard", "matches"
+_SCORECARD, _MATCHES, _RESPONSIBILITIES = "scorecard", "matches", "responsibilities"
 
 
 SNAPSHOTS = "snapshots"
@@ -42,8 +43,8 @@ def run(
     name: Annotated[
         str,
         typer.Argument(
-            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
-            "on children: waterfall, populations, outcomes, reconciliation."
+            help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
+            "matches; on children: waterfall, populations, outcomes, reconciliation."
         ),
     ] = "summary",
     source: Annotated[
@@ -99,6 +100,9 @@ def run(
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
+    if name == _RESPONSIBILITIES:
+        show_report(since, as_json=as_json)
+        return
     if name == SNAPSHOTS:
         _list_snapshots(as_json=as_json)
         return
@@ -131,11 +135,16 @@ def run(
     if out is not None:
         raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
     if name == _SCORECARD:
-        if source is None:
-            raise InputError("a scorecard is of one source: name it with --source CODE")
-        show_scorecard(source, every=every, as_json=as_json)
+        _show_scorecard(source, every=every, as_json=as_json)
         return
     _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:
+    """Print the scorecard of a source."""
+    if source is None:
+        raise InputError("a scorecard is of one source: name it with --source CODE")
+    show_scorecard(source, every=every, as_json=as_json)
 
 
 def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:
