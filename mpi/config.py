@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     """Person searches of one client that are answered in any 60 seconds."""
     searches_per_child: int = Field(default=20, ge=1)
     """Person searches of one client that find one child and are answered, in any 24 hours."""
+    local_matches_per_day: int = Field(default=40, ge=1)
+    """Placement letters that one client or account may check in any 24 hours."""
+    local_matches_per_child: int = Field(default=5, ge=1)
+    """Placement letters that those under one agreement may check for one student in any 24 hours."""
     edfi_answer_size: int = Field(default=25, ge=1, le=200)
     """IDs or searches that one call of the Ed-Fi Identities API works on; more are answered by token."""
     edfi_sources: str = ""
