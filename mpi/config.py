@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     """Person searches of one client that are answered in any 60 seconds."""
     searches_per_child: int = Field(default=20, ge=1)
     """Person searches of one client that find one child and are answered, in any 24 hours."""
+    local_matches_per_day: int = Field(default=40, ge=1)
+    """Placement letters that one client or account may check in any 24 hours."""
+    local_matches_per_child: int = Field(default=5, ge=1)
+    """Placement letters that those under one agreement may check for one student in any 24 hours."""
     edfi_answer_size: int = Field(default=25, ge=1, le=200)
     """IDs or searches that one call of the Ed-Fi Identities API works on; more are answered by token."""
     edfi_sources: str = ""
@@ -208,7 +212,9 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     """File of the private key of ``tls_cert``, readable by its owner only; PEM, without a password."""
     backup_folder: Path | None = None
-    """Folder of the backups that ``scripts/deploy/backup`` writes, whose latest is told; None for none."""
+    """Folder of the backups that ``mpi backup --folder`` writes, whose latest is told; None for none."""
+    backup_recipients: str = ""
+    """Public keys of backups, ``age1…``, separated by commas; the private key of each opens them."""
     min_free_mb: int = Field(default=500, ge=0)
     """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
     max_upload_mb: int = Field(default=2_000, ge=1, le=1_000_000)

@@ -62,7 +62,12 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
         has_local_sign_in=settings.local_sign_in,
         breached_passwords=open_breached_passwords(settings),
         block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
-        search_limits=SearchLimits(settings.searches_per_minute, settings.searches_per_child),
+        search_limits=SearchLimits(
+            settings.searches_per_minute,
+            settings.searches_per_child,
+            settings.local_matches_per_day,
+            settings.local_matches_per_child,
+        ),
         identities=IdentitySettings(
             settings.edfi_answer_size,
             settings.identity_sources,

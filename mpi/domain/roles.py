@@ -21,6 +21,8 @@ class Role(StrEnum):
     CASEWORKER = "caseworker"
     POINT_OF_CONTACT = "point-of-contact"
     """Foster care point of contact of a district (ESSA section 1112(c)(5)(A))."""
+    REGISTRAR = "registrar"
+    """Registrar of a school, who enrolls a child with a placement letter."""
     HOMELESS_LIAISON = "homeless-liaison"
     """McKinney-Vento liaison of a district."""
     ANALYST = "analyst"
@@ -38,6 +40,8 @@ _STEWARD_ACTIONS = frozenset({
 
 _CHILD_ACTIONS = frozenset({Action.RECORD_READ, Action.PERSON_READ, Action.CROSSWALK_READ})
 """Actions on one child at a time: without a search, nobody can browse."""
+_LETTER_ACTIONS = frozenset({Action.LOCAL_MATCH, Action.ENROLLMENT_READ})
+"""Actions about an own student and the placement letter that came with the child."""
 
 ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD_ACTIONS,
@@ -52,7 +56,8 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
         Action.ACCOUNT_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
     Role.CASEWORKER: _CHILD_ACTIONS | {Action.CASELOAD_READ},
-    Role.POINT_OF_CONTACT: _CHILD_ACTIONS | {Action.ROSTER_READ},
+    Role.POINT_OF_CONTACT: _CHILD_ACTIONS | {Action.ROSTER_READ} | _LETTER_ACTIONS,
+    Role.REGISTRAR: _LETTER_ACTIONS,
     Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
     Role.ANALYST: frozenset({Action.QUALITY_READ}),
     Role.AUDITOR: frozenset({Action.LEDGER_READ}),
@@ -64,7 +69,8 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
 """Actions of each role, on the sources that the account names.
 
 A caseworker, a point of contact and a liaison see one child at a time, if the policy's conditions hold. The
-first two have a list of the children for whom they hold.
+first two have a list of the children for whom they hold. A registrar sees no child, and is told of an own
+student alone who comes with a placement letter.
 An operator sees no record and no child; so not the items of a proposal either, which name both. The ledger is
 read by those who watch over stewards, and by no steward.
 """
@@ -95,6 +101,7 @@ PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
         "special_education_coordination",
         "transport",
     ),
+    Role.REGISTRAR: ("enrolment_coordination", "school_stability", "credit_transfer"),
     Role.HOMELESS_LIAISON: ("enrolment_coordination", "school_stability", "transport"),
     Role.ANALYST: ("program_evaluation", "reporting_federal"),
     Role.AUDITOR: ("system_admin",),

@@ -65,6 +65,10 @@ class Action(StrEnum):
     """Read the list of a caseworker's children, with their schools."""
     ROSTER_EXPORT = "roster.export"
     """Take such a list away as a file."""
+    LOCAL_MATCH = "local.match"
+    """Ask whether an own student is the child of a placement letter."""
+    ENROLLMENT_READ = "enrollment.read"
+    """Read what a school needs to enroll a student whom a placement letter confirmed."""
 
 
 ACTIONS_GRANTED_BY_NAME = frozenset({
@@ -88,7 +92,7 @@ RESERVED_NAMES = frozenset({
     SINGLE_SIGN_ON, FIRST_START, "operator", "nobody", "index", "demo-steward", "demo-approver",
     "demo-source-owner", "demo-operator",
     "demo-caseworker", "demo-point-of-contact", "demo-homeless-liaison", "demo-analyst", "demo-auditor",
-    "demo-privacy-officer", "demo-agency-head",
+    "demo-privacy-officer", "demo-agency-head", "demo-registrar",
 })  # fmt: skip
 """Names on commits that no account or client may have.
 
@@ -243,6 +247,9 @@ class AccessRights(Protocol):
 
     def find_refusal(self, action: Action, source: str | None = None) -> Refusal | None:
         """Return why an action is refused, or None if it is permitted."""
+
+    def owns(self, source: str) -> bool:
+        """Return whether a source is of the caller's party."""
 
     def find_access(self, source: str, stated: StatedFacts = frozenset()) -> RecordAccess:
         """Return whether a child's record is own, disclosed or hidden."""

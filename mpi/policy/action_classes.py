@@ -24,7 +24,7 @@ class AnswerClass(StrEnum):
     ADMINISTRATION = "administration"
     """Settings, clients and accounts, no person."""
     ROSTER = "roster"
-    """The children in care of one district, or of one caseworker."""
+    """The children in care of one district or one caseworker, or one of them with a placement letter."""
     LEGAL = "legal"
     """A case about the party's own records: a subpoena, or a right of the person."""
 
@@ -41,6 +41,8 @@ ACTION_CLASSES = MappingProxyType({
     Action.ROSTER_READ: AnswerClass.ROSTER,
     Action.CASELOAD_READ: AnswerClass.ROSTER,
     Action.ROSTER_EXPORT: AnswerClass.ROSTER,
+    Action.LOCAL_MATCH: AnswerClass.ROSTER,
+    Action.ENROLLMENT_READ: AnswerClass.ROSTER,
     Action.CROSSWALK_EXPORT: AnswerClass.EXPORT,
     Action.RECLUSTER: AnswerClass.REVIEW,
     Action.TASK_READ: AnswerClass.REVIEW,

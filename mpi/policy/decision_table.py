@@ -100,6 +100,11 @@ def is_own(request: AccessRequest, agreement: Agreement) -> bool:
     return _Facts(request, agreement, date.min).is_own
 
 
+def is_of_party(request: AccessRequest, agreement: Agreement) -> bool:
+    """Return whether the record's source is of the caller's party, named or not."""
+    return _Facts(request, agreement, date.min).is_party_source
+
+
 def find_comparable_fields(request: AccessRequest, agreement: Agreement) -> frozenset[str] | None:
     """Return the fields of a record that an answer may compare.
 

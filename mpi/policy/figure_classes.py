@@ -80,9 +80,12 @@ _NONE: tuple[str, ...] = (
     "mpi policy explain", "mpi policy papers", "GET /papers", "GET /transparency",
     "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # The directory of points of contact.
+    "GET /v1/contacts", "GET /contacts", "mpi contacts",
     # Links into the pages.
     "POST /v1/links", "GET /go/{code}",
     # Duties under agreements.
+    "GET /v1/obligations", "GET /obligations", "mpi responsibilities",
     "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
     "mpi agreement met",
     # Subpoena cases, and consents to disclose records.
@@ -183,12 +186,16 @@ _NAMED: tuple[str, ...] = (
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
     "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
+    "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
+    "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
     "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
+    "POST /v1/sources/{source}/tickets", "POST /v1/sources/{source}/tickets/{number}:close",
+    "POST /v1/sources/{source}/caseload",
     "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 

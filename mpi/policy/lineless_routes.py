@@ -12,6 +12,7 @@ _ACCESS = "It tells of accounts or clients, and of no child."
 _WEBHOOK = "It tells of a webhook. The worker that sends changes writes a line for each page that it reads."
 _TERMS = "It tells of agreements, purposes and laws, and of no child."
 _FIGURES = "It holds counts and figures, with small ones hidden where others could learn from them."
+_CONTACTS = "It tells of organizations and whom to call there, and of no child."
 _SETTINGS = "It tells of a source's settings, rules, pauses or freeze windows."
 _OWN_ROWS = "It counts the sender's own rows, and names them by line of the sender's file."
 _OWN_COUNTS = "It counts records of one source for its data owner or sender, and names none."
@@ -64,6 +65,8 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/clients/{client}:rotate": _ACCESS,
     "POST /v1/clients/{client}:expire": _ACCESS,
     "POST /v1/clients/{client}:end": _ACCESS,
+    "GET /v1/contacts": _CONTACTS,
+    "GET /contacts": _CONTACTS,
     "GET /v1/sources": _SETTINGS,
     "POST /v1/sources": _SETTINGS,
     "GET /v1/sources/{source}": _SETTINGS,
@@ -72,6 +75,9 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/loads/{number}/rejects": _OWN_ROWS,
     "GET /v1/sources/{source}/issue-counts": _OWN_COUNTS,
     "GET /v1/sources/{source}/tickets": _OWN_COUNTS,
+    "POST /v1/sources/{source}/tickets": _OWN_COUNTS,
+    "POST /v1/sources/{source}/tickets/{number}:close": _OWN_COUNTS,
+    "POST /v1/sources/{source}/caseload": _OWN_ROWS,
     "GET /v1/webhooks": _WEBHOOK,
     "POST /v1/webhooks": _WEBHOOK,
     "GET /v1/webhooks/{code}": _WEBHOOK,
@@ -92,6 +98,8 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:resume": _TERMS,
     "POST /v1/agreements/{code}:end": _TERMS,
     "GET /v1/agreement-duties": _TERMS,
+    "GET /v1/obligations": _TERMS,
+    "GET /obligations": _TERMS,
     "GET /v1/purposes": _TERMS,
     "GET /v1/legal-bases": _TERMS,
     "GET /agreements": _TERMS,
@@ -140,6 +148,7 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/jobs/{number}": _JOBS,
     "GET /jobs": _JOBS,
     "GET /jobs/{number}": _JOBS,
+    "GET /local-match": "It is a form, and tells nothing yet.",
     "GET /ledger/link": "It is a form, and tells nothing yet.",
     "GET /link": "It sends the browser on to the page of a child, which has a line.",
     "POST /v1/link-reports": "It answers the number of the report.",

@@ -14,6 +14,7 @@ from mpi.policy.decision_table import (
     decide,
     find_comparable_fields,
     find_party,
+    is_of_party,
     is_own,
     trusts_statement,
 )
@@ -200,6 +201,12 @@ class Rights:
                 return refusal
             self._refusals[key] = refusal
         return self._refusals[key]
+
+    def owns(self, source: str) -> bool:
+        """Return whether a source is of the caller's party."""
+        if self._agreement is None or self._party is None:
+            return False
+        return is_of_party(self._request(None, source), self._agreement)
 
     def find_access(self, source: str, stated: StatedFacts = frozenset()) -> RecordAccess:
         """Return whether a child's record is own, disclosed or hidden.

@@ -72,6 +72,12 @@ ROLE_RULES = MappingProxyType({
         conditions=frozenset({Condition.ENROLLMENT}),
         party_kinds=_SCHOOLS,
     ),
+    Role.REGISTRAR: RoleRule(
+        frozenset({"foster_care"}),
+        named_fields=_PLACEMENTS,
+        conditions=frozenset({Condition.ENROLLMENT}),
+        party_kinds=_SCHOOLS,
+    ),
     Role.HOMELESS_LIAISON: RoleRule(
         frozenset({"homeless", "unaccompanied_youth", "awaiting_foster_care"}),
         _SCHOOL_OWN,

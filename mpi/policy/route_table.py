@@ -34,6 +34,8 @@ _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _STUDENTS = _needs(Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ)
 _CHILDREN = _needs(Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ)
+_LETTER = _needs(Action.LOCAL_MATCH)
+_ENROLLMENT = _needs(Action.ENROLLMENT_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
 _CASE = RouteRule(choices=(Action.SUBPOENA_MANAGE, Action.SUBPOENA_DECIDE))
 _RIGHTS = RouteRule(choices=(Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE))
@@ -41,6 +43,10 @@ _OFFICER = _needs(Action.LEDGER_READ, Action.AGREEMENT_ADMIN)
 _RECIPIENT = RouteRule(choices=(Action.CROSSWALK_READ, Action.PERSON_READ, Action.RECORD_WRITE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 _ISSUES = RouteRule(choices=(Action.QUESTION_ANSWER, Action.LOAD))
+_CONTACTS = RouteRule(choices=(
+    Action.ROSTER_READ, Action.CASELOAD_READ, Action.TASK_READ, Action.PERSON_READ, Action.QUESTION_ANSWER,
+    Action.LOAD, Action.SOURCE_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN, Action.LEDGER_READ,
+))  # fmt: skip
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 _ACCOUNT_REQUESTS = RouteRule(choices=(Action.ACCOUNT_ADMIN, Action.APPROVE))
 
@@ -76,6 +82,9 @@ ROUTES = MappingProxyType({
     "GET /v1/sources/{source}/issue-counts": _ISSUES,
     "GET /v1/sources/{source}/scorecard": _ISSUES,
     "GET /v1/sources/{source}/tickets": _ISSUES,
+    "POST /v1/sources/{source}/tickets": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/sources/{source}/tickets/{number}:close": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/sources/{source}/caseload": _needs(Action.LOAD),
     "GET /v1/sources": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources": _needs(Action.SOURCE_ADMIN),
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),
@@ -104,6 +113,9 @@ ROUTES = MappingProxyType({
     # Lists of children in care
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
+    "GET /v1/contacts": _CONTACTS,
+    "POST /v1/local-match": _LETTER,
+    "POST /v1/enroll-today": _ENROLLMENT,
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
@@ -206,6 +218,7 @@ ROUTES = MappingProxyType({
     "POST /v1/agreements/{code}:resume": _needs(Action.AGREEMENT_ADMIN),
     "POST /v1/agreements/{code}:end": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/agreement-duties": _needs(Action.AGREEMENT_ADMIN),
+    "GET /v1/obligations": _needs(Action.AGREEMENT_ADMIN),
     "GET /v1/purposes": _needs(Action.AGREEMENT_READ),
     "GET /v1/legal-bases": _needs(Action.AGREEMENT_READ),
     # Subpoena cases
@@ -253,6 +266,7 @@ ROUTES = MappingProxyType({
     "GET /agreements": _needs(Action.AGREEMENT_READ),
     "GET /agreements/{code}": _needs(Action.AGREEMENT_READ),
     "POST /agreements/{code}": _TERMS,
+    "GET /obligations": _needs(Action.AGREEMENT_ADMIN),
     "GET /papers": _needs(Action.AGREEMENT_READ),
     "GET /transparency": _PUBLIC,
     "GET /": _SIGNED_IN,
@@ -275,7 +289,11 @@ ROUTES = MappingProxyType({
     "GET /students-in-care": _STUDENTS,
     "GET /students-in-care.csv": _needs(*_STUDENTS.actions, Action.ROSTER_EXPORT),
     "GET /my-children": _CHILDREN,
+    "GET /local-match": _LETTER,
+    "POST /local-match": _LETTER,
+    "POST /enroll-today": _ENROLLMENT,
     "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
+    "GET /contacts": _CONTACTS,
     "GET /people": _SIGNED_IN,
     "GET /people/{eid}": _needs(Action.PERSON_READ),
     "GET /register": _needs(Action.RECORD_WRITE),

@@ -450,6 +450,13 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/issue-counts": _nothing,
     "GET /v1/sources/{source}/scorecard": _nothing,
     "GET /v1/sources/{source}/tickets": _nothing,
+    "POST /v1/sources/{source}/tickets": lambda c: {
+        "json": {"field": "birth_date", "kind": "future-date", "owner": "Team", "due_on": c.day()}
+    },
+    "POST /v1/sources/{source}/tickets/{number}:close": lambda _: {"json": {}},
+    "POST /v1/sources/{source}/caseload": lambda c: {
+        "json": {"csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
+    },
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -526,6 +533,11 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/quality": _nothing,
     "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
     "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
+    "GET /v1/contacts": lambda c: {"params": {"level": c.one_of("state", "district")}},
+    "POST /v1/local-match": lambda c: {
+        "json": {"local_id": c.local_id(), c.one_of("client_number", "case_number"): c.local_id()}
+    },
+    "POST /v1/enroll-today": lambda c: {"json": {"local_id": c.local_id()}},
     "GET /v1/quality/forecast": lambda c: {"params": _thresholds(c)},
     "POST /v1/blind-pairs:draw": lambda c: {"json": {"size": c.one_of(1, 9)}},
     "GET /v1/blind-pairs/next": _nothing,
@@ -615,6 +627,7 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_AGREEMENT}:resume": _reason,
     f"POST {_AGREEMENT}:end": _reason,
     "GET /v1/agreement-duties": _nothing,
+    "GET /v1/obligations": _nothing,
     "GET /v1/purposes": _nothing,
     "GET /v1/legal-bases": _nothing,
     "POST /v1/links": lambda c: {"json": c.ref() if c.is_rare(0.7) else {"question": c.key()}},
@@ -633,7 +646,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv",
+    "/my-children.csv", "/contacts", "/obligations", "/local-match",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -1161,6 +1174,8 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rekey": _rekey,
     "merges import": _merges_import,
     "caseload": _caseload,
+    "responsibilities": lambda c: Command(("--late",) if c.is_rare() else ()),
+    "contacts": lambda c: Command(("--due",) if c.is_rare() else ()),
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
     "ticket open": lambda c: Command(
@@ -1290,6 +1305,9 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         f"audit {name}": _PROOFS
         for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
     },
+    "backup": "writes a file that only a private key outside the site opens, and prints its size",
+    "restore": "needs a place without an index",
+    "keys backup": "makes a pair of keys in a new file, and opens no index",
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",

@@ -94,6 +94,8 @@ _FORMS = {
     },
     "POST /why": {"pair": "D01\t1\tD01\t2"},
     "POST /views": {"name": "north"},
+    "POST /local-match": {"local_id": "1", "client_number": "1"},
+    "POST /enroll-today": {"local_id": "1"},
     "POST /find/key": {"source": "D01", "local_id": "1"},
     "POST /people/{eid}/link": {"etag": "x", "reason": "test", "other": "T7K3-M92Q-X0HN"},
     "POST /people/{eid}/move": {"etag": "x", "reason": "test", "record": "D01\t1", "to": "new"},

@@ -36,6 +36,7 @@ from mpi.api.pages.oversight import (
     incidents,
     ledger,
     link_disclosures,
+    obligations,
     papers,
     research,
     retention,
@@ -45,7 +46,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
-from mpi.api.pages.rosters import lists
+from mpi.api.pages.rosters import contacts, letters, lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -55,6 +56,8 @@ for module in (
     search,
     person_page,
     lists,
+    contacts,
+    letters,
     recluster_runs,
     blind_review,
     practice,
@@ -87,6 +90,7 @@ for module in (
     incidents,
     corrections,
     papers,
+    obligations,
     seals,
     subpoenas,
     rights,

@@ -305,6 +305,9 @@ document.addEventListener("keydown", (event) => {
   if (group) find("summary", group).focus();
 });
 
+// A page that is a letter (/enroll-today): print it.
+find("[data-print]")?.addEventListener("click", () => window.print());
+
 // Pages of long work (/jobs, /runs): what runs is looked at again every few seconds.
 // Such a look is marked, so that the server does not take it for the person: the session ends all the same.
 const work = find("[data-work]");

@@ -124,15 +124,19 @@ class SignInLimits:
 
 @dataclass(frozen=True, slots=True)
 class SearchLimits:
-    """Most person searches that one client is answered.
+    """Most person searches, and most checks of placement letters, that one client is answered.
 
     Args:
-        per_minute: searches in any 60 seconds.
+        per_minute: searches, or checks, in any 60 seconds.
         per_child: searches that find one child, in any 24 hours.
+        letters_per_day: checks in any 24 hours.
+        letters_per_child: checks for one student by all clients of an agreement, in any 24 hours.
     """
 
     per_minute: int = 30
     per_child: int = 20
+    letters_per_day: int = 40
+    letters_per_child: int = 5
 
 
 @dataclass(frozen=True, slots=True)

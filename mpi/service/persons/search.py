@@ -138,6 +138,29 @@ def find_persons(unit: ReadUnit, index: Index, sent: Features) -> FoundPersons:
     )
 
 
+def weigh_record(unit: ReadUnit, index: Index, own_record: int, others: Collection[int]) -> dict[int, float]:
+    """Return the match weight of a viewer's own record with each of some others, in bits.
+
+    The others are compared as a search compares them: by what the viewer may compare. One that only a value
+    finds which the viewer may not compare is left out, and so is one that is opted out.
+
+    Args:
+        unit: the transaction of the viewer.
+        index: the open index.
+        own_record: a record of the viewer's own sources.
+        others: records that the viewer may see.
+    """
+    config_id = index.config_id(unit)
+    features = load_features(unit, config_id, [own_record, *others])
+    own = features.pop(own_record, None)
+    if own is None:
+        return {}
+    query = _Query(own, compute_keys(own, index.blocking_of(unit, config_id), index.keyed_hash))
+    compared = _limit_candidates(unit, index, config_id, query, features)
+    weigh = index.matcher.scorer.weigh
+    return {record: round_weight(weigh(own, each)) for record, each in compared.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Query:
     """The searched record.

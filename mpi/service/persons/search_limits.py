@@ -32,13 +32,13 @@ def require_search_left(unit: ReadUnit, index: Index) -> None:
     """
     limit = index.settings.search_limits.per_minute
     first_counted = unit.disclosures.time_of_answer(
-        unit.viewer.client, Action.PERSON_SEARCH, _find_start(MINUTE), limit
+        unit.viewer.client, Action.PERSON_SEARCH, find_start(MINUTE), limit
     )
     if first_counted is not None:
         raise SearchLimitError(
             f"this client has had {limit:,} person searches answered within a minute: "
             "wait, then search again",
-            _count_seconds_left(first_counted, MINUTE),
+            count_seconds_left(first_counted, MINUTE),
         )
 
 
@@ -74,7 +74,7 @@ def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collect
     times_by_line = unit.disclosures.times_of_answers_about(
         unit.viewer.client,
         Action.PERSON_SEARCH,
-        _find_start(DAY),
+        find_start(DAY),
         {record for records in children for record in records},
     )
     for records in children:
@@ -83,16 +83,16 @@ def _require_finds_left(unit: ReadUnit, index: Index, children: Sequence[Collect
             raise SearchLimitError(
                 f"this client has found one of these children {limit:,} times within a day: "
                 "look the child up by enterprise ID or local ID",
-                _count_seconds_left(sorted(lines.values())[-limit], DAY),
+                count_seconds_left(sorted(lines.values())[-limit], DAY),
             )
 
 
-def _find_start(period: timedelta) -> str:
+def find_start(period: timedelta) -> str:
     """Return the moment at which a period that ends now began."""
     return clock.format_timestamp(clock.now() - period)
 
 
-def _count_seconds_left(first_counted: str, period: timedelta) -> int:
+def count_seconds_left(first_counted: str, period: timedelta) -> int:
     """Return the seconds until one search more is within a limit.
 
     Args:

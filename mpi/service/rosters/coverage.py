@@ -47,8 +47,13 @@ class Coverage:
         return row.kind in self.cares[row.care_source_id][1]
 
 
-def find_coverage(unit: ReadUnit) -> Coverage:
-    """Return of which sources the viewer's list is made."""
+def find_coverage(unit: ReadUnit, action: Action = Action.PERSON_READ) -> Coverage:
+    """Return of which sources the viewer's list is made.
+
+    Args:
+        unit: the transaction of the viewer.
+        action: the action whose answers tell who is in care.
+    """
     viewer = unit.viewer
     sources = [source for source in unit.sources.all() if viewer.may_see(source.code)]
     return Coverage(
@@ -56,17 +61,20 @@ def find_coverage(unit: ReadUnit) -> Coverage:
         cares={
             source.id: (source, kinds)
             for source in sources
-            if source.kind in CARE_KINDS and (kinds := find_disclosed_kinds(viewer, source.code))
+            if source.kind in CARE_KINDS and (kinds := find_disclosed_kinds(viewer, source.code, action))
         },
     )
 
 
-def find_disclosed_kinds(viewer: Viewer, care_source: str) -> frozenset[str]:
+def find_disclosed_kinds(
+    viewer: Viewer, care_source: str, action: Action = Action.PERSON_READ
+) -> frozenset[str]:
     """Return which statements of "in care" a source of child welfare discloses to a viewer.
 
     Args:
         viewer: who reads.
         care_source: code of the source.
+        action: the action whose answers tell of them.
     """
     rights = viewer.rights
     if rights is None:
@@ -74,10 +82,10 @@ def find_disclosed_kinds(viewer: Viewer, care_source: str) -> frozenset[str]:
     kinds = set()
     in_care = state_care([care_source])
     if rights.find_access(care_source, in_care) is not RecordAccess.HIDDEN:
-        carried = rights.carried(Action.PERSON_READ, care_source, in_care)
+        carried = rights.carried(action, care_source, in_care)
         kinds |= {FROM_FLAG} if carried.has_flag(FOSTER_CARE) else set()
     if rights.find_access(care_source) is not RecordAccess.HIDDEN:
-        carried = rights.carried(Action.PERSON_READ, care_source)
+        carried = rights.carried(action, care_source)
         kinds |= {FROM_PLACEMENT} if _PLACEMENTS in carried.fields else set()
     return frozenset(kinds)
 
@@ -87,11 +95,13 @@ def state_care(care_sources: Iterable[str]) -> StatedFacts:
     return frozenset((source, FOSTER_CARE) for source in care_sources)
 
 
-def find_carried_fields(viewer: Viewer, source: str, facts: StatedFacts) -> frozenset[str] | None:
+def find_carried_fields(
+    viewer: Viewer, source: str, facts: StatedFacts, action: Action = Action.PERSON_READ
+) -> frozenset[str] | None:
     """Return the fields of a source's record that a list may hold; None for all."""
     if viewer.rights is None:
         return None
-    return viewer.rights.carried(Action.PERSON_READ, source, facts).fields
+    return viewer.rights.carried(action, source, facts).fields
 
 
 def may_hold(fields: frozenset[str] | None, name: str) -> bool:

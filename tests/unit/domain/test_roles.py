@@ -16,7 +16,8 @@ EXPECTED = {
     Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin",
                     "agreement.read", "agreement.admin"},
     Role.CASEWORKER: ONE_CHILD | {"caseload.read"},
-    Role.POINT_OF_CONTACT: ONE_CHILD | {"roster.read"},
+    Role.POINT_OF_CONTACT: ONE_CHILD | {"roster.read", "local.match", "enrollment.read"},
+    Role.REGISTRAR: {"local.match", "enrollment.read"},
     Role.HOMELESS_LIAISON: ONE_CHILD,
     Role.ANALYST: {"quality.read"},
     Role.AUDITOR: {"ledger.read"},
@@ -28,7 +29,8 @@ ALL_SOURCES = {Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMI
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
                  "disclosure.read", "ledger.read", "question.answer", "consent",
-                 "roster.read", "caseload.read", "roster.export"}  # fmt: skip
+                 "roster.read", "caseload.read", "roster.export",
+                 "local.match", "enrollment.read"}  # fmt: skip
 
 
 @pytest.mark.parametrize("action", list(Action))

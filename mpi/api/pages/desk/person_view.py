@@ -8,7 +8,6 @@ from mpi.api.pages.rendering.child_history import ChildHeading, Stay, build_head
 from mpi.api.pages.rendering.child_labels import name_systems
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
-from mpi.api.pages.rendering.school_directory import load_school_directory
 from mpi.api.request.refusals import record_denied_call
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError
@@ -26,6 +25,7 @@ from mpi.service.persons.golden_record import (
 from mpi.service.persons.lineage import LineageStep, look_up_lineage
 from mpi.service.persons.persons import PersonView, look_up_person
 from mpi.service.records.record_reader import read_all
+from mpi.service.rosters.school_directory import load_school_directory
 from mpi.service.statements.sources import list_visible_sources
 from mpi.standardize.name.title_case import format_given_name, format_last_name, format_suffix
 from mpi.storage.repositories.sources.sources import Source

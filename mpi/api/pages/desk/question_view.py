@@ -21,7 +21,6 @@ from mpi.api.pages.rendering.record_comparison import (
 )
 from mpi.api.pages.rendering.record_links import build_record_link
 from mpi.api.pages.rendering.record_values import format_record
-from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_school_directory
 from mpi.api.pages.rendering.waterfall import Waterfall, draw_waterfall
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
@@ -35,6 +34,7 @@ from mpi.service.explanations.pair_explanation import Explanation, explain_pair
 from mpi.service.explanations.question_evidence import AskedEvidence, QuestionEvidence, load_question_evidence
 from mpi.service.review.question_view import BURST, QuestionView
 from mpi.service.review.record_cards import RecordCard
+from mpi.service.rosters.school_directory import SchoolDirectory, load_school_directory
 from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
 from mpi.standardize.name.title_case import format_name

@@ -11,10 +11,10 @@ from typing import Any
 from mpi.api.pages.rendering.dates import format_age
 from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.record_values import format_day, name_grade
-from mpi.api.pages.rendering.school_directory import NO_SCHOOLS, SchoolDirectory
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship.attributes import NAME_PARTS
 from mpi.service.persons.golden_record import GoldenValue
+from mpi.service.rosters.school_directory import NO_SCHOOLS, SchoolDirectory
 from mpi.standardize.fields.dates import to_iso_day
 from mpi.standardize.name.title_case import format_name
 

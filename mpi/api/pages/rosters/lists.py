@@ -8,10 +8,11 @@ from starlette.responses import Response
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.csv_file import render_csv
 from mpi.api.pages.rendering.render import render_page
-from mpi.api.pages.rendering.school_directory import SchoolDirectory, load_school_directory
+from mpi.api.pages.rosters.school_names import SchoolNamer
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.service.rosters.children import ChildInCare, ChildRoster, School, export_children, read_children
+from mpi.service.rosters.school_directory import load_school_directory
 from mpi.service.rosters.students import (
     PAGE_SIZE,
     Show,
@@ -31,6 +32,7 @@ _CHILD_COLUMNS = (
     "school_source", "school_local_id", "school_id", "district_id", "grade", "entry_date", "reason",
     "siblings",
 )  # fmt: skip
+_CONTACT_COLUMNS = ("contact", "contact_phone", "contact_email")
 _MAX_DIGITS = 7
 
 
@@ -46,7 +48,7 @@ def show_students(request: Request, index: IndexDep, visit: VisitDep) -> Respons
         roster=roster,
         show=show,
         parts_of_list=tuple(Show),
-        name_school=_make_school_namer(load_school_directory(index)),
+        name_school=SchoolNamer(load_school_directory(index)),
         next_page=None if roster.next is None else f"/students-in-care?show={show}&first={roster.next}",
         first_page=None if first == 0 else f"/students-in-care?show={show}",
         range=(first + 1, first + len(roster.students)),
@@ -69,7 +71,7 @@ def show_children(index: IndexDep, visit: VisitDep) -> Response:
         "my_children.html",
         visit=visit,
         roster=read_children(index, visit.viewer),
-        name_school=_make_school_namer(load_school_directory(index)),
+        name_school=SchoolNamer(load_school_directory(index)),
     )
 
 
@@ -77,7 +79,7 @@ def show_children(index: IndexDep, visit: VisitDep) -> Response:
 def export_children_file(index: IndexDep, visit: VisitDep) -> Response:
     """Send the list of children as a CSV file."""
     roster = export_children(index, visit.viewer)
-    return render_csv("my-children.csv", _CHILD_COLUMNS, _list_child_cells(roster))
+    return render_csv("my-children.csv", (*_CHILD_COLUMNS, *_CONTACT_COLUMNS), _list_child_cells(roster))
 
 
 def _read_show(query: Mapping[str, str]) -> Show:
@@ -89,27 +91,6 @@ def _read_show(query: Mapping[str, str]) -> Show:
 def _read_first(query: Mapping[str, str]) -> int:
     text = query.get("first", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
-
-
-class _SchoolNamer:
-    """Names schools and districts by the operator's directory.
-
-    Args:
-        directory: names by ID.
-    """
-
-    def __init__(self, directory: SchoolDirectory) -> None:
-        self._directory = directory
-
-    def __call__(self, school_id: str | None, district_id: str | None = None) -> str:
-        """Return the name of a school with its ID, or the ID alone."""
-        values = {"school_id": school_id, "district_id": district_id}
-        named = self._directory.add_names(values)
-        return str(named.get("school_id") or "")
-
-
-def _make_school_namer(directory: SchoolDirectory) -> _SchoolNamer:
-    return _SchoolNamer(directory)
 
 
 def _to_student_cells(student: StudentInCare) -> tuple[str, ...]:
@@ -141,7 +122,9 @@ def _to_child_cells(child: ChildInCare, school: School | None) -> tuple[str, ...
             school.entry_date,
         )  # fmt: skip
     siblings = " ".join(sibling.record.local_id for sibling in child.siblings)
-    return tuple(map(_to_cell, (*own, *where, child.missing, siblings)))
+    contact = None if school is None else school.contact
+    call = (None,) * 3 if contact is None else (contact.name, contact.phone, contact.email)
+    return tuple(map(_to_cell, (*own, *where, child.missing, siblings, *call)))
 
 
 def _to_cell(value: object) -> str:

@@ -17,6 +17,7 @@ _NAMES = {
     Role.OPERATOR: ("demo-operator", "Ona Operator"),
     Role.CASEWORKER: ("demo-caseworker", "Cal Caseworker"),
     Role.POINT_OF_CONTACT: ("demo-point-of-contact", "Pat Contact"),
+    Role.REGISTRAR: ("demo-registrar", "Rae Registrar"),
     Role.HOMELESS_LIAISON: ("demo-homeless-liaison", "Lee Liaison"),
     Role.ANALYST: ("demo-analyst", "Ann Analyst"),
     Role.AUDITOR: ("demo-auditor", "Aud Auditor"),
@@ -33,6 +34,7 @@ _KINDS_OF_SOURCES = {
     Role.SOURCE_OWNER: ("sis",),
     Role.CASEWORKER: ("ccwis", "sis"),
     Role.POINT_OF_CONTACT: ("sis", "ccwis"),
+    Role.REGISTRAR: ("sis", "ccwis"),
     Role.HOMELESS_LIAISON: ("sis", "ccwis"),
 }
 """Kinds of the sources that a demo user is named for, the first source of each kind."""

@@ -32,6 +32,7 @@ _MENU = (
     ("queue", "/queue", (Action.TASK_READ,)),
     ("students", "/students-in-care", (Action.ROSTER_READ,)),
     ("children", "/my-children", (Action.CASELOAD_READ,)),
+    ("local_match", "/local-match", (Action.LOCAL_MATCH,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("register", "/register", (Action.RECORD_WRITE,)),
     ("waiting", "/waiting", (Action.DECISION_READ, Action.CONSENT)),
@@ -42,6 +43,7 @@ _MENU = (
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("papers", "/papers", (Action.AGREEMENT_READ,)),
+    ("obligations", "/obligations", (Action.AGREEMENT_ADMIN,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
     ("account_requests", "/account-requests", (Action.APPROVE,)),
     ("clients", "/clients", (Action.CLIENT_ADMIN,)),
@@ -60,6 +62,7 @@ _MENU = (
     ("consents", "/consents", (Action.CONSENT_RECORD,)),
     ("emergency", "/emergency", (Action.BREAK_GLASS,)),
     ("emergency_uses", "/emergency/uses", (Action.AGREEMENT_ADMIN,)),
+    ("contacts", "/contacts", (Action.ROSTER_READ, Action.CASELOAD_READ, Action.SOURCE_ADMIN)),
 )
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
@@ -70,6 +73,7 @@ _MENU_GROUPS = (
             "home",
             "students",
             "children",
+            "local_match",
             "queue",
             "find",
             "register",
@@ -77,6 +81,7 @@ _MENU_GROUPS = (
             "activity",
             "asked",
             "issues",
+            "contacts",
             "corrections",
             "emergency",
         ),
@@ -96,6 +101,7 @@ _MENU_GROUPS = (
             "consents",
             "emergency_uses",
             "papers",
+            "obligations",
         ),
     ),
     (

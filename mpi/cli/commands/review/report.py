@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.access.responsibilities import show_report
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mpi.service.reporting.report_set import ReportRequest
 
 
-_SCORECARD, _MATCHES = "scorecard", "matches"
+_SCORECARD, _MATCHES, _RESPONSIBILITIES = "scorecard", "matches", "responsibilities"
 
 
 _EXACT_NOTE = "this report holds exact small counts: give it to nobody who may not read the records"
@@ -44,8 +45,8 @@ def run(
     name: Annotated[
         str,
         typer.Argument(
-            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
-            "on children: waterfall, populations, outcomes, reconciliation, or all of these."
+            help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
+            "matches; on children: waterfall, populations, outcomes, reconciliation, or all of these."
         ),
     ] = "summary",
     source: Annotated[
@@ -104,6 +105,9 @@ def run(
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
+    if name == _RESPONSIBILITIES:
+        show_report(since, as_json=as_json)
+        return
     if name == SNAPSHOTS:
         _list_snapshots(as_json=as_json)
         return
@@ -132,9 +136,7 @@ def run(
     if out is not None:
         raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
     if name == _SCORECARD:
-        if source is None:
-            raise InputError("a scorecard is of one source: name it with --source CODE")
-        show_scorecard(source, every=every, as_json=as_json)
+        _show_scorecard(source, every=every, as_json=as_json)
         return
     _show_figures(name, is_current=current, as_json=as_json)
 
@@ -144,6 +146,13 @@ def _refuse_child_options(options: Mapping[str, object]) -> None:
     for option, value in options.items():
         if value is not None:
             raise InputError(f"{option} is for reports on children: see mpi report --help")
+
+
+def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:
+    """Print the scorecard of a source."""
+    if source is None:
+        raise InputError("a scorecard is of one source: name it with --source CODE")
+    show_scorecard(source, every=every, as_json=as_json)
 
 
 def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:

@@ -97,6 +97,18 @@ _ANSWERS_ABOUT_RECORDS = (
     # SQLite has no statistics, and would read all answers of the client. Lines are found by number then.
     .with_hint(_disclosure, "NOT INDEXED", "sqlite")
 )
+_TIMES_ABOUT_RECORD = (
+    select(_disclosure.c.at)
+    .select_from(_disclosed.join(_disclosure, _disclosed.c.disclosure_id == _disclosure.c.id))
+    .where(
+        _disclosed.c.record_id == bindparam("record"),
+        _disclosure.c.agreement.is_not_distinct_from(bindparam("agreement")),
+        _disclosure.c.action == bindparam("action"),
+        _disclosure.c.at > bindparam("since"),
+    )
+    .order_by(_disclosure.c.at)
+    .with_hint(_disclosure, "NOT INDEXED", "sqlite")
+)
 _OF_AGREEMENT = _disclosure.c.agreement == bindparam("agreement")
 _FIRST_RECIPIENT = select(func.min(_disclosure.c.client).label("client")).where(_OF_AGREEMENT)
 _RECIPIENT = _FIRST_RECIPIENT.cte("recipient", recursive=True)
@@ -304,6 +316,18 @@ class Disclosures:
             for row in rows:
                 times_by_record.setdefault(row.record_id, {})[row.id] = row.at
         return times_by_record
+
+    def times_about_record(self, agreement: str | None, action: str, since: str, record_id: int) -> list[str]:
+        """Return when anybody under an agreement was answered about a record after a moment, ascending.
+
+        Args:
+            agreement: code of the agreement; None for callers without one.
+            action: kind of request.
+            since: moment (ISO, UTC).
+            record_id: the record.
+        """
+        bound = {"agreement": agreement, "action": action, "since": since, "record": record_id}
+        return list(self._connection.execute(_TIMES_ABOUT_RECORD, bound).scalars())
 
 
 def _to_columns(disclosure: Disclosure) -> dict[str, Any]:

@@ -178,6 +178,7 @@ _ENDED = _ROW.where(
     _roster.c.enrolled_begin <= bindparam("day"),
     _roster.c.enrolled_end > bindparam("day"),
 )
+_OF_SCHOOL = _ROW.where(_roster.c.school_record_id == bindparam("record"))
 _OF_CARE = _ROW.where(is_in(_roster.c.care_record_id, "ids"))
 
 
@@ -232,6 +233,11 @@ class CareRosters:
             for chunk in iter_chunks(care_record_ids)
             for row in self._connection.execute(_OF_CARE, {"ids": chunk})
         ]
+
+    def find_cares(self, school_record_id: int) -> list[RosterRow]:
+        """Return the rows of a school's record, of any day."""
+        rows = self._connection.execute(_OF_SCHOOL, {"record": school_record_id})
+        return [RosterRow(*row) for row in rows]
 
     def count_wrong(self) -> int:
         """Count the rows that are missing, or that should not be there."""

@@ -35,6 +35,12 @@ def index(tmp_path_factory):
         people = [Caseworker("demo-caseworker", "Cal Osei", "614-555-0100")]
         rows = [CaseloadRow(local_id, people[0]) for local_id in ("c1", "c2", "c3")]
         replace_caseload(index, OPERATOR, "CCWIS", rows)
+        (index.home / "contacts.csv").write_text(
+            "level,code,organization,name,phone,email,owner,confirm_by,sources\n"
+            "district,D01,North District,Pat <b>Doe</b>,614-555-0177,,North,2020-01-31,D01\n"
+            "agency,CW,Children Services,Intake desk,614-555-0178,,Desk,2099-01-31,CCWIS\n"
+            "state,,Education,State desk,614-555-0179,,Desk,2099-01-31,\n"
+        )
         yield index
 
 
@@ -100,6 +106,31 @@ def test_a_caseworker_begins_with_the_own_children(site):
     assert {row["siblings"] for row in rows} == {"c1", "c3", ""}
 
 
+def test_the_lists_and_the_directory_name_whom_to_call(site):
+    with visit(site, "caseworker") as cal:
+        assert "614-555-0177" in cal.get("/my-children").text
+        assert "614-555-0177" in cal.get("/my-children.csv").text
+        page = cal.get("/contacts").text
+        assert "Pat &lt;b&gt;Doe" in page
+        assert "1 entry was not confirmed" in page
+        found = cal.get("/contacts?q=children").text
+        assert "614-555-0178" in found
+        assert "614-555-0179" not in found
+        assert "Nothing fits" in cal.get("/contacts?q=%3Cb%3Enone").text
+    with visit(site, "point-of-contact") as pat:
+        assert "614-555-0178" in pat.get("/students-in-care").text
+
+
+def test_a_privacy_officer_reads_who_owes_what(site):
+    with visit(site, "privacy-officer") as ola:
+        page = ola.get("/obligations").text
+        assert "Point of contact <code>D01</code>" in page
+        assert "days late" in page
+        assert "Marisol" not in page
+    with visit(site, "caseworker") as cal:
+        assert cal.get("/obligations").status_code == 403
+
+
 @pytest.mark.parametrize("role", ["steward", "homeless-liaison", "agency-head", "operator"])
 def test_nobody_else_opens_the_lists(site, role):
     with visit(site, role) as somebody:
@@ -127,3 +158,44 @@ def test_the_page_says_what_is_new_since_the_last_visit(index, site):
             page = pat.get("/students-in-care?show=new").text
     assert "<code>s9</code>" in page
     assert "<code>s1</code>" not in page
+
+
+LETTER = {"client_number": "c1"}
+
+
+def csrf(page):
+    return page.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+def test_a_registrar_checks_a_letter_enrolls_the_student_and_prints_the_request(site):
+    with visit(site, "registrar") as rae:
+        assert rae.get("/").headers["location"] == "/local-match"
+        form = rae.get("/local-match").text
+        assert "Check a placement letter" in form
+        typed = {"csrf": csrf(form), "local_id": "s1"}
+        yes = rae.post("/local-match", data={**typed, **LETTER}).text
+        assert "Yes, this is your student" in yes
+        enrolled = rae.post("/enroll-today", data={**typed, "source": "D01"}).text
+        assert "Marisol Quennell, born Jul 4, 2013, is now our student." in enrolled
+        letter = enrolled.partition('<article class="records-request"')[2].partition("</article>")[0]
+        assert "foster" not in letter
+        no = rae.post("/local-match", data={**typed, "client_number": "c2"}).text
+        assert "Enroll the child now." in no
+        assert "Call" not in yes
+        assert rae.post("/enroll-today", data={**typed, "local_id": "s2"}).status_code == 404
+        for path in ("/students-in-care", "/find", "/people/T000-0000-0000"):
+            assert rae.get(path).status_code == 403
+
+
+def test_a_letter_without_a_number_is_refused_beside_the_field(site):
+    with visit(site, "point-of-contact") as pat:
+        typed = {"csrf": csrf(pat.get("/local-match").text), "local_id": "s1"}
+        answer = pat.post("/local-match", data=typed)
+    assert answer.status_code == 422
+    assert 'href="#client_number"' in answer.text
+
+
+@pytest.mark.parametrize("role", ["steward", "caseworker", "homeless-liaison"])
+def test_other_roles_check_no_letters(site, role):
+    with visit(site, role) as visitor:
+        assert visitor.get("/local-match").status_code == 403

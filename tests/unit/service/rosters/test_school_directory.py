@@ -7,10 +7,10 @@ import pytest
 
 from mpi.api.pages.rendering.child_history import list_stays
 from mpi.api.pages.rendering.record_values import format_record
-from mpi.api.pages.rendering.school_directory import FILE_NAME, NO_SCHOOLS, load_school_directory
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.persons.golden_record import GoldenValue
+from mpi.service.rosters.school_directory import FILE_NAME, NO_SCHOOLS, load_school_directory
 
 SCHOOLS = """district_id,district,school_id,name
 D01,North School District,1042,Jefferson Elementary School

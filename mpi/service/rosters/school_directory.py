@@ -1,10 +1,11 @@
-"""Names of schools and districts, from a file of the operator.
+"""Names of schools and districts, and their registrars, from a file of the operator.
 
 ``schools.csv`` in ``MPI_HOME`` has the columns ``school_id`` and ``name``. The columns ``district_id`` and
-``district`` are optional. A school without a district in the file has its name in every district::
+``district`` are optional, and so are ``registrar``, ``phone`` and ``email`` of the office that sends a
+student's records. A school without a district in the file has its name in every district::
 
-    district_id,district,school_id,name
-    D01,North School District,1042,Jefferson Elementary School
+    district_id,district,school_id,name,registrar,phone,email
+    D01,North School District,1042,Jefferson Elementary School,Rae Osei,614-555-0100,records@north.example
 """
 
 import csv
@@ -23,16 +24,38 @@ _ENROLLMENTS = "enrollments"
 
 
 @dataclass(frozen=True, slots=True)
+class SchoolOffice:
+    """The office of a school that sends a student's records.
+
+    Args:
+        registrar: name of the registrar or the office.
+        phone: telephone number, as the operator writes it.
+        email: mail address.
+    """
+
+    registrar: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SchoolDirectory:
     """Names of schools and districts.
 
     Args:
         schools: name by district ID, empty for any, and school ID.
         districts: name by district ID.
+        offices: office by district ID, empty for any, and school ID.
     """
 
     schools: Mapping[tuple[str, str], str] = field(default_factory=dict)
     districts: Mapping[str, str] = field(default_factory=dict)
+    offices: Mapping[tuple[str, str], SchoolOffice] = field(default_factory=dict)
+
+    def find_office(self, school_id: str | None, district_id: str | None) -> SchoolOffice | None:
+        """Return the office of a school, or None."""
+        school = school_id or ""
+        return self.offices.get((district_id or "", school)) or self.offices.get(("", school))
 
     def add_names(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a record or enrollment with names before its school IDs.
@@ -106,6 +129,7 @@ def _build_directory(rows: Iterable[Mapping[str, str | None]]) -> SchoolDirector
     If rows share an ID, the last row counts.
     """
     schools: dict[tuple[str, str], str] = {}
+    offices: dict[tuple[str, str], SchoolOffice] = {}
     districts: dict[str, str] = {}
     for row in rows:
         district_id, district, school_id, name = (
@@ -113,6 +137,10 @@ def _build_directory(rows: Iterable[Mapping[str, str | None]]) -> SchoolDirector
         )
         if school_id and name:
             schools[district_id, school_id] = name
+            office = (row.get(column) for column in ("registrar", "phone", "email"))
+            values = tuple((value or "").strip() or None for value in office)
+            if any(values):
+                offices[district_id, school_id] = SchoolOffice(*values)
         if district_id and district:
             districts[district_id] = district
-    return SchoolDirectory(schools, districts)
+    return SchoolDirectory(schools, districts, offices)
