@@ -141,18 +141,18 @@ def run(
     _show_figures(name, is_current=current, as_json=as_json)
 
 
-def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:
-    """Print the scorecard of a source."""
-    if source is None:
-        raise InputError("a scorecard is of one source: name it with --source CODE")
-    show_scorecard(source, every=every, as_json=as_json)
-
-
 def _refuse_child_options(options: Mapping[str, object]) -> None:
     """Refuse options that are for reports on children."""
     for option, value in options.items():
         if value is not None:
             raise InputError(f"{option} is for reports on children: see mpi report --help")
+
+
+def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:
+    """Print the scorecard of a source."""
+    if source is None:
+        raise InputError("a scorecard is of one source: name it with --source CODE")
+    show_scorecard(source, every=every, as_json=as_json)
 
 
 def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:
