@@ -31,6 +31,7 @@ from mpi.service.core.index import (
 from mpi.service.maintenance.feed_generation import begin_generation_after_restore
 from mpi.service.maintenance.orders import apply_missing_orders, write_orders_file
 from mpi.storage import migrate
+from mpi.storage.backends.restore_mark import is_file_marked
 from mpi.storage.backends.scope_location import locate_scope
 from mpi.storage.repositories.derived.configs import IndexInfo
 from mpi.storage.unit_of_work.database import Database, sqlite_path
@@ -357,14 +358,17 @@ def _open_beside(settings: Settings, scope: str) -> Iterator[ReadUnit | None]:
     """Read the shared index or a scope; None without a database."""
     url = locate_scope(settings.url, scope)
     path = sqlite_path(url)
-    if path is not None and not path.exists():
+    if path is not None and not path.exists() and not is_file_marked(path):
         yield None
         return
     database = Database(url)
     try:
-        if migrate.schema_state(database) is migrate.SchemaState.MISSING:
+        state = migrate.schema_state(database)
+        if state is migrate.SchemaState.MISSING:
             yield None
             return
+        if state is migrate.SchemaState.RESTORING:
+            migrate.require_current(database)
         with database.read(make_operator()) as unit:
             yield unit
     finally:

@@ -212,7 +212,9 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     """File of the private key of ``tls_cert``, readable by its owner only; PEM, without a password."""
     backup_folder: Path | None = None
-    """Folder of the backups that ``scripts/deploy/backup`` writes, whose latest is told; None for none."""
+    """Folder of the backups that ``mpi backup --folder`` writes, whose latest is told; None for none."""
+    backup_recipients: str = ""
+    """Public keys of backups, ``age1…``, separated by commas; the private key of each opens them."""
     min_free_mb: int = Field(default=500, ge=0)
     """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
     max_upload_mb: int = Field(default=2_000, ge=1, le=1_000_000)

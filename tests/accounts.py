@@ -18,16 +18,25 @@ REAL_HASHER = passwords.HASHER
 """How passwords are hashed outside of tests."""
 
 
-@contextmanager
 def cheap_password_hashing():
     """Hash passwords at argon2's least cost; the default takes a tenth of a second each."""
-    hasher = passwords.HASHER
-    passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
+    return _password_hasher(PasswordHasher.from_parameters(CHEAPEST))
+
+
+def real_password_hashing():
+    """Hash passwords as outside of tests."""
+    return _password_hasher(REAL_HASHER)
+
+
+@contextmanager
+def _password_hasher(hasher: PasswordHasher):
+    before = passwords.HASHER
+    passwords.HASHER = hasher
     passwords._dummy_hash.cache_clear()
     try:
         yield
     finally:
-        passwords.HASHER = hasher
+        passwords.HASHER = before
         passwords._dummy_hash.cache_clear()
 
 

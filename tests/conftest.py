@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mpi.domain import clock
-from tests.accounts import ManualClock
+from tests.accounts import ManualClock, cheap_password_hashing
 from tests.postgres import NoServerError, start_postgres
 
 # The time to draw examples depends on how busy the machine is, and says nothing of the code.
@@ -110,6 +110,13 @@ def pytest_configure(config):
         if limit_s is not None and not hasattr(config, "workerinput"):
             exceptions = CORE_TESTS.read_text().split() if name == "long" else ()
             config.pluginmanager.register(SlowTestList(path, limit_s, exceptions))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashing():
+    """Hash passwords at the least cost in this process; tests of the cost ask for the real one."""
+    with cheap_password_hashing():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -147,6 +147,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "caseload": CatalogEntry(
         "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
     ),
+    "contacts": CatalogEntry(
+        "List the points of contact, and which have to be confirmed.", "files.contacts:run"
+    ),
     "watch": CatalogEntry("Load files that are put into a folder, one by one.", "files.watch:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(
@@ -352,6 +355,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "digest": CatalogEntry("Mail people what waits for them."),
     "digest send": CatalogEntry("Mail people how much waits for them, once a day.", "operation.digest:send"),
     "serve": CatalogEntry("Serve the API and pages on this machine.", "operation.serve:run"),
+    "backup": CatalogEntry(
+        "Write the index, its models and its settings into one encrypted file.", "operation.backup:run"
+    ),
+    "restore": CatalogEntry("Restore a backup into an empty place, and verify it.", "operation.restore:run"),
     "db": CatalogEntry("Check and upgrade the database."),
     "db upgrade": CatalogEntry("Upgrade the database schema to this version.", "operation.db:upgrade"),
     "db check": CatalogEntry("Check the database schema against this version.", "operation.db:check"),
@@ -417,6 +424,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "keys rotate": CatalogEntry(
         "Replace the payload key or the token key by a new one.", "operation.keys:rotate"
+    ),
+    "keys backup": CatalogEntry(
+        "Make the pair of keys that closes and opens backups.", "operation.keys:backup"
     ),
     "keys drop": CatalogEntry("Delete the token keys that nothing needs any more.", "operation.keys:drop"),
     "rebuild": CatalogEntry(

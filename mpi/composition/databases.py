@@ -9,6 +9,7 @@ from mpi.domain.source import SHARED_SCOPE, check_scope_code
 from mpi.domain.tuning import DEFAULT_TUNING, Tuning
 from mpi.key_material import make_key_ring
 from mpi.storage import ledger_grants, migrate
+from mpi.storage.backends.restore_mark import is_file_marked
 from mpi.storage.backends.scope_location import locate_scope
 from mpi.storage.unit_of_work.database import Database, sqlite_path
 
@@ -27,6 +28,7 @@ def open_database(settings: Settings, tuning: Tuning = DEFAULT_TUNING) -> Databa
         (settings.database_url is None or settings.scope != SHARED_SCOPE)
         and path is not None
         and not path.exists()
+        and not is_file_marked(path)
     ):
         if settings.scope == SHARED_SCOPE:
             raise StoreError(f"there is no index in {settings.home}: run mpi init")

@@ -80,6 +80,8 @@ _NONE: tuple[str, ...] = (
     "mpi policy explain", "mpi policy papers", "GET /papers", "GET /transparency",
     "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # The directory of points of contact.
+    "GET /v1/contacts", "GET /contacts", "mpi contacts",
     # Links into the pages.
     "POST /v1/links", "GET /go/{code}",
     # Duties under agreements.

@@ -12,6 +12,7 @@ _ACCESS = "It tells of accounts or clients, and of no child."
 _WEBHOOK = "It tells of a webhook. The worker that sends changes writes a line for each page that it reads."
 _TERMS = "It tells of agreements, purposes and laws, and of no child."
 _FIGURES = "It holds counts and figures, with small ones hidden where others could learn from them."
+_CONTACTS = "It tells of organizations and whom to call there, and of no child."
 _SETTINGS = "It tells of a source's settings, rules, pauses or freeze windows."
 _OWN_ROWS = "It counts the sender's own rows, and names them by line of the sender's file."
 _OWN_COUNTS = "It counts records of one source for its data owner or sender, and names none."
@@ -64,6 +65,8 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/clients/{client}:rotate": _ACCESS,
     "POST /v1/clients/{client}:expire": _ACCESS,
     "POST /v1/clients/{client}:end": _ACCESS,
+    "GET /v1/contacts": _CONTACTS,
+    "GET /contacts": _CONTACTS,
     "GET /v1/sources": _SETTINGS,
     "POST /v1/sources": _SETTINGS,
     "GET /v1/sources/{source}": _SETTINGS,

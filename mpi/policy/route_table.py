@@ -43,6 +43,10 @@ _OFFICER = _needs(Action.LEDGER_READ, Action.AGREEMENT_ADMIN)
 _RECIPIENT = RouteRule(choices=(Action.CROSSWALK_READ, Action.PERSON_READ, Action.RECORD_WRITE))
 _QUESTION = _needs(Action.TASK_READ, Action.RECORD_READ)
 _ISSUES = RouteRule(choices=(Action.QUESTION_ANSWER, Action.LOAD))
+_CONTACTS = RouteRule(choices=(
+    Action.ROSTER_READ, Action.CASELOAD_READ, Action.TASK_READ, Action.PERSON_READ, Action.QUESTION_ANSWER,
+    Action.LOAD, Action.SOURCE_ADMIN, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN, Action.LEDGER_READ,
+))  # fmt: skip
 _SEALS = RouteRule(choices=(Action.RECORD_SEAL, Action.RECORD_EXPUNGE))
 _ACCOUNT_REQUESTS = RouteRule(choices=(Action.ACCOUNT_ADMIN, Action.APPROVE))
 
@@ -106,8 +110,12 @@ ROUTES = MappingProxyType({
     # Lists of children in care
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
+<<<<<<< HEAD
+    "GET /v1/contacts": _CONTACTS,
+=======
     "POST /v1/local-match": _LETTER,
     "POST /v1/enroll-today": _ENROLLMENT,
+>>>>>>> ready/roles
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ
@@ -283,6 +291,7 @@ ROUTES = MappingProxyType({
     "POST /local-match": _LETTER,
     "POST /enroll-today": _ENROLLMENT,
     "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
+    "GET /contacts": _CONTACTS,
     "GET /people": _SIGNED_IN,
     "GET /people/{eid}": _needs(Action.PERSON_READ),
     "GET /register": _needs(Action.RECORD_WRITE),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, inspect, text
 
 from mpi.domain.errors import StoreError
-from mpi.storage.backends import ledger_file, postgresql
+from mpi.storage.backends import ledger_file, postgresql, restore_mark
 from mpi.storage.backends.ledger_hashes import hash_former_lines
-from mpi.storage.unit_of_work.database import Database, translate_errors
+from mpi.storage.unit_of_work.database import Database, sqlite_path, translate_errors
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,11 +32,18 @@ class SchemaState(StrEnum):
     BEHIND = "behind"
     CURRENT = "current"
     NEWER = "newer"
+    RESTORING = "restoring"
+    """A restore into the database has not ended."""
 
 
 def schema_state(database: Database) -> SchemaState:
     """Compare a database's schema with this program version's."""
+    path = sqlite_path(database.url)
+    if path is not None and restore_mark.is_file_marked(path):
+        return SchemaState.RESTORING
     with translate_errors(), database.engine.connect() as connection:
+        if path is None and restore_mark.is_schema_marked(connection):
+            return SchemaState.RESTORING
         return _schema_state_of(connection)
 
 
@@ -52,6 +59,7 @@ def upgrade(database: Database) -> SchemaState:
     """
     from alembic import command  # noqa: PLC0415 - see above
 
+    _require_restored(database)
     with translate_errors(), database.engine.begin() as connection:
         ledger_path = database.ledger_path
         if database.is_postgresql:
@@ -80,6 +88,35 @@ def upgrade(database: Database) -> SchemaState:
             if database.is_postgresql:
                 postgresql.use_byte_collation(connection)
     return old_state
+
+
+def create_at(connection: Connection, revision: str) -> None:
+    """Create the empty schema of a revision on PostgreSQL, for rows of a backup.
+
+    Raises:
+        StoreError: no migration of this program leads to the revision.
+    """
+    from alembic import command  # noqa: PLC0415 - see above
+
+    if revision not in _known_revisions():
+        raise StoreError(_NEWER_SCHEMA)
+    postgresql.create_schema(connection)
+    config = _alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    postgresql.use_byte_collation(connection)
+
+
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of a database's schema; None without one.
+
+    Raises:
+        StoreError: the database is from a newer version of the program.
+    """
+    revision = _stored_revision(connection)
+    if revision is not None and revision not in _known_revisions():
+        raise StoreError(_NEWER_SCHEMA)
+    return revision
 
 
 def schema_drift(database: Database) -> list[str]:
@@ -127,6 +164,13 @@ def require_current(database: Database) -> None:
             raise StoreError("the database is of an older version: back it up, then run mpi db upgrade")
         case SchemaState.NEWER:
             raise StoreError(_NEWER_SCHEMA)
+        case SchemaState.RESTORING:
+            raise StoreError(_UNFINISHED_RESTORE)
+
+
+def _require_restored(database: Database) -> None:
+    if schema_state(database) is SchemaState.RESTORING:
+        raise StoreError(_UNFINISHED_RESTORE)
 
 
 def _require_ledger(database: Database) -> None:
@@ -138,6 +182,7 @@ def _require_ledger(database: Database) -> None:
 _NEWER_SCHEMA = (
     "the database is from a newer version of the program: install that version, or restore a backup"
 )
+_UNFINISHED_RESTORE = "a restore of this index has not ended: run mpi restore again, with the same backup"
 
 
 def _alembic_config() -> "Config":

@@ -8,25 +8,28 @@ from pathlib import Path
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, make_operator
+from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.cases.subject_rights import CaseKind, Identification, Inspection, Relation
 from mpi.policy.cases.subpoena import Subpoena
 from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.clients import list_clients
 from mpi.service.access.session_authentication import authenticate_session
 from mpi.service.access.sign_in import sign_in
+from mpi.service.audit.incidents import list_incidents
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, list_jobs
 from mpi.service.legal.subpoena_cases import list_cases, open_case
 from mpi.service.loads.load_log import list_loads
 from mpi.service.notices.desk_links import link_child
+from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.recluster.proposals import list_proposals, propose
 from mpi.service.records.upsert import upsert
 from mpi.service.rights import cases as rights_cases
 from mpi.service.rights.requests import RightsRequest
 from mpi.service.rights.requests import open_case as open_rights_case
 from mpi.service.rights.source_rules import set_rule
+from mpi.service.stewardship.merge_split_move import StepOptions, merge, split
 from mpi.service.stewardship.unseal_requests import request_unseals
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.accounts import PASSWORD, add_person
@@ -73,6 +76,7 @@ def make_page_states(index: Index, sources: tuple[str, ...], files: Path) -> Pag
         "/runs/{number}": str(list_proposals(index, operator)[0].id),
         "/jobs/{number}": str(list_jobs(index, operator)[0].id),
         "/subpoenas/{code}": _find_case(index, source, local_ids),
+        "/incidents/{code}": _find_incident(index, *sources[:2]),
         "/rights/{code}": _find_rights_case(index, source, local_ids[0]),
         **dict.fromkeys(("/sources/{source}", "/sources/{source}/rule"), source),
         **dict.fromkeys(("/accounts/{name}", "/accounts/{name}/end"), "steward"),
@@ -100,6 +104,31 @@ def _add_sealed_record(index: Index, source: str) -> None:
     upsert(index, make_operator(), source, record)
     upsert(index, make_operator(), source, {**record, "restrictions": [{"kind": "sealed"}]})
     request_unseals(index, make_operator("counsel"), source, ["bench-sealed"], "26-JV-0412")
+
+
+def _find_incident(index: Index, first: str, second: str) -> str:
+    """Return the code of an incident, opened if there is none.
+
+    A client was told of two linked records before they were parted. Neither source has an owner, whose
+    consent the parting would wait for.
+    """
+    incidents = list_incidents(index, make_operator())
+    if incidents:
+        return incidents[0].code
+    operator = make_operator()
+    names = {"first_name": "Zebulonia", "last_name": "Hartwell-Quill", "birth_date": "2011-09-30"}
+    refs = [RecordRef(source, "bench-parted") for source in (first, second)]
+    eids = {
+        str(upsert(index, operator, ref.source, names | {"local_id": ref.local_id}).enterprise_id)
+        for ref in refs
+    }
+    if len(eids) > 1:
+        merge(index, operator, sorted(eids), StepOptions("same-child"))
+    eid = look_up_crosswalk(index, operator, first, "bench-parted").enterprise_id
+    reader = Viewer("bench-reader", "data_quality", frozenset({Action.PERSON_READ}), None)
+    look_up_person(index, reader, eid)
+    split(index, operator, eid, [[ref] for ref in refs], StepOptions("different-children"))
+    return list_incidents(index, operator)[0].code
 
 
 def _add_work(index: Index) -> None:

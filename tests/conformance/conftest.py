@@ -2,16 +2,16 @@
 
 import pytest
 
-from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
-from tests.index import OPERATOR, open_test_index
+from tests.index import OPERATOR, open_test_index, write_empty_database
 
 
 @pytest.fixture
 def database(tmp_path, database_url):
     """A database at the current schema, without an index, on each store."""
+    if database_url is None:
+        write_empty_database(tmp_path / "mpi.db")
     database = Database(database_url or f"sqlite:///{tmp_path / 'mpi.db'}")
-    migrate.upgrade(database)
     yield database
     database.dispose()
 

@@ -1,6 +1,7 @@
 """Alerts and dashboard use metrics that a server and ``mpi metrics`` export."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -103,6 +104,10 @@ def test_the_latest_backup_is_a_complete_one(tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "whole" / "complete").touch()
     assert find_latest_backup(tmp_path) == (tmp_path / "whole" / "complete").stat().st_mtime
+    (tmp_path / ".mpi.age.x.partial").touch()
+    (tmp_path / "mpi.age").touch()
+    os.utime(tmp_path / "mpi.age", (4_000_000_000, 4_000_000_000))
+    assert find_latest_backup(tmp_path) == 4_000_000_000
 
 
 def test_the_command_replaces_a_file_at_once_and_says_if_it_cannot(tmp_path, monkeypatch, capsys):

@@ -5,13 +5,14 @@ import os
 import random
 import re
 import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from faker import Faker
 from openpyxl import Workbook
+
+from tests.warm_commands import shell_function
 
 pytestmark = pytest.mark.slow
 
@@ -106,12 +107,12 @@ def folder(tmp_path_factory):
     children = make_children()
     write_workbook(folder / "students.xlsx", children)
     write_extract(folder / "care.csv", children)
-    script = [f'set -e\nmpi() {{ "{sys.executable}" -m mpi "$@"; }}', *BLOCKS]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
-    process = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        capture_output=True, text=True, check=False, cwd=folder, env=environment,
-    )  # fmt: skip
+    with shell_function() as mpi:
+        process = subprocess.run(
+            ["bash", "-c", "\n".join(["set -e", mpi, *BLOCKS])],
+            capture_output=True, text=True, check=False, cwd=folder, env=environment,
+        )  # fmt: skip
     assert process.returncode == 0, process.stderr
     (folder / "output.txt").write_text(process.stdout + process.stderr)
     return folder

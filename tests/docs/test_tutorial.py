@@ -3,10 +3,11 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.warm_commands import shell_function
 
 pytestmark = pytest.mark.slow
 
@@ -22,20 +23,21 @@ END_OF_BLOCK = "-- end of block --"
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Return the standard output of each bash block, all run in one shell."""
-    script = [f'set -e\nmpi() {{ "{sys.executable}" -m mpi "$@"; }}']
-    for kind, block in BLOCKS:
-        if kind == "bash":
-            script += [block, f'echo "{END_OF_BLOCK}"']
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
     environment["COLUMNS"] = "200"
-    process = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path_factory.mktemp("tutorial"),
-        env=environment,
-    )
+    with shell_function() as mpi:
+        script = ["set -e", mpi]
+        for kind, block in BLOCKS:
+            if kind == "bash":
+                script += [block, f'echo "{END_OF_BLOCK}"']
+        process = subprocess.run(
+            ["bash", "-c", "\n".join(script)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path_factory.mktemp("tutorial"),
+            env=environment,
+        )
     assert process.returncode == 0, process.stderr
     return process.stdout.split(END_OF_BLOCK)
 

@@ -526,6 +526,7 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/quality": _nothing,
     "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
     "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
+    "GET /v1/contacts": lambda c: {"params": {"level": c.one_of("state", "district")}},
     "POST /v1/local-match": lambda c: {
         "json": {"local_id": c.local_id(), c.one_of("client_number", "case_number"): c.local_id()}
     },
@@ -637,7 +638,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv", "/local-match",
+    "/my-children.csv", "/contacts", "/local-match",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -1165,6 +1166,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rekey": _rekey,
     "merges import": _merges_import,
     "caseload": _caseload,
+    "contacts": lambda c: Command(("--due",) if c.is_rare() else ()),
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),
     "ticket open": lambda c: Command(
@@ -1294,6 +1296,9 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         f"audit {name}": _PROOFS
         for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
     },
+    "backup": "writes a file that only a private key outside the site opens, and prints its size",
+    "restore": "needs a place without an index",
+    "keys backup": "makes a pair of keys in a new file, and opens no index",
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",

@@ -20,8 +20,8 @@ from mpi.service.maintenance.health import CheckState, Health, read_health
 from mpi.service.quality.model_fit import Verdict, read_public_model_fit
 from mpi.service.quality.publication import SUMMARY, read_publication
 
-_BACKUP_MARK = "complete"
-"""File that ``scripts/deploy/backup`` writes last."""
+_BACKUPS = ("*.age", "*/complete")
+"""Files of ``mpi backup``, and the last file of a backup of an earlier version's script."""
 
 
 def render_index_metrics(index: Index, viewer: Viewer, backup_folder: Path | None = None) -> str:
@@ -50,8 +50,8 @@ def render_index_metrics(index: Index, viewer: Viewer, backup_folder: Path | Non
 
 def find_latest_backup(folder: Path) -> float | None:
     """Return when the latest complete backup was made, in seconds since 1970; None if there is none."""
-    marks = folder.glob(f"*/{_BACKUP_MARK}")
-    return max((mark.stat().st_mtime for mark in marks), default=None)
+    files = (file for pattern in _BACKUPS for file in folder.glob(pattern) if file.name[0] != ".")
+    return max((file.stat().st_mtime for file in files), default=None)
 
 
 def _add_state(registry: CollectorRegistry, health: Health, index: Index) -> None:

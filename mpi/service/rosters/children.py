@@ -18,6 +18,8 @@ from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import read_facts_by_record, sees_whole_source, visible_labels
+from mpi.service.directory.contact_file import find_directory
+from mpi.service.directory.contacts import Contact, ContactDirectory, ContactLevel
 from mpi.service.rosters.coverage import find_carried_fields, may_hold
 from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
 from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
@@ -75,6 +77,7 @@ class School:
         grade: grade there.
         entry_date: first day in this school.
         days_enrolled: days since then; None without a first day.
+        contact: the district's point of contact; None where the directory names none.
     """
 
     record: RecordRef
@@ -83,6 +86,7 @@ class School:
     grade: str | None = None
     entry_date: str | None = None
     days_enrolled: int | None = None
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class ChildRoster:
         children: the children, those without a school first.
         clock: how soon the schools became known.
         is_known: whether a caseload names the caseworker for any child.
+        contacts: the state's points of contact, for a child whose school is not found.
     """
 
     day: str
@@ -129,6 +134,7 @@ class ChildRoster:
     children: tuple[ChildInCare, ...] = ()
     clock: SchoolClock | None = None
     is_known: bool = False
+    contacts: tuple[Contact, ...] = ()
 
 
 def read_children(index: Index, viewer: Viewer, caseworker: str | None = None) -> ChildRoster:
@@ -160,8 +166,9 @@ def export_children(index: Index, viewer: Viewer, caseworker: str | None = None)
 
 def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> ChildRoster:
     today = clock.today()
+    directory = find_directory(index)
     with index.database.read(viewer) as unit:
-        reader = _ChildReader(unit, today)
+        reader = _ChildReader(unit, today, directory)
         caseload = unit.caseloads.children_of(reader.care_source_ids, caseworker)[:MAX_EXPORTED]
         children = reader.read(caseload)
         known = reader.list_known(child.record for child in children)
@@ -176,6 +183,7 @@ def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> Chil
             children=tuple(sorted(children, key=_sort_key)),
             clock=measure_school_clock(unit, known, still_open) if children else None,
             is_known=bool(caseload),
+            contacts=directory.list_level(ContactLevel.STATE),
         )
     disclose(index, viewer, action, reader.read_records, _LEDGER_FIELDS)
     return roster
@@ -193,9 +201,10 @@ class _ChildReader:
         read_records: records that the answer is about.
     """
 
-    def __init__(self, unit: ReadUnit, today: str) -> None:
+    def __init__(self, unit: ReadUnit, today: str, directory: ContactDirectory) -> None:
         self._unit = unit
         self._today = today
+        self._directory = directory
         self._sources = {source.id: source for source in unit.sources.all()}
         self.care_source_ids = {
             source.id for source in self._sources.values() if _is_own_care(unit.viewer, source)
@@ -307,6 +316,7 @@ class _ChildReader:
             grade=present.grade,
             entry_date=present.entry_date,
             days_enrolled=count_days(present.entry_date, self._today),
+            contact=self._directory.find_for_school(present.district_id, label.source),
         )
 
     def _find_reason(

@@ -19,6 +19,8 @@ from mpi.service.core.confidential_addresses import find_withheld_records
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
+from mpi.service.directory.contact_file import find_directory
+from mpi.service.directory.contacts import Contact, ContactLevel
 from mpi.service.rosters.coverage import (
     Coverage,
     find_carried_fields,
@@ -109,6 +111,7 @@ class StudentRoster:
         last_visit: day of the last visit; None at the first one.
         clock: how soon the schools became known.
         next: number of the first student of the next page; None on the last.
+        contacts: points of contact of the child-welfare agencies on the list, then the state's.
     """
 
     day: str
@@ -119,6 +122,7 @@ class StudentRoster:
     last_visit: str | None = None
     clock: SchoolClock | None = None
     next: int | None = None
+    contacts: tuple[Contact, ...] = ()
 
 
 class _Listed(NamedTuple):
@@ -190,6 +194,7 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
             last_visit=None if history.last is None else history.last.day,
             clock=figures,
             next=first + size if len(parts[show]) > first + size else None,
+            contacts=_list_contacts(index, coverage),
         )
     record_ids = {record for one in page for record in (one.school_record, *one.care_records)}
     with_caseworker = any(student.caseworker is not None for student in students)
@@ -197,6 +202,15 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
     disclose(index, viewer, action, record_ids, fields)
     record_visit(index, viewer, LIST_NAME, history, commit_no)
     return roster
+
+
+def _list_contacts(index: Index, coverage: Coverage) -> tuple[Contact, ...]:
+    """Return whom the district calls: agencies that the agreement discloses, then the state."""
+    directory = find_directory(index)
+    sources = sorted(source.code for source, _ in coverage.cares.values())
+    agencies = [directory.find_for_source(source) for source in sources]
+    found = [*(each for each in agencies if each is not None), *directory.list_level(ContactLevel.STATE)]
+    return tuple(dict.fromkeys(found))
 
 
 def _list_students(

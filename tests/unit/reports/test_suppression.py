@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
+from mpi.reports.cell_bounds import CellRule, bound_cell
 from mpi.reports.cells import FrequencyTable
-from mpi.reports.suppression import CellRule, bound_cell, publish_tables
+from mpi.reports.suppression import publish_tables
 
 CARE = ("not in care", "one placement", "more placements")
 OUTCOMES = ("suspended", "expelled")
@@ -72,7 +73,7 @@ def test_naive_suppression_would_be_undone_by_the_audit():
 def test_linear_programs_over_two_days_bound_no_small_cell(seed):
     today = draw_tables(seed)
     first = publish_tables(today, RULE)
-    second = publish_tables(move_one_child(today, seed + 100), RULE, first)
+    second = publish_tables(move_one_child(today, seed + 100), RULE, (first,))
     for mine, other in ((first, second), (second, first)):
         for cell in mine.small:
             least, greatest = bound_cell(cell, mine, RULE, other)
@@ -84,7 +85,7 @@ def test_publication_that_would_tell_a_small_count_is_held():
     shown = make_table(counts=((900, 40), (60, 12), (30, 10)))
     first = publish_tables([shown], RULE)
     fewer = make_table(counts=((900, 40), (60, 12), (31, 9)))
-    second = publish_tables([fewer], RULE, first)
+    second = publish_tables([fewer], RULE, (first,))
     assert second.is_held
     assert second.counts == first.counts
 

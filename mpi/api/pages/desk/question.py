@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.activity.people_options import list_assignee_options, list_mention_options
-from mpi.api.pages.desk.question_view import build_question_page
+from mpi.api.pages.desk.question_view import QuestionPage, build_question_page
 from mpi.api.pages.desk.shown_values import describe_changes
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.answer_groups import AnswerLevel, read_group_verdict
@@ -36,6 +36,8 @@ from mpi.domain.errors import (
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
+from mpi.service.directory.contact_file import find_directory
+from mpi.service.directory.contacts import Contact
 from mpi.service.gates.sent_back import REPLY
 from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.child_names import look_up_child_names
@@ -234,6 +236,7 @@ def render_question(
         view=view,
         page=question_page,
         systems=question_page.systems,
+        contacts=_list_contacts(index, question_page),
         level=level.value,
         path=question_path(summary.key),
         mine=is_own_claim,
@@ -263,6 +266,14 @@ def render_question(
         noted=form.raw_text("note") if isinstance(error, InputError) and "mention" in form.names() else "",
         people=list_assignee_options(index, visit, summary) if is_own_claim and may_work else (),
     )
+
+
+def _list_contacts(index: Index, page: QuestionPage) -> tuple[Contact, ...]:
+    """Return whom to call about the records that the question shows."""
+    directory = find_directory(index)
+    sources = dict.fromkeys(column.label.source for column in page.columns)
+    found = (directory.find_for_source(source) for source in sources)
+    return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
 def _name_households(

@@ -32,6 +32,7 @@ _CHILD_COLUMNS = (
     "school_source", "school_local_id", "school_id", "district_id", "grade", "entry_date", "reason",
     "siblings",
 )  # fmt: skip
+_CONTACT_COLUMNS = ("contact", "contact_phone", "contact_email")
 _MAX_DIGITS = 7
 
 
@@ -78,7 +79,7 @@ def show_children(index: IndexDep, visit: VisitDep) -> Response:
 def export_children_file(index: IndexDep, visit: VisitDep) -> Response:
     """Send the list of children as a CSV file."""
     roster = export_children(index, visit.viewer)
-    return render_csv("my-children.csv", _CHILD_COLUMNS, _list_child_cells(roster))
+    return render_csv("my-children.csv", (*_CHILD_COLUMNS, *_CONTACT_COLUMNS), _list_child_cells(roster))
 
 
 def _read_show(query: Mapping[str, str]) -> Show:
@@ -121,7 +122,9 @@ def _to_child_cells(child: ChildInCare, school: School | None) -> tuple[str, ...
             school.entry_date,
         )  # fmt: skip
     siblings = " ".join(sibling.record.local_id for sibling in child.siblings)
-    return tuple(map(_to_cell, (*own, *where, child.missing, siblings)))
+    contact = None if school is None else school.contact
+    call = (None,) * 3 if contact is None else (contact.name, contact.phone, contact.email)
+    return tuple(map(_to_cell, (*own, *where, child.missing, siblings, *call)))
 
 
 def _to_cell(value: object) -> str:

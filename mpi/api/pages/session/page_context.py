@@ -61,6 +61,7 @@ _MENU = (
     ("consents", "/consents", (Action.CONSENT_RECORD,)),
     ("emergency", "/emergency", (Action.BREAK_GLASS,)),
     ("emergency_uses", "/emergency/uses", (Action.AGREEMENT_ADMIN,)),
+    ("contacts", "/contacts", (Action.ROSTER_READ, Action.CASELOAD_READ, Action.SOURCE_ADMIN)),
 )
 """Name, path, and actions of which the viewer needs one, by menu item."""
 
@@ -79,6 +80,7 @@ _MENU_GROUPS = (
             "activity",
             "asked",
             "issues",
+            "contacts",
             "corrections",
             "emergency",
         ),

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.parameters import NoQuery
+from mpi.api.schemas.rosters.contacts import CONTACT_EXAMPLE, ContactOut
 from mpi.service.rosters.children import MissingSchool
 from mpi.service.rosters.students import PAGE_SIZE, Show
 
@@ -130,6 +131,7 @@ class StudentRosterOut(BaseModel):
                 "last_visit": "2026-11-30",
                 "clock": _CLOCK,
                 "next": None,
+                "contacts": [{**CONTACT_EXAMPLE, "level": "agency", "code": "CCWIS"}],
             }
         },
     )
@@ -144,6 +146,9 @@ class StudentRosterOut(BaseModel):
     last_visit: str | None = Field(description="Day of the caller's last visit before today.")
     clock: SchoolClockOut | None = Field(description="How soon the schools became known.")
     next: int | None = Field(description="`first` of the next page; null on the last.")
+    contacts: list[ContactOut] = Field(
+        description="Points of contact of the child-welfare agencies on the list, then the state's."
+    )
 
 
 class SchoolOut(BaseModel):
@@ -157,6 +162,7 @@ class SchoolOut(BaseModel):
     grade: str | None = Field(description="Grade there.")
     entry_date: str | None = Field(description="First day there.")
     days_enrolled: int | None = Field(description="Days since then.")
+    contact: ContactOut | None = Field(description="The point of contact of the district.")
 
 
 class SiblingOut(BaseModel):
@@ -210,6 +216,7 @@ class ChildRosterOut(BaseModel):
                     "open_by_reason": {"no-candidate": 1},
                 },
                 "is_known": True,
+                "contacts": [{**CONTACT_EXAMPLE, "level": "state", "code": ""}],
             }
         },
     )
@@ -219,3 +226,4 @@ class ChildRosterOut(BaseModel):
     children: list[ChildOut] = Field(description="The children, those without a school first.")
     clock: SchoolClockOut | None = Field(description="How soon the schools became known.")
     is_known: bool = Field(description="Whether a caseload names the caseworker for any child.")
+    contacts: list[ContactOut] = Field(description="The state's points of contact.")

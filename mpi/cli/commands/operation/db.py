@@ -12,6 +12,7 @@ _ADVICE = {
     "missing": "there is no index here yet: run mpi init",
     "behind": "the database is of an older version: back it up, then run mpi db upgrade",
     "newer": "the database is from a newer version of the program: install that version",
+    "restoring": "a restore has not ended: run mpi restore again, with the same backup",
     "current": "the database differs from what this version declares: restore a backup",
 }
 

@@ -161,10 +161,10 @@ def _check_backup(settings: Settings) -> Line:
         return Line("backup", State.WARN, "not checked", "set MPI_BACKUP_FOLDER: docs/how-to/deploy.md")
     made = find_latest_backup(settings.backup_folder)
     if made is None:
-        return Line("backup", State.FAIL, "there is no complete backup", "run scripts/deploy/backup")
+        return Line("backup", State.FAIL, "there is no complete backup", "run mpi backup")
     hours = (clock.now().timestamp() - made) / 3600
     if hours > _BACKUP_AGE / timedelta(hours=1):
-        return Line("backup", State.FAIL, f"the latest is {hours:.0f} hours old", "run scripts/deploy/backup")
+        return Line("backup", State.FAIL, f"the latest is {hours:.0f} hours old", "run mpi backup")
     return Line("backup", State.OK, f"the latest is {hours:.0f} hours old")
 
 

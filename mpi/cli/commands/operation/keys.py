@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,6 +99,25 @@ def rotate(
     _show(result, as_json=as_json)
     if not as_json:
         print_note("keep the earlier keys as long as a backup from before this rotation may be restored")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="New file for the private key; keep it off this machine.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the pair of keys that closes and opens backups.
+
+    The public key closes them: it is printed, and goes into MPI_BACKUP_RECIPIENTS. Who has the private key
+    opens every backup that was made for it, and nobody does without it.
+    """
+    from mpi.storage.backup.archive import make_key_pair
+
+    public_key = make_key_pair(file)
+    if as_json:
+        print_json({"public_key": public_key, "private_key_file": str(file)})
+    else:
+        print_facts({"public key": public_key, "private key": str(file)})
+        print_note("keep the private key apart from the index and from the backups, in two places")
 
 
 def drop(

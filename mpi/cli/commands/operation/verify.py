@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _IndexReport:
+class IndexReport:
     """Result of checking one index.
 
     Args:
@@ -75,14 +75,14 @@ def run(
     chosen = select_engine(engine, master, memory)
     with open_session() as session, show_progress() as report:
         if all_scopes:
-            reports = list(_verify_all(session, report, chosen))
+            reports = list(verify_all(session, report, chosen))
             unchecked = 0
         else:
             reports = [_verify_index(session, session.index, session.settings.scope, report, chosen)]
             unchecked = sum(map(len, _list_scopes(session)))
         capacity_excess = find_capacity_excess(session.index, session.viewer)
     if all_scopes:
-        _show_all(reports, as_json=as_json)
+        show_all(reports, as_json=as_json)
     else:
         _show_one(reports[0], as_json=as_json)
     if unchecked:
@@ -124,9 +124,7 @@ def _show_model_fit(*, as_json: bool) -> None:
     show_differences(differences, model.ref, "this index")
 
 
-def _verify_all(
-    session: CommandSession, report: ProgressReport, engine: BatchEngine
-) -> Iterator[_IndexReport]:
+def verify_all(session: CommandSession, report: ProgressReport, engine: BatchEngine) -> Iterator[IndexReport]:
     """Check the shared index and then each scope, whichever fails."""
     if session.settings.scope != SHARED_SCOPE:
         raise InputError("--all-scopes checks the whole site: leave MPI_SCOPE out")
@@ -140,7 +138,7 @@ def _verify_all(
         try:
             yield _verify_scope(session, code, report, engine)
         except MpiError as error:
-            yield _IndexReport(code, error=str(error))
+            yield IndexReport(code, error=str(error))
 
 
 def _list_scopes(session: CommandSession) -> tuple[list[str], list[str]]:
@@ -154,7 +152,7 @@ def _list_scopes(session: CommandSession) -> tuple[list[str], list[str]]:
 
 def _verify_scope(
     session: CommandSession, code: str, report: ProgressReport, engine: BatchEngine
-) -> _IndexReport:
+) -> IndexReport:
     """Check a scope by itself, and its copies in the shared index."""
     from mpi import bootstrap
     from mpi.service.scopes.copy_check import check_copies
@@ -172,16 +170,16 @@ def _verify_scope(
 
 def _verify_index(
     session: CommandSession, index: Index, code: str, report: ProgressReport, engine: BatchEngine
-) -> _IndexReport:
+) -> IndexReport:
     """Check one index against its laws."""
     from mpi.service.maintenance import large_blocks, verify
 
     findings = verify.verify(index, session.viewer, report, engine)
     with index.database.read(session.viewer) as unit:
-        return _IndexReport(code, findings, large_blocks.count_waiting_work(unit, index))
+        return IndexReport(code, findings, large_blocks.count_waiting_work(unit, index))
 
 
-def _show_one(report: _IndexReport, *, as_json: bool) -> None:
+def _show_one(report: IndexReport, *, as_json: bool) -> None:
     """Print the result of checking one index."""
     if as_json:
         print_json(
@@ -197,7 +195,7 @@ def _show_one(report: _IndexReport, *, as_json: bool) -> None:
         print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
 
 
-def _show_all(reports: list[_IndexReport], *, as_json: bool) -> None:
+def show_all(reports: list[IndexReport], *, as_json: bool) -> None:
     """Print a line for each index, and then the breaches."""
     if as_json:
         indexes = [asdict(report) | {"sound": report.is_sound} for report in reports]
@@ -222,7 +220,7 @@ def _show_all(reports: list[_IndexReport], *, as_json: bool) -> None:
         print_table(("scope", "law", "breach"), breaches)
 
 
-def _exit_if_unsound(reports: list[_IndexReport]) -> None:
+def _exit_if_unsound(reports: list[IndexReport]) -> None:
     """Print what to do next; exit with 1 on a breach."""
     pending = sum(report.pending for report in reports)
     if pending:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, literal_column, or_, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.storage.driver.in_list import is_in
@@ -29,6 +29,7 @@ _decision = table_of(DecisionRow)
 _named = table_of(DecisionMemberRow)
 _task = table_of(TaskRow)
 _PAGE = 20_000
+"""Numbers of records that one query covers."""
 _commit: BindParameter[int] = bindparam("commit")
 # Literals instead of parameters: see IS_SEALED of the repository of records.
 _IS_SHOWN = _record.c.state != literal_column("'sealed'")
@@ -42,44 +43,38 @@ _STATED_THEN = and_(
     or_(_version.c.ended_commit.is_(None), _version.c.ended_commit > _commit),
     _version.c.state.in_([literal_column(f"'{state}'") for state in ("active", "superseded", "undone")]),
 )
+# A range of numbers and no LIMIT: each page then costs its own records, and nothing is sorted.
+_IN_RANGE = (_member.c.record_id > bindparam("after"), _member.c.record_id <= bindparam("up_to"))
+_LAST = select(func.max(_record.c.id))
 _MEMBERS = (
     select(_record.c.id, _member.c.person_id, _record.c.source_id, _record.c.local_id)
     .join(_member, _member.c.record_id == _record.c.id)
-    .where(_record.c.id > bindparam("after"), _IS_SHOWN, _HELD_THEN)
-    .order_by(_record.c.id)
-    .limit(_PAGE)
+    .where(*_IN_RANGE, _IS_SHOWN, _HELD_THEN)
 )
 _CONTENTS = (
-    select(_record.c.id, _version.c.id.label("version_id"), _record.c.data_key, _version.c.payload)
+    select(
+        _record.c.id,
+        _version.c.received_commit,
+        _version.c.id.label("version_id"),
+        _record.c.data_key,
+        _version.c.payload,
+    )
     .join(_member, _member.c.record_id == _record.c.id)
     .join(_version, _version.c.record_id == _record.c.id)
     .where(
-        _record.c.id > bindparam("after"),
+        *_IN_RANGE,
         is_in(_record.c.source_id, "sources"),
         _IS_SHOWN,
         _HELD_THEN,
         _STATED_THEN,
     )
-    .order_by(_record.c.id, _version.c.received_commit, _version.c.id)
-    .limit(_PAGE)
 )
 _FLAGS = (
-    select(
-        _record.c.id,
-        _version.c.id.label("version_id"),
-        _flag.c.seq,
-        _flag.c.population,
-        _flag.c.definition,
-        _flag.c.value,
-        _flag.c.begin,
-        _flag.c.end,
-    )
+    select(_record.c.id, _flag.c.population, _flag.c.definition, _flag.c.begin, _flag.c.end)
     .join(_version, _version.c.id == _flag.c.version_id)
     .join(_record, _record.c.id == _version.c.record_id)
     .join(_member, _member.c.record_id == _record.c.id)
-    .where(_version.c.id > bindparam("after"), _IS_SHOWN, _HELD_THEN, _STATED_THEN)
-    .order_by(_version.c.id, _flag.c.seq)
-    .limit(_PAGE)
+    .where(*_IN_RANGE, _flag.c.value == literal_column("'Y'"), _IS_SHOWN, _HELD_THEN, _STATED_THEN)
 )
 _JOINING_DECISIONS = (
     select(_decision.c.id, _named.c.record_id)
@@ -131,32 +126,24 @@ class KnownRecords:
         self._keys = payload_keys
 
     def iterate_records(self, commit_no: int) -> Iterator[list[KnownRecord]]:
-        """Yield the records that persons held, page by page, by number."""
+        """Yield the records that persons held, page by page."""
         for page in self._iterate_pages(_MEMBERS, {"commit": commit_no}):
             yield [KnownRecord(*row) for row in page]
 
     def iterate_contents(self, commit_no: int, source_ids: Collection[int]) -> Iterator[tuple[int, bytes]]:
         """Yield each record of some sources with its content then, by number."""
-        latest: tuple[int, bytes] | None = None
         parameters = {"commit": commit_no, "sources": sorted(source_ids)}
         for page in self._iterate_pages(_CONTENTS, parameters):
             # Data keys are kept only for a page, so that memory does not grow.
             cipher = RecordCipher(self._keys)
-            for row in page:
-                if latest is not None and latest[0] != row.id:
-                    yield latest
-                latest = row.id, cipher.decrypt(row.id, row.version_id, row.data_key, row.payload)
-        if latest is not None:
-            yield latest
+            latest = {row.id: row for row in sorted(page, key=lambda row: tuple(row[:3]))}
+            for number, row in latest.items():
+                yield number, cipher.decrypt(number, row.version_id, row.data_key, row.payload)
 
     def iterate_flags(self, commit_no: int) -> Iterator[list[KnownFlag]]:
         """Yield the flags that were yes, page by page."""
-        for page in self._iterate_pages(_FLAGS, {"commit": commit_no}, place="version_id"):
-            yield [
-                KnownFlag(row.id, row.population, row.definition, row.begin, row.end)
-                for row in page
-                if row.value == "Y"
-            ]
+        for page in self._iterate_pages(_FLAGS, {"commit": commit_no}):
+            yield [KnownFlag(*row) for row in page]
 
     def list_joining_decisions(self, commit_no: int) -> list[tuple[int, int]]:
         """Return (decision, record) of people's decisions in force that join records."""
@@ -166,18 +153,10 @@ class KnownRecords:
         """Return the records about which a question is open now."""
         return {record for row in fetch_all(self._connection, _OPEN) for record in row}
 
-    def _iterate_pages(
-        self, statement: Select[Any], parameters: dict[str, Any], place: str = "id"
-    ) -> Iterator[list[Any]]:
-        """Yield pages of rows; a record or version is never divided between two."""
-        after = 0
-        while True:
-            page = self._connection.execute(statement, {**parameters, "after": after}).all()
-            if len(page) < _PAGE:
-                if page:
-                    yield list(page)
-                return
-            last = getattr(page[-1], place)
-            whole = [row for row in page if getattr(row, place) != last]
-            yield whole
-            after = getattr(whole[-1], place)
+    def _iterate_pages(self, statement: Select[Any], parameters: dict[str, Any]) -> Iterator[list[Any]]:
+        """Yield rows by ranges of record numbers; all rows of a record are in one page."""
+        last = self._connection.execute(_LAST).scalar() or 0
+        for after in range(0, last, _PAGE):
+            page = self._connection.execute(statement, {**parameters, "after": after, "up_to": after + _PAGE})
+            if rows := list(page.all()):
+                yield rows

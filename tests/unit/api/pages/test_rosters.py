@@ -35,6 +35,12 @@ def index(tmp_path_factory):
         people = [Caseworker("demo-caseworker", "Cal Osei", "614-555-0100")]
         rows = [CaseloadRow(local_id, people[0]) for local_id in ("c1", "c2", "c3")]
         replace_caseload(index, OPERATOR, "CCWIS", rows)
+        (index.home / "contacts.csv").write_text(
+            "level,code,organization,name,phone,email,owner,confirm_by,sources\n"
+            "district,D01,North District,Pat <b>Doe</b>,614-555-0177,,North,2020-01-31,D01\n"
+            "agency,CW,Children Services,Intake desk,614-555-0178,,Desk,2099-01-31,CCWIS\n"
+            "state,,Education,State desk,614-555-0179,,Desk,2099-01-31,\n"
+        )
         yield index
 
 
@@ -98,6 +104,21 @@ def test_a_caseworker_begins_with_the_own_children(site):
         rows = list(csv.DictReader(io.StringIO(cal.get("/my-children.csv").text)))
     assert [row["reason"] for row in rows] == ["no-candidate", "", ""]
     assert {row["siblings"] for row in rows} == {"c1", "c3", ""}
+
+
+def test_the_lists_and_the_directory_name_whom_to_call(site):
+    with visit(site, "caseworker") as cal:
+        assert "614-555-0177" in cal.get("/my-children").text
+        assert "614-555-0177" in cal.get("/my-children.csv").text
+        page = cal.get("/contacts").text
+        assert "Pat &lt;b&gt;Doe" in page
+        assert "1 entry was not confirmed" in page
+        found = cal.get("/contacts?q=children").text
+        assert "614-555-0178" in found
+        assert "614-555-0179" not in found
+        assert "Nothing fits" in cal.get("/contacts?q=%3Cb%3Enone").text
+    with visit(site, "point-of-contact") as pat:
+        assert "614-555-0178" in pat.get("/students-in-care").text
 
 
 @pytest.mark.parametrize("role", ["steward", "homeless-liaison", "agency-head", "operator"])

@@ -1,0 +1,1 @@
+"""Backup of databases into one encrypted file, and restore from it."""
