@@ -110,12 +110,9 @@ ROUTES = MappingProxyType({
     # Lists of children in care
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
-<<<<<<< HEAD
     "GET /v1/contacts": _CONTACTS,
-=======
     "POST /v1/local-match": _LETTER,
     "POST /v1/enroll-today": _ENROLLMENT,
->>>>>>> ready/roles
     # Ed-Fi identities
     "POST /identity/v2/identities": _needs(
         Action.RECORD_WRITE, Action.PERSON_SEARCH, Action.PERSON_READ, Action.RECORD_READ

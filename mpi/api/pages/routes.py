@@ -45,11 +45,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
-<<<<<<< HEAD
-from mpi.api.pages.rosters import contacts, lists
-=======
-from mpi.api.pages.rosters import letters, lists
->>>>>>> ready/roles
+from mpi.api.pages.rosters import contacts, letters, lists
 
 router = APIRouter(include_in_schema=False)
 for module in (
@@ -59,11 +55,8 @@ for module in (
     search,
     person_page,
     lists,
-<<<<<<< HEAD
     contacts,
-=======
     letters,
->>>>>>> ready/roles
     recluster_runs,
     blind_review,
     practice,
