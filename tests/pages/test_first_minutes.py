@@ -12,7 +12,7 @@ from mpi.storage.repositories.rosters.caseloads import Caseworker
 from tests.index import OPERATOR, open_test_index
 from tests.pages.desk import PASSWORD
 from tests.pages.person import Person
-from tests.rosters import MARISOL, add_sources, days_ago, put_child, put_student
+from tests.rosters import add_sources, days_ago, put_child, put_student
 from tests.unit.api.live import serving
 
 pytestmark = [pytest.mark.slow]
@@ -105,6 +105,6 @@ def test_a_caseworker_sees_where_each_child_goes_to_school(person):
 def test_an_analyst_and_an_agency_head_see_the_figures(person, name):
     reader = person(name)
     assert reader.shows("Quality")
-    assert reader.shows("Match rate")
+    assert reader.shows("of children in care have a school record")
     assert not reader.shows("Quennell")
     assert reader.has_no_violations()
