@@ -150,6 +150,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "contacts": CatalogEntry(
         "List the points of contact, and which have to be confirmed.", "files.contacts:run"
     ),
+    "responsibilities": CatalogEntry(
+        "List who owes what to whom, what is late first.", "access.responsibilities:run"
+    ),
     "watch": CatalogEntry("Load files that are put into a folder, one by one.", "files.watch:run"),
     "pull": CatalogEntry("Pull a source's records from another system and load them.", "files.pull:run"),
     "write-ids": CatalogEntry(

@@ -22,7 +22,9 @@ from mpi.storage.unit_of_work.database import Database, sqlite_path
 
 FORMAT = 1
 _SCOPES, _FILES = "scopes", "files"
-_HOME_FILES = ("contacts.csv", "legal_bases.toml", "record-links.toml", "schools.csv")
+_HOME_FILES = (
+    "contacts.csv", "legal_bases.toml", "record-links.toml", "responsibilities.csv", "schools.csv",
+)  # fmt: skip
 """Files of the home folder that an operator writes."""
 _RULE_FILES = ("survivorship", "quality_rules", "oidc_roles")
 """Settings that name a file without secrets."""

@@ -85,6 +85,7 @@ _NONE: tuple[str, ...] = (
     # Links into the pages.
     "POST /v1/links", "GET /go/{code}",
     # Duties under agreements.
+    "GET /v1/obligations", "GET /obligations", "mpi responsibilities",
     "GET /v1/agreement-duties", "mpi agreement clock", "mpi agreement destroyed", "mpi agreement due",
     "mpi agreement met",
     # Subpoena cases, and consents to disclose records.
@@ -193,6 +194,8 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
     "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
+    "POST /v1/sources/{source}/tickets", "POST /v1/sources/{source}/tickets/{number}:close",
+    "POST /v1/sources/{source}/caseload",
     "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 

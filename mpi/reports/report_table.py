@@ -2,9 +2,10 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -106,3 +107,17 @@ def write_parquet_bytes(report: ReportTable) -> bytes:
     sink: Any = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue())
+
+
+def write_report(report: ReportTable) -> str:
+    """Return a report as JSON, equal for equal reports."""
+    return orjson.dumps(asdict(report), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def read_report(content: str) -> ReportTable:
+    """Return the report of a JSON text."""
+    members: dict[str, Any] = orjson.loads(content)
+    members["columns"] = tuple(Column(**column) for column in members["columns"])
+    members["rows"] = tuple(tuple(row) for row in members["rows"])
+    members["notes"] = tuple(members["notes"])
+    return ReportTable(**members)

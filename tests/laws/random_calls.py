@@ -450,6 +450,13 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/sources/{source}/issue-counts": _nothing,
     "GET /v1/sources/{source}/scorecard": _nothing,
     "GET /v1/sources/{source}/tickets": _nothing,
+    "POST /v1/sources/{source}/tickets": lambda c: {
+        "json": {"field": "birth_date", "kind": "future-date", "owner": "Team", "due_on": c.day()}
+    },
+    "POST /v1/sources/{source}/tickets/{number}:close": lambda _: {"json": {}},
+    "POST /v1/sources/{source}/caseload": lambda c: {
+        "json": {"csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
+    },
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -620,6 +627,7 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_AGREEMENT}:resume": _reason,
     f"POST {_AGREEMENT}:end": _reason,
     "GET /v1/agreement-duties": _nothing,
+    "GET /v1/obligations": _nothing,
     "GET /v1/purposes": _nothing,
     "GET /v1/legal-bases": _nothing,
     "POST /v1/links": lambda c: {"json": c.ref() if c.is_rare(0.7) else {"question": c.key()}},
@@ -638,7 +646,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv", "/contacts", "/local-match",
+    "/my-children.csv", "/contacts", "/obligations", "/local-match",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -1166,6 +1174,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rekey": _rekey,
     "merges import": _merges_import,
     "caseload": _caseload,
+    "responsibilities": lambda c: Command(("--late",) if c.is_rare() else ()),
     "contacts": lambda c: Command(("--due",) if c.is_rare() else ()),
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
     "retired-ids": lambda c: Command(("--source", c.source())),

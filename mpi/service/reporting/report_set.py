@@ -1,6 +1,6 @@
 """Named reports on children: waterfall, populations and outcomes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.reports.cells import Cell, FrequencyTable
+from mpi.reports.cells import Cell, CountedTable, FrequencyTable
 from mpi.reports.child_tables import ChildTables
 from mpi.reports.definitions import DEFAULT_DEFINITION, CareDefinition, find_definition, read_definitions
 from mpi.reports.education_extract import read_extract
@@ -16,8 +16,7 @@ from mpi.reports.outcomes import Period, count_outcomes, make_outcomes
 from mpi.reports.populations import count_populations, make_populations
 from mpi.reports.reconciliation import make_reconciliation
 from mpi.reports.report_table import ReportTable
-from mpi.reports.suppression import publish_tables
-from mpi.reports.waterfall import count_steps, make_waterfall
+from mpi.reports.waterfall import StepCounts, count_steps, make_waterfall
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.reporting.afcars_children import read_afcars_children
@@ -28,6 +27,8 @@ WATERFALL, POPULATIONS, OUTCOMES = "waterfall", "populations", "outcomes"
 RECONCILIATION = "reconciliation"
 CHILD_REPORTS = (WATERFALL, POPULATIONS, OUTCOMES, RECONCILIATION)
 """Names of the reports on children."""
+ALL = "all"
+"""Stands for every report that a request has the files for."""
 
 _AFCARS = "afcars"
 """Code of the definition of care by which an AFCARS file is reconciled."""
@@ -38,7 +39,7 @@ class ReportRequest:
     """What a report on children is asked for.
 
     Args:
-        name: one of ``CHILD_REPORTS``.
+        name: one of ``CHILD_REPORTS``, or ``ALL``.
         day: day of the figures, ``YYYY-MM-DD``.
         since: first day of a period in which a child is in care at any time; None for the day alone.
         care: code of the definition of care.
@@ -75,26 +76,6 @@ class Moment:
     open_records: frozenset[int] | None = None
 
 
-def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> ReportTable:
-    """Return a report on the children of the index.
-
-    Its reader, kind and fields are a line on the ledger.
-
-    Raises:
-        NotFoundError: there is no such report.
-        InputError: the definition is unknown, a day is wrong, or the extract is missing.
-        FileError: a file cannot be read.
-        AccessDenied: the viewer may not read reports and records of every source.
-    """
-    permit_child_reports(viewer)
-    check_request(request)
-    with index.database.read(viewer) as unit:
-        with open_children(unit, request) as tables:
-            report = build_report(tables, request)
-        note_report(index, viewer, unit, request, report)
-    return report
-
-
 def permit_child_reports(viewer: Viewer) -> None:
     """Refuse a viewer who may not read reports on the children of every source.
 
@@ -116,7 +97,7 @@ def check_request(request: ReportRequest) -> None:
         NotFoundError: there is no such report.
         InputError: a day is wrong, or the period ends before it begins.
     """
-    if request.name not in CHILD_REPORTS:
+    if request.name not in (*CHILD_REPORTS, ALL):
         raise NotFoundError(f"no report {request.name!r}; there are: {', '.join(CHILD_REPORTS)}")
     for option, text in (
         ("--day", request.day),
@@ -162,48 +143,86 @@ def find_moment(unit: ReadUnit, request: ReportRequest) -> Moment:
     return Moment(unit.commit_at(f"{request.known_on}T23:59:59.999999Z"), request.known_on)
 
 
-def build_report(tables: ChildTables, request: ReportRequest) -> ReportTable:
-    """Return the report that a request asks for, from tables of children."""
+@dataclass(frozen=True, slots=True)
+class ReportSet:
+    """Counts of the reports that are made from one reading of the children.
+
+    Args:
+        children: the children.
+        request: what was asked.
+        definitions: definitions of care by code.
+        steps: counts of the waterfall.
+        populations: counts of special populations, by population.
+        outcomes: counts of outcomes; none without an education extract.
+    """
+
+    children: ChildTables
+    request: ReportRequest
+    definitions: dict[str, CareDefinition]
+    steps: StepCounts
+    populations: Mapping[str, FrequencyTable]
+    outcomes: Mapping[str, FrequencyTable]
+
+    def list_tables(self) -> list[CountedTable]:
+        """Return the counts of all reports."""
+        return [self.steps, *self.populations.values(), *self.outcomes.values()]
+
+    def make_reports(self, counts: Mapping[Cell, int | None]) -> list[ReportTable]:
+        """Return the reports by counts of their cells; None hides a count."""
+        definition = find_definition(self.definitions, self.request.care)
+        day, children = self.request.day, self.children
+        shown = {name: counts[self.steps.find_cell(name)] for name in self.steps.counts}
+        reports = [
+            make_waterfall(shown, children, definition, day),
+            make_populations(self.populations, counts, children, self.definitions, day),
+        ]
+        if children.has_education:
+            reports.append(
+                make_outcomes(self.outcomes, counts, children, definition, _find_period(self.request))
+            )
+        return reports
+
+
+def count_reports(children: ChildTables, request: ReportRequest) -> ReportSet:
+    """Count the cells of every report on children, but the reconciliation."""
     definitions = read_definitions(request.definitions)
     definition = find_definition(definitions, request.care)
-    if request.name == WATERFALL:
-        return _build_waterfall(tables, definition, request)
-    if request.name == POPULATIONS:
-        return _build_populations(tables, definitions, request)
-    if request.afcars is not None and request.name == RECONCILIATION:
-        children = read_afcars_children(request.afcars, request.day)
-        return make_reconciliation(tables, children, find_definition(definitions, _AFCARS), request.day)
-    return _build_outcomes(tables, definition, request)
+    outcomes = {}
+    if children.has_education:
+        outcomes = count_outcomes(children, definition, _find_period(request))
+    return ReportSet(
+        children,
+        request,
+        definitions,
+        count_steps(children, definition, request.day),
+        count_populations(children, definitions.values(), request.day),
+        outcomes,
+    )
 
 
-def _build_waterfall(tables: ChildTables, definition: CareDefinition, request: ReportRequest) -> ReportTable:
-    steps = count_steps(tables, definition, request.day)
-    counts: Mapping[str, int | None] = steps.counts
-    if request.is_published:
-        shown = publish_tables([steps]).counts
-        counts = {name: shown[steps.find_cell(name)] for name in steps.counts}
-    return make_waterfall(counts, tables, definition, request.day)
+def _find_period(request: ReportRequest) -> Period:
+    return Period(request.since or request.day, request.day)
 
 
-def _build_populations(
-    tables: ChildTables, definitions: dict[str, CareDefinition], request: ReportRequest
-) -> ReportTable:
-    populations = count_populations(tables, definitions.values(), request.day)
-    counts = _count(list(populations.values()), is_published=request.is_published)
-    return make_populations(populations, counts, tables, definitions, request.day)
+def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
+    """Return the reports that a request asks for, with every count."""
+    reports = []
+    if request.name != RECONCILIATION:
+        counted = count_reports(children, request)
+        cells: dict[Cell, int] = {}
+        for table in counted.list_tables():
+            cells |= table.count_cells()
+        reports = counted.make_reports(cells)
+    if request.afcars is not None and request.name in {RECONCILIATION, ALL}:
+        definition = find_definition(read_definitions(request.definitions), _AFCARS)
+        file_children = read_afcars_children(request.afcars, request.day)
+        reports.append(make_reconciliation(children, file_children, definition, request.day))
+    return choose_reports(reports, request)
 
 
-def _build_outcomes(tables: ChildTables, definition: CareDefinition, request: ReportRequest) -> ReportTable:
-    period = Period(request.since or request.day, request.day)
-    outcomes = count_outcomes(tables, definition, period)
-    counts = _count(list(outcomes.values()), is_published=request.is_published)
-    return make_outcomes(outcomes, counts, tables, definition, period)
-
-
-def _count(tables: list[FrequencyTable], *, is_published: bool) -> Mapping[Cell, int | None]:
-    if is_published:
-        return publish_tables(tables).counts
-    return {cell: count for table in tables for cell, count in table.count_cells().items()}
+def choose_reports(reports: Iterable[ReportTable], request: ReportRequest) -> list[ReportTable]:
+    """Return those of some reports that a request names."""
+    return [report for report in reports if request.name in {ALL, report.name}]
 
 
 def note_report(

@@ -4,7 +4,6 @@ A frozen report keeps its content until any record of the index is sealed or exp
 all frozen reports are destroyed in the same transaction, and a repetition leaves the record out.
 """
 
-import hashlib
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,15 +11,19 @@ from typing import Any
 
 import orjson
 
-from mpi.domain.errors import ConflictError, FileError, InputError, NotFoundError
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Viewer
-from mpi.reports.report_table import Column, ReportTable
+from mpi.reports.report_table import ReportTable, read_report, write_report
 from mpi.service.core.index import Index
+from mpi.service.reporting.extract_file import digest_file
+from mpi.service.reporting.releases import Release, find_release, publish_anew, repeat_release
 from mpi.service.reporting.report_set import (
+    ALL,
     Moment,
     ReportRequest,
-    build_report,
+    build_exact_reports,
     check_request,
+    choose_reports,
     find_moment,
     note_report,
     open_children,
@@ -29,6 +32,8 @@ from mpi.service.reporting.report_set import (
 from mpi.storage.repositories.review.report_snapshots import StoredSnapshot
 from mpi.storage.unit_of_work.units import ReadUnit
 
+_RELEASE = "release"
+"""Name, in a stored request, of the number of the release that holds the figures; None for exact ones."""
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -43,6 +48,8 @@ def freeze_report(index: Index, viewer: Viewer, code: str, request: ReportReques
     """
     permit_child_reports(viewer)
     check_request(request)
+    if request.name == ALL:
+        raise InputError("--freeze is for one report: name it")
     if request.afcars is not None:
         raise InputError("a reconciliation cannot be frozen: write it to a file with --out")
     if not _CODE.fullmatch(code):
@@ -51,17 +58,21 @@ def freeze_report(index: Index, viewer: Viewer, code: str, request: ReportReques
         if unit.report_snapshots.find(code) is not None:
             raise ConflictError("a frozen report has this code: choose another one")
         moment = find_moment(unit, request)
-        moment = replace(moment, open_records=frozenset(unit.known_records.list_open_records()))
-        with open_children(unit, request, moment) as tables:
-            report = build_report(tables, request)
-            asked = {
-                row[0] for row in tables.count("SELECT record FROM open_record JOIN record USING (record)")
-            }
-        note_report(index, viewer, unit, request, report)
+        asked = unit.known_records.list_open_records()
+        moment = replace(moment, open_records=frozenset(asked))
+        exact = None if request.is_published else _build_exact(unit, request, moment)
         seen = unit.last_commit()
+    release, report = None, exact
+    if report is None:
+        release = publish_anew(index, viewer, request, moment)
+        [report] = choose_reports(release.reports, request)
+        # The release is a commit of its own.
+        seen += 1
+    with index.database.read(viewer) as unit:
+        note_report(index, viewer, unit, request, report)
     snapshot = StoredSnapshot(
         code=code,
-        request=_write_request(request),
+        request=_write_request(request, release),
         made_by=viewer.client,
         known_on=moment.known_on,
         commit_no=moment.commit_no,
@@ -126,6 +137,12 @@ def list_snapshots(index: Index, viewer: Viewer) -> list[StoredSnapshot]:
         return unit.report_snapshots.all()
 
 
+def _build_exact(unit: ReadUnit, request: ReportRequest, moment: Moment) -> ReportTable:
+    with open_children(unit, request, moment) as children:
+        [report] = build_exact_reports(children, request)
+    return report
+
+
 def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest) -> ReportTable:
     """Make a frozen report again, from the same extract and what was known then."""
     if snapshot.education_digest is not None:
@@ -136,48 +153,28 @@ def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest
         if digest_file(request.education) != snapshot.education_digest:
             raise InputError("--education is not the extract of this frozen report: give the same file")
     asked = frozenset(orjson.loads(snapshot.open_records))
-    with open_children(unit, request, Moment(snapshot.commit_no, snapshot.known_on, asked)) as tables:
-        return build_report(tables, request)
+    moment = Moment(snapshot.commit_no, snapshot.known_on, asked)
+    number = orjson.loads(snapshot.request).get(_RELEASE)
+    if number is None:
+        return _build_exact(unit, replace(request, is_published=False), moment)
+    reports = repeat_release(unit, request, find_release(unit, number), moment)
+    [report] = choose_reports(reports, request)
+    return report
 
 
-def digest_file(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        FileError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def write_report(report: ReportTable) -> str:
-    """Return a report as JSON, equal for equal reports."""
-    return orjson.dumps(asdict(report), option=orjson.OPT_SORT_KEYS).decode()
-
-
-def read_report(content: str) -> ReportTable:
-    """Return the report of a JSON text."""
-    members: dict[str, Any] = orjson.loads(content)
-    members["columns"] = tuple(Column(**column) for column in members["columns"])
-    members["rows"] = tuple(tuple(row) for row in members["rows"])
-    members["notes"] = tuple(members["notes"])
-    return ReportTable(**members)
-
-
-def _write_request(request: ReportRequest) -> str:
+def _write_request(request: ReportRequest, release: Release | None) -> str:
     members = asdict(request)
     members["definitions"] = None if request.definitions is None else str(request.definitions)
     members.pop("education")
     members.pop("afcars")
+    members[_RELEASE] = None if release is None else release.number
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _read_request(snapshot: StoredSnapshot, education: Path | None) -> ReportRequest:
     members: dict[str, Any] = orjson.loads(snapshot.request)
     definitions = members.pop("definitions")
+    members.pop(_RELEASE, None)
     return ReportRequest(
         **members, definitions=None if definitions is None else Path(definitions), education=education
     )

@@ -102,7 +102,7 @@ from mpi.storage.tables.legal import (
     SubpoenaStepRow,
 )
 from mpi.storage.tables.notices import DeskLinkRow, DigestRow, MentionRow, NoticeMarkRow, WebhookRow
-from mpi.storage.tables.published_reports import PublishedReportRow, ReportSnapshotRow
+from mpi.storage.tables.published_reports import PublishedReportRow, ReportReleaseRow, ReportSnapshotRow
 from mpi.storage.tables.recluster_runs import RunChangeRow, RunRow
 from mpi.storage.tables.review_work import (
     BlindAnswerRow,
@@ -224,6 +224,7 @@ __all__ = [
     "RefusalRow",
     "RejectRow",
     "RenamedRow",
+    "ReportReleaseRow",
     "ReportSnapshotRow",
     "ResearchProjectRow",
     "RightsCaseRow",

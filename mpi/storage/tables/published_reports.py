@@ -1,4 +1,4 @@
-"""Tables of published figures and of frozen reports."""
+"""Tables of published figures, and of reports on children that were frozen or published."""
 
 from sqlmodel import SQLModel
 
@@ -37,3 +37,18 @@ class ReportSnapshotRow(SQLModel, table=True):
     education_digest: str | None = text(default=None)
     open_records: str = text()
     content: str | None = text(default=None)
+
+
+class ReportReleaseRow(SQLModel, table=True):
+    """Reports on children that were published together.
+
+    ``cells`` and ``reports`` are JSON. They hold no small count, and none from which one could be computed.
+    """
+
+    __tablename__ = "report_release"
+    number: int = bigint(primary_key=True)
+    day: str = text()
+    request: str = text()
+    made_by: str = text()
+    cells: str = text()
+    reports: str = text()

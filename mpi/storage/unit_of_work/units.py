@@ -56,6 +56,7 @@ from mpi.storage.repositories.review.new_records import NewRecords
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
 from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.published_reports import PublishedReports
+from mpi.storage.repositories.review.report_releases import ReportReleases
 from mpi.storage.repositories.review.report_snapshots import ReportSnapshots
 from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
@@ -201,6 +202,7 @@ class ReadUnit:
     figures = _LazyRepository(DeskFigures)
     new_records = _LazyRepository(NewRecords)
     published_reports = _LazyRepository(PublishedReports)
+    report_releases = _LazyRepository(ReportReleases)
     report_snapshots = _LazyRepository(ReportSnapshots)
     accounts = _LazyRepository(Accounts)
     account_requests = _LazyRepository(AccountRequests)

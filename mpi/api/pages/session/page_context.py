@@ -43,6 +43,7 @@ _MENU = (
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("papers", "/papers", (Action.AGREEMENT_READ,)),
+    ("obligations", "/obligations", (Action.AGREEMENT_ADMIN,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
     ("account_requests", "/account-requests", (Action.APPROVE,)),
     ("clients", "/clients", (Action.CLIENT_ADMIN,)),
@@ -100,6 +101,7 @@ _MENU_GROUPS = (
             "consents",
             "emergency_uses",
             "papers",
+            "obligations",
         ),
     ),
     (

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.request.json_body import JsonBody
 from mpi.api.schemas.openapi_parts import EXAMPLE_TIME
 
 _TICKET: dict[str, Any] = {
@@ -21,6 +22,24 @@ _TICKET: dict[str, Any] = {
     "closed_at": None,
     "closed_load": None,
 }
+
+
+class TicketBody(
+    JsonBody,
+    json_schema_extra={
+        "example": {name: _TICKET[name] for name in ("field", "kind", "owner", "due_on")},
+    },
+):
+    """A ticket to open."""
+
+    field: str = Field(description="Canonical field of the issue.")
+    kind: str = Field(description="Code of the issue.")
+    owner: str = Field(description="Who sees to it at the source.")
+    due_on: str = Field(description="Day by which it is due, at most a year ahead.")
+
+
+class CloseTicketBody(JsonBody, json_schema_extra={"example": {}}):
+    """A step that needs no more than the ticket."""
 
 
 class TicketOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
+from mpi.cli.commands.access.responsibilities import show_report
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from mpi.service.reporting.report_set import ReportRequest
 
 
-_SCORECARD, _MATCHES = "scorecard", "matches"
+_SCORECARD, _MATCHES, _RESPONSIBILITIES = "scorecard", "matches", "responsibilities"
 
 
+_EXACT_NOTE = "this report holds exact small counts: give it to nobody who may not read the records"
 SNAPSHOTS = "snapshots"
 """Name under which frozen reports are listed."""
 
@@ -42,8 +45,8 @@ def run(
     name: Annotated[
         str,
         typer.Argument(
-            help="summary, sources, loads, overlap, creates; of one source: scorecard, matches; "
-            "on children: waterfall, populations, outcomes, reconciliation."
+            help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
+            "matches; on children: waterfall, populations, outcomes, reconciliation, or all of these."
         ),
     ] = "summary",
     source: Annotated[
@@ -87,6 +90,9 @@ def run(
     repeat: Annotated[
         str | None, typer.Option(metavar="CODE", help="Repeat the frozen report of this code.")
     ] = None,
+    into: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for a file of each report of all.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show statistics of the index, or a report on its children.
@@ -94,48 +100,59 @@ def run(
     Reports on children hide small counts, and others from which these could be computed.
     """
     from mpi.domain import clock
-    from mpi.service.reporting.report_set import CHILD_REPORTS, ReportRequest
+    from mpi.service.reporting.report_set import ALL, CHILD_REPORTS, ReportRequest
 
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
+    if name == _RESPONSIBILITIES:
+        show_report(since, as_json=as_json)
+        return
     if name == SNAPSHOTS:
         _list_snapshots(as_json=as_json)
         return
-    if name in CHILD_REPORTS:
-        _write_child_report(
-            ReportRequest(
-                name,
-                day or clock.today(),
-                since,
-                care,
-                definitions,
-                education,
-                known_on,
-                is_published=not exact,
-                afcars=afcars,
-            ),
-            form,
-            out,
-            freeze,
-            as_json=as_json,
+    if name in (*CHILD_REPORTS, ALL):
+        request = ReportRequest(
+            name,
+            day or clock.today(),
+            since,
+            care,
+            definitions,
+            education,
+            known_on,
+            is_published=not exact,
+            afcars=afcars,
         )
+        if name == ALL:
+            is_single = freeze is not None or out is not None or as_json
+            _write_all_reports(request, form or ReportFormat.HTML, into, is_single=is_single)
+        else:
+            _write_child_report(request, form, out, freeze, as_json=as_json)
         return
-    if freeze is not None:
-        raise InputError(f"--freeze is for reports on children: {', '.join(CHILD_REPORTS)}")
-    if form is not None:
-        raise InputError(f"--format is for reports on children: {', '.join(CHILD_REPORTS)}")
+    _refuse_child_options({"--freeze": freeze, "--format": form, "--into": into})
     if name == _MATCHES:
         _show_matches(source, out, is_current=current, as_json=as_json)
         return
     if out is not None:
         raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
     if name == _SCORECARD:
-        if source is None:
-            raise InputError("a scorecard is of one source: name it with --source CODE")
-        show_scorecard(source, every=every, as_json=as_json)
+        _show_scorecard(source, every=every, as_json=as_json)
         return
     _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:
+    """Print the scorecard of a source."""
+    if source is None:
+        raise InputError("a scorecard is of one source: name it with --source CODE")
+    show_scorecard(source, every=every, as_json=as_json)
+
+
+def _refuse_child_options(options: Mapping[str, object]) -> None:
+    """Refuse options that are for reports on children."""
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"{option} is for reports on children: see mpi report --help")
 
 
 def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_json: bool) -> None:
@@ -166,7 +183,7 @@ def _write_child_report(
     as_json: bool,
 ) -> None:
     """Make a report on children, freeze it if asked, and print it or write it to a file."""
-    from mpi.service.reporting.report_set import make_child_report
+    from mpi.service.reporting.child_reports import make_child_report
     from mpi.service.reporting.snapshots import freeze_report
 
     _check_output(form, out)
@@ -177,7 +194,30 @@ def _write_child_report(
             report = freeze_report(session.index, session.viewer, freeze, request)
     _give(report, form, out, as_json=as_json)
     if not request.is_published:
-        print_note("this report holds exact small counts: give it to nobody who may not read the records")
+        print_note(_EXACT_NOTE)
+
+
+def _write_all_reports(
+    request: ReportRequest, form: ReportFormat, folder: Path | None, *, is_single: bool
+) -> None:
+    """Make every report from one reading, and write each to a file of a folder."""
+    from mpi.cli.output_files import write_private_bytes
+    from mpi.service.reporting.child_reports import make_child_reports
+
+    if is_single:
+        raise InputError("--freeze, --out and --json are for one report: leave them out, or name one")
+    if folder is None:
+        raise InputError("all reports are written to a folder: give --into FOLDER")
+    if not folder.is_dir():
+        raise InputError(f"--into {folder}: there is no such folder")
+    with open_session(for_look_up=True) as session:
+        reports = make_child_reports(session.index, session.viewer, request)
+    for report in reports:
+        path = folder / f"{report.name}.{form}"
+        write_private_bytes(path, _render(report, form))
+        print_note(f"{path}: written")
+    if not request.is_published:
+        print_note(_EXACT_NOTE)
 
 
 def _repeat_report(

@@ -94,6 +94,13 @@ class AgreementDuties:
         )
         return [StoredClock(*row) for row in rows]
 
+    def met_since(self, day: str) -> list[StoredClock]:
+        """Return the clocks that were met on a day or later, the earliest first."""
+        rows = self._connection.execute(
+            select(_clock).where(_clock.c.met_on >= day).order_by(_clock.c.met_on, _clock.c.begun_commit)
+        )
+        return [StoredClock(*row) for row in rows]
+
     def attest(self, destruction: StoredDestruction) -> None:
         """Add an attestation that a party destroyed what it received."""
         self._connection.execute(insert(_destruction).values(asdict(destruction)))

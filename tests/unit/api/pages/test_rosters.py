@@ -121,6 +121,16 @@ def test_the_lists_and_the_directory_name_whom_to_call(site):
         assert "614-555-0178" in pat.get("/students-in-care").text
 
 
+def test_a_privacy_officer_reads_who_owes_what(site):
+    with visit(site, "privacy-officer") as ola:
+        page = ola.get("/obligations").text
+        assert "Point of contact <code>D01</code>" in page
+        assert "days late" in page
+        assert "Marisol" not in page
+    with visit(site, "caseworker") as cal:
+        assert cal.get("/obligations").status_code == 403
+
+
 @pytest.mark.parametrize("role", ["steward", "homeless-liaison", "agency-head", "operator"])
 def test_nobody_else_opens_the_lists(site, role):
     with visit(site, role) as somebody:

@@ -14,7 +14,8 @@ from mpi.domain.viewer import Viewer
 from mpi.reports.waterfall import TITLES
 from mpi.service.access.ledger import LedgerFilter, export_ledger
 from mpi.service.records.upsert import upsert
-from mpi.service.reporting.report_set import ReportRequest, make_child_report
+from mpi.service.reporting.child_reports import make_child_report
+from mpi.service.reporting.report_set import ReportRequest
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, load_rows, many_children, open_test_index

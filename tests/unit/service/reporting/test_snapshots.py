@@ -6,9 +6,10 @@ import pytest
 
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.source import SourceKind
+from mpi.reports.report_table import write_report
 from mpi.service.records.upsert import upsert
 from mpi.service.reporting.report_set import ReportRequest
-from mpi.service.reporting.snapshots import freeze_report, list_snapshots, repeat_report, write_report
+from mpi.service.reporting.snapshots import freeze_report, list_snapshots, repeat_report
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, expunge, load_rows, many_children, open_test_index
 

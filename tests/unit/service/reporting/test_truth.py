@@ -19,7 +19,8 @@ from mpi.reports.suppression import publish_tables
 from mpi.reports.waterfall import count_steps
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.records.upsert import upsert
-from mpi.service.reporting.report_set import ReportRequest, make_child_report, open_children
+from mpi.service.reporting.child_reports import make_child_report
+from mpi.service.reporting.report_set import ReportRequest, open_children
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk
 from training.simulate.education.extract import write_education

@@ -1,0 +1,33 @@
+"""``mpi report all``: a file of each report on children, in every format."""
+
+import pytest
+
+DAY = ("--day", "2026-09-01")
+BEGINNINGS = {"html": b"<!doctype html>", "csv": b"# report: ", "parquet": b"PAR1", "png": b"\x89PNG"}
+
+
+@pytest.fixture
+def loaded(mpi, write_csv, home):
+    assert home.exists()
+    assert mpi("ingest", write_csv("1,Ana,Lopez,2010-03-02,43001"), "--source", "sis").code == 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_all_reports_are_written_in_each_format(mpi, tmp_path):
+    for form, beginning in BEGINNINGS.items():
+        folder = tmp_path / form
+        folder.mkdir()
+        written = mpi("report", "all", *DAY, "--format", form, "--into", str(folder))
+        assert written.code == 0
+        files = sorted(folder.iterdir())
+        assert [file.name for file in files] == [f"populations.{form}", f"waterfall.{form}"]
+        for file in files:
+            assert file.read_bytes().startswith(beginning)
+            assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_wrong_options_of_all_reports_are_refused(mpi, tmp_path):
+    for options in ((), ("--into", str(tmp_path / "none")), ("--into", str(tmp_path), "--freeze", "fall")):
+        assert mpi("report", "all", *DAY, *options).code != 0
+    assert mpi("report", "summary", "--into", str(tmp_path)).code != 0

@@ -1,0 +1,159 @@
+"""Published reports on children are remembered, and protected against each other."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from scipy.optimize import linprog
+
+from mpi.domain.source import SourceKind
+from mpi.reports.report_table import write_report
+from mpi.service.records.upsert import upsert
+from mpi.service.reporting.child_reports import make_child_report, make_child_reports
+from mpi.service.reporting.releases import find_release
+from mpi.service.reporting.report_set import ReportRequest
+from mpi.service.reporting.snapshots import freeze_report, repeat_report
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR, load_rows, many_children, open_test_index
+
+DAY = "2026-09-01"
+STAY = {"type": "foster_family_home", "begin": "2026-01-10"}
+TRIAL = {"type": "trial_home_visit", "begin": "2026-02-10"}
+LEARNER = {"population": "english_learner", "value": "Y", "definition": "ESEA Title III"}
+ALL = ReportRequest("all", DAY, is_published=True)
+
+
+@pytest.fixture
+def index(tmp_path, manual_clock):
+    manual_clock.now = datetime(2026, 9, 1, 9, tzinfo=UTC)
+    with open_test_index(tmp_path / "home") as opened:
+        add_source(opened, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS))
+        children = [place(number) for number in range(60)]
+        for number in (*range(12), *range(40, 54)):
+            children[number]["flags"] = [LEARNER]
+        load_rows(opened, "ccwis", *children)
+        yield opened
+
+
+def place(number, **more):
+    child = {**many_children(60)[number], "birth_date": f"2014-03-{1 + number % 28:02}"}
+    return {**child, "placements": [STAY if number < 40 else TRIAL], **more}
+
+
+def take_flags(index, numbers):
+    for number in numbers:
+        upsert(index, OPERATOR, "ccwis", place(number))
+
+
+def bound(cell, mine, other):
+    """Return the bounds of a cell by a program that is written for this test alone."""
+    hidden = [(which, each) for which, table in enumerate((mine, other)) for each in sorted(table.hidden)]
+    places = {variable: place for place, variable in enumerate(hidden)}
+    move = len(hidden)
+
+    def line(*terms):
+        row, rest = [0.0] * (move + 1), 0.0
+        for sign, which, each in terms:
+            count = (mine, other)[which].counts[each]
+            if count is None:
+                row[places[which, each]] += sign
+            else:
+                rest += sign * count
+        return row, rest
+
+    equal = [
+        line((1, which, total.total), *((-1, which, part) for part in total.parts))
+        for which, table in enumerate((mine, other))
+        for total in table.sums
+    ]
+    moves = []
+    for each in mine.counts.keys() & other.counts.keys():
+        for sign in (1, -1):
+            row, rest = line((sign, 0, each), (-sign, 1, each))
+            row[move] = -1.0
+            moves.append((row, rest))
+    lowest = []
+    for which, each in hidden:
+        table = (mine, other)[which]
+        parts = {part for total in table.sums if table.counts[total.total] is None for part in total.parts}
+        lowest.append(0 if each in parts | table.possible_zeros else 1)
+    system = {
+        "A_eq": [row for row, _ in equal],
+        "b_eq": [-rest for _, rest in equal],
+        "A_ub": [row for row, _ in moves],
+        "b_ub": [-rest for _, rest in moves],
+    }
+
+    def solve(column, sign, most):
+        objective = [0.0] * (move + 1)
+        objective[column] = sign
+        answer = linprog(objective, **system, bounds=[*((low, None) for low in lowest), (0, most)])
+        return sign * answer.fun if answer.status == 0 else sign * float("-inf")
+
+    least_move = solve(move, 1, None)
+    return tuple(solve(places[0, cell], sign, least_move + 1e-7) for sign in (1, -1))
+
+
+def read_numbers(index):
+    with index.database.read(OPERATOR) as unit:
+        return [stored.number for stored in reversed(unit.report_releases.latest(9))]
+
+
+def read_publications(index):
+    with index.database.read(OPERATOR) as unit:
+        return [
+            find_release(unit, stored.number).publication
+            for stored in reversed(unit.report_releases.latest(9))
+        ]
+
+
+def test_all_tables_of_two_consecutive_days_bound_no_small_cell_tighter_than_the_rule(index, manual_clock):
+    make_child_reports(index, OPERATOR, ALL)
+    manual_clock.now += timedelta(days=1)
+    # Ten of twenty have the flag now, for fourteen before: no count is small today, and six was yesterday.
+    take_flags(index, range(50, 54))
+    make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02"))
+    first, second = read_publications(index)
+    assert first.small
+    for mine, other in ((first, second), (second, first)):
+        for cell in mine.small:
+            least, greatest = bound(cell, mine, other)
+            assert least <= 1 + 1e-4, cell
+            assert greatest >= 9 - 1e-4, cell
+
+
+def test_a_count_that_becomes_small_holds_the_earlier_reports(index, manual_clock):
+    take_flags(index, range(50, 54))
+    before = make_child_reports(index, OPERATOR, ALL)
+    manual_clock.now += timedelta(days=1)
+    take_flags(index, [49])
+    request = replace(ALL, day="2026-09-02")
+    after = make_child_reports(index, OPERATOR, request)
+    assert after == before
+    assert make_child_reports(index, OPERATOR, request) == after
+    assert [each.is_held for each in read_publications(index)] == [False, True]
+
+
+def test_the_same_request_of_a_day_gives_the_same_release(index):
+    reports = make_child_reports(index, OPERATOR, ALL)
+    upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
+    assert make_child_report(index, OPERATOR, replace(ALL, name="waterfall")) == reports[0]
+    assert [report.name for report in reports] == ["waterfall", "populations"]
+    assert read_numbers(index) == [1]
+
+
+def test_exact_reports_are_made_together_and_not_remembered(index):
+    reports = make_child_reports(index, OPERATOR, replace(ALL, is_published=False))
+    assert reports[0].rows[0][2] == 40
+    assert reports[1].rows
+    assert read_numbers(index) == []
+
+
+def test_a_frozen_published_report_is_a_release_and_repeats_to_equal_bytes(index, manual_clock):
+    make_child_reports(index, OPERATOR, ALL)
+    frozen = freeze_report(index, OPERATOR, "fall", replace(ALL, name="populations"))
+    assert read_numbers(index) == [1, 2]
+    manual_clock.now += timedelta(days=1)
+    upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
+    again = repeat_report(index, OPERATOR, "fall", anew=True)
+    assert write_report(again) == write_report(frozen)
