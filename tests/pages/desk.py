@@ -350,6 +350,7 @@ _PAGES = (
     ("quality", "steward", "/quality"),
     ("students-in-care", "point-of-contact", "/students-in-care"),
     ("my-children", "caseworker", "/my-children"),
+    ("local-match", "registrar", "/local-match"),
     ("runs", "approver", "/runs"),
     ("run", "approver", "/runs/1"),
     ("not-permitted", "steward", "/accounts"),

@@ -62,7 +62,8 @@ _PAGES_BY_PATH = (
 _PAGES_OF_TESTS = {
     "account", "accounts", "account-end", "account-requests", "client", "clients", "consents",
     "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident", "incidents",
-    "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "my-children", "not-permitted",
+    "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "local-match", "my-children",
+    "not-permitted",
     "register", "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",
     "scorecard", "source-rule", "sources", "students-in-care", "subpoena-open", "subpoenas",
     "waiting", "waiting-step", "workload",
