@@ -13,7 +13,7 @@ from mpi.service.identity.group_roles import read_group_roles
 from mpi.service.identity.issuer_settings import PagesClient, make_oidc_provider
 from tests.identity_provider import CLIENT_ID, CLIENT_SECRET
 from tests.index import OPERATOR, with_settings
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 
 ROLES = """
 create_accounts = true
@@ -46,7 +46,7 @@ def roles_of(folder, text):
 
 @contextmanager
 def browsing(index):
-    with serving(create_app(index)) as url, httpx.Client(base_url=url, timeout=30) as browser:
+    with serving(create_app(index)) as url, httpx.Client(base_url=url, timeout=30, verify=PLAIN) as browser:
         yield browser
 
 

@@ -7,6 +7,7 @@ twenty times. Each command still has a process, a folder, an environment and out
 import importlib
 import json
 import os
+import select
 import shlex
 import socket
 import subprocess
@@ -38,25 +39,25 @@ def shell_function() -> Iterator[str]:
         address = str(Path(folder) / "commands")
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.warm_commands", address], stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-m", "tests.warm_commands", address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
         ) as process:
-            try:
-                assert process.stdout is not None
-                assert process.stdout.readline(), "no process that runs commands"
-                words = [sys.executable, "-I", "-S", "-c", _SEND_COMMAND, address]
-                yield f'mpi() {{ {shlex.join(words)} "$@"; }}'
-            finally:
-                process.terminate()
+            assert process.stdout is not None
+            assert process.stdout.readline(), "no process that runs commands"
+            words = [sys.executable, "-I", "-S", "-c", _SEND_COMMAND, address]
+            yield f'mpi() {{ {shlex.join(words)} "$@"; }}'
 
 
 def _serve(address: str) -> None:
-    """Run a command for each connection, until the process is terminated."""
+    """Run a command for each connection, until who started the process ends or closes its input."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        while True:
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _ = listener.accept()
             with connection:
                 start, files, *_ = socket.recv_fds(connection, 1, 3)

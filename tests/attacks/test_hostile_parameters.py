@@ -1,6 +1,7 @@
 """SQL, paths, templates and control characters in every parameter that takes a text."""
 
 import itertools
+from functools import cache
 
 import pytest
 
@@ -25,12 +26,18 @@ OTHERS = ("{{7*7}}", "${jndi:ldap://x}", "x\r\nSet-Cookie: a=b", "\ud7ff\u202e\u
 TEXTS = {"SQL in parameters": SQL, "Path traversal": PATHS, "Templates and line ends in parameters": OTHERS}
 
 
+@cache
 def _string_parameters():
-    """Yield method, path and query parameters of each call of the API that takes a text."""
-    for path, operations in create_app(None).openapi()["paths"].items():
-        for method, operation in operations.items():
-            names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
-            yield method.upper(), path, names
+    """Return method, path and query parameters of each call of the API that takes a text."""
+    return [
+        (
+            method.upper(),
+            path,
+            [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"],
+        )
+        for path, operations in create_app(None).openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
 
 
 def _is_through(site, answer):

@@ -16,6 +16,7 @@ from mpi.client.conformance import main as check
 from mpi.domain.errors import ConflictError
 from mpi.sandbox.sandbox_index import SandboxSettings, open_sandbox
 from mpi.sandbox.scenarios import SCENARIOS
+from tests.unit.api.live import PLAIN
 
 
 def test_every_answer_says_that_it_is_the_sandbox(live):
@@ -29,12 +30,12 @@ def test_every_answer_says_that_it_is_the_sandbox(live):
 
 def test_its_own_paths_need_the_key(live):
     for path in ("/sandbox/report", "/sandbox/scenarios"):
-        answer = httpx.get(live.url + path)
+        answer = httpx.get(live.url + path, verify=PLAIN)
         assert (answer.status_code, answer.json()["type"]) == (401, "urn:mpi:problem:not-authenticated")
 
 
 def test_calls_without_the_key_count_for_nothing(live):
-    answer = httpx.put(f"{live.url}/v1/sources/sis/records/1", json={"last_name": "Limitford"})
+    answer = httpx.put(f"{live.url}/v1/sources/sis/records/1", json={"last_name": "Limitford"}, verify=PLAIN)
     assert answer.status_code == 401
 
 

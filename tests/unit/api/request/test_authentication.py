@@ -6,7 +6,7 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.viewer import PURPOSES
 from tests.index import make_child
-from tests.unit.api.live import add_key, calling, problem, problem_of_route
+from tests.unit.api.live import PLAIN, add_key, calling, problem, problem_of_route
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/oauth/token", "/fhir/metadata"}
 """Routes without a key: they show nothing of a person, a record or a client."""
@@ -51,7 +51,7 @@ def test_every_route_requires_authentication(call, method, path):
         {"Authorization": "Basic x"},
     ):
         answer = httpx.request(
-            method, f"{call.base_url}{url_of(path)}", headers=headers, json=BODIES.get(method)
+            method, f"{call.base_url}{url_of(path)}", headers=headers, json=BODIES.get(method), verify=PLAIN
         )
         body = problem_of_route(answer, path, 401, "not-authenticated")
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -74,13 +74,13 @@ def test_permission_is_checked_before_the_body(client_without_permissions, metho
 
 
 def test_authentication_is_checked_before_the_body_is_read(call):
-    answer = httpx.put(f"{call.base_url}/v1/sources/D01/records/1", content=b"x" * 2_000_000)
+    answer = httpx.put(f"{call.base_url}/v1/sources/D01/records/1", content=b"x" * 2_000_000, verify=PLAIN)
     assert answer.status_code == 401
 
 
 def test_the_key_is_accepted_in_either_header(call, key):
     for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
-        assert httpx.get(f"{call.base_url}/v1/events", headers=headers).status_code == 200
+        assert httpx.get(f"{call.base_url}/v1/events", headers=headers, verify=PLAIN).status_code == 200
 
 
 REFUSED_PURPOSES = {

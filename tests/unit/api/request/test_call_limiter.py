@@ -13,7 +13,7 @@ from mpi.api.request.call_limiter import CallLimiter, TooManyCallsError
 from mpi.domain.viewer import Action
 from mpi.service.persons import lineage
 from tests.index import open_test_index
-from tests.unit.api.live import add_key, problem, serving
+from tests.unit.api.live import PLAIN, add_key, problem, serving
 
 FIRST_CLIENT = Headers({"authorization": "Bearer one"})
 SECOND_CLIENT = Headers({"x-api-key": "other"})
@@ -145,7 +145,9 @@ def test_over_http_a_refused_call_is_a_429_while_another_client_is_answered(tmp_
 
             def ask(name):
                 headers = {"Authorization": f"Bearer {keys[name]}"}
-                return httpx.get(f"{url}/v1/persons/T7K3-92QX-0HTV/lineage", headers=headers, timeout=30)
+                return httpx.get(
+                    f"{url}/v1/persons/T7K3-92QX-0HTV/lineage", headers=headers, timeout=30, verify=PLAIN
+                )
 
             busy = pool.submit(ask, "busy")
             assert has_entered.wait(60)

@@ -11,7 +11,7 @@ from mpi.api.request import guess_limiter
 from mpi.api.request.guess_limiter import TOKEN_PATH, GuessLimiter, TooManyGuessesError
 from mpi.service.core.index import GuessLimits
 from tests.index import with_settings
-from tests.unit.api.live import add_key, calling, problem, serving
+from tests.unit.api.live import PLAIN, add_key, calling, problem, serving
 
 LIMITS = GuessLimits(of_program=5, of_person=3, of_address=4)
 PATH = "/v1/crosswalk"
@@ -152,7 +152,7 @@ def test_over_http_wrong_keys_of_one_address_are_not_looked_up_for_ever(fresh_in
     index = with_settings(fresh_index, guess_limits=LIMITS)
     with serving(create_app(index)) as url:
         codes = [
-            httpx.get(f"{url}/v1/events", headers={"X-API-Key": f"mpi_test_{n}"}).status_code
+            httpx.get(f"{url}/v1/events", headers={"X-API-Key": f"mpi_test_{n}"}, verify=PLAIN).status_code
             for n in range(6)
         ]
     assert codes == [401] * 4 + [429] * 2

@@ -19,7 +19,7 @@ from mpi.api.app import create_app
 from mpi.api.server.serve import listen
 from mpi.api.server.server_config import MAX_HEADER_BYTES
 from tests.index import make_child, open_test_index
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 
 PROTOCOLS = {
     "httptools": "mpi.api.server.httptools_protocol:BoundedHttpToolsProtocol",
@@ -187,7 +187,9 @@ def test_a_body_that_goes_on_may_take_longer_than_the_time_out(url, key):
             time.sleep(TIMEOUT_S / 2)
 
     headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.post(f"{url}/v1/records:bulk", content=send_lines(), headers=headers, timeout=WAIT_S)
+    answer = httpx.post(
+        f"{url}/v1/records:bulk", content=send_lines(), headers=headers, timeout=WAIT_S, verify=PLAIN
+    )
     assert answer.status_code == 200
     assert len(answer.text.splitlines()) == 6
 
@@ -206,7 +208,7 @@ def test_others_are_answered_while_slow_connections_wait(url):
         for connection in slow_connections:
             connection.sendall(REQUEST)
         start = time.monotonic()
-        assert httpx.get(f"{url}/healthz", timeout=WAIT_S).status_code == 200
+        assert httpx.get(f"{url}/healthz", timeout=WAIT_S, verify=PLAIN).status_code == 200
         # One after the other, they would time out in 100 seconds.
         assert time.monotonic() - start < WAIT_S
     finally:
@@ -236,7 +238,7 @@ def test_a_server_process_takes_no_memory_for_a_huge_header(tmp_path):
             except ConnectionError:
                 pass
         assert _read_peak_kib(status) - before < 20_000
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/healthz", verify=PLAIN).status_code == 200
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
@@ -251,7 +253,7 @@ def _await_server(url):
     deadline = time.monotonic() + 300
     while True:
         try:
-            httpx.get(f"{url}/healthz")
+            httpx.get(f"{url}/healthz", verify=PLAIN)
         except httpx.TransportError:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -11,7 +11,7 @@ import pytest
 from mpi.api.server.serve import listen, serve
 from mpi.domain.errors import InputError
 from tests.index import open_test_index
-from tests.unit.api.live import await_status
+from tests.unit.api.live import PLAIN, await_status
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it must be refused
 
@@ -102,7 +102,7 @@ def test_note_of_serving_comes_once_connections_are_accepted(tmp_path):
     try:
         note = next(line for line in process.stderr if "serving on" in line)
         assert f"port {port};" in note
-        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30, verify=PLAIN).status_code == 200
     finally:
         process.terminate()
         process.communicate(timeout=60)
@@ -111,7 +111,7 @@ def test_note_of_serving_comes_once_connections_are_accepted(tmp_path):
 
 def _count_calls(port: int) -> int:
     """Return the calls of /readyz that all workers together counted."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", verify=PLAIN).text
     counts = [
         line.split()[-1]
         for line in text.splitlines()

@@ -177,7 +177,9 @@ def test_over_tls_the_cookie_is_bound_to_one_host_and_never_sent_unencrypted(bro
                         answer.headers["set-cookie"])  # fmt: skip
     token = answer.headers["set-cookie"].split(";")[0].split("=")[1]
     for name, status in (("__Host-mpi-sign-in", 200), ("mpi-sign-in", 303)):
-        answer = httpx.get(browser.at("/change-password"), headers={**tls, "Cookie": f"{name}={token}"})
+        answer = httpx.get(
+            browser.at("/change-password"), headers={**tls, "Cookie": f"{name}={token}"}, verify=PLAIN
+        )
         assert answer.status_code == status
 
 
@@ -205,6 +207,7 @@ def test_a_new_sign_in_ends_the_browsers_previous_session(browser, second_browse
         browser.at("/sign-in"),
         data=form,
         headers={**SAME, "Cookie": f"mpi-sign-in={old_token}; mpi-visit={visit}"},
+        verify=PLAIN,
     )
     assert answer.status_code == 303
     assert not second_browser.is_signed_in
@@ -273,8 +276,12 @@ def test_the_api_accepts_no_cookie_and_a_page_no_key(browser, index, key, app):
             browser.request(method, path, json={} if method == "POST" else None), 401, "not-authenticated"
         )
     token = browser.cookies["mpi-sign-in"]
-    problem(httpx.get(browser.at("/v1/events"), headers={"X-API-Key": token}), 401, "not-authenticated")
-    answer = httpx.get(browser.at("/find"), headers={"Authorization": f"Bearer {key}"})
+    problem(
+        httpx.get(browser.at("/v1/events"), headers={"X-API-Key": token}, verify=PLAIN),
+        401,
+        "not-authenticated",
+    )
+    answer = httpx.get(browser.at("/find"), headers={"Authorization": f"Bearer {key}"}, verify=PLAIN)
     assert answer.status_code == 303
 
 
@@ -383,7 +390,7 @@ def test_a_link_from_another_site_ends_no_session_and_offers_the_page(browser, i
     sign_in_new_account(browser, index, "linked")
     # A browser does not send a SameSite=Strict cookie when another site links here.
     for path in ("/find", "/sign-in?next=/find"):
-        answer = httpx.get(browser.at(path), headers={"Sec-Fetch-Site": "cross-site"})
+        answer = httpx.get(browser.at(path), headers={"Sec-Fetch-Site": "cross-site"}, verify=PLAIN)
         assert "mpi-sign-in" not in answer.headers.get("set-cookie", "")
     assert '<a href="/find">' in answer.text
 

@@ -12,7 +12,7 @@ from mpi.api.app import create_app
 from mpi.api.request.call_limiter import MAX_RUNNING_CALLS, MAX_WAITING_CALLS
 from mpi.api.request.sign_in_limiter import RETRY_AFTER_S, SignInLimiter
 from tests.accounts import PASSWORD, add_person
-from tests.unit.api.live import serving
+from tests.unit.api.live import PLAIN, serving
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 BUSY, CALM = "127.0.0.3", "127.0.0.2"
@@ -32,7 +32,9 @@ def url(app):
 
 def browse(url, address):
     """Return a browser at a network address."""
-    return httpx.Client(base_url=url, transport=httpx.HTTPTransport(local_address=address), timeout=60)
+    return httpx.Client(
+        base_url=url, transport=httpx.HTTPTransport(local_address=address, verify=PLAIN), timeout=60
+    )
 
 
 def read_token(browser, path="/sign-in"):

@@ -30,6 +30,7 @@ from tests.single_sign_on import (
     start,
     trust,
 )
+from tests.unit.api.live import PLAIN
 
 _NUMBERS = count(1)
 
@@ -69,7 +70,7 @@ def provider(server):
 
 @pytest.fixture
 def browser(url, provider):
-    with httpx.Client(base_url=url, timeout=30) as browser:
+    with httpx.Client(base_url=url, timeout=30, verify=PLAIN) as browser:
         yield browser
 
 
@@ -142,7 +143,7 @@ def test_passwords_can_be_switched_off(index, provider):
 
 def test_an_answer_counts_in_the_browser_that_asked_only(browser, provider):
     path = answer_of(provider, start(browser))
-    with httpx.Client(base_url=browser.base_url, timeout=30) as victim:
+    with httpx.Client(base_url=browser.base_url, timeout=30, verify=PLAIN) as victim:
         assert victim.get(path).status_code == 403
         start(victim)
         assert victim.get(path).status_code == 403

@@ -7,12 +7,13 @@ import pytest
 
 from mpi.domain.roles import Role
 from tests.index import make_child
+from tests.unit.api.live import PLAIN
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
 
 @pytest.fixture
 def visitor(people):
-    with httpx.Client(base_url=people.base_url, timeout=30) as client:
+    with httpx.Client(base_url=people.base_url, timeout=30, verify=PLAIN) as client:
         yield client
 
 
@@ -79,5 +80,5 @@ def test_open_pages_have_no_sign_in(visitor):
 
 def test_pages_with_sign_in_have_no_role_switch(call):
     assert call.post("/view-as", data={"role": "operator"}).status_code == 404
-    answer = httpx.get(f"{call.base_url}/find", headers={"Cookie": "mpi-acting-as=operator"})
+    answer = httpx.get(f"{call.base_url}/find", headers={"Cookie": "mpi-acting-as=operator"}, verify=PLAIN)
     assert answer.status_code == 303
