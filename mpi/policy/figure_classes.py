@@ -65,6 +65,7 @@ _NONE: tuple[str, ...] = (
     "mpi search", "mpi person", "mpi lineage", "mpi golden", "mpi correct", "mpi crosswalk", "mpi decisions",
     "mpi hold list", "mpi waiting", "mpi expunge list", "mpi publish", "mpi serve", "mpi db upgrade",
     "mpi db check", "mpi doctor", "mpi db restored", "mpi db grants", "mpi keys encrypt", "mpi keys rotate",
+    "mpi backup", "mpi keys backup", "mpi restore",
     "mpi keys drop", "mpi keys status", "mpi tokens make", "mpi audit key", "mpi audit sign",
     # Agreements, purposes, orders, requests and rights.
     "GET /sources/{source}/rule", "POST /sources/{source}/rule",
