@@ -12,8 +12,8 @@ from mpi.domain import clock
 from tests.accounts import ManualClock, cheap_password_hashing
 from tests.postgres import NoServerError, start_postgres
 
-# The time to draw examples depends on how busy the machine is, and says nothing of the code.
-settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+# The time that examples take depends on how busy the machine is, and says nothing of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
 # Most tests are about other things than a second approver; those that are about it say so.

@@ -101,6 +101,7 @@ def open_desk(folder, *, full=False):
     with open_test_index(folder) as index:
         _add_records(index)
         _add_caseload(index)
+        _declare_contacts(index)
         if full:
             _add_more_questions(index)
         _add_accounts(index)
@@ -150,6 +151,21 @@ def _add_caseload(index):
     person = Caseworker("demo-caseworker", "Cal Caseworker", "614-555-0100", "cal@agency.example")
     rows = [CaseloadRow(local_id, person) for local_id in ("wrong-2", "alike-0")]
     replace_caseload(index, make_operator(), "ccwis", rows)
+
+
+def _declare_contacts(index):
+    """Declare whom to call, one overdue, and who owes what."""
+    (index.home / "contacts.csv").write_text(
+        "level,code,organization,name,phone,email,owner,confirm_by,sources\n"
+        "state,,Department of Education,Foster care desk,614-555-0100,,State foster care lead,2047-06-30,\n"
+        f"district,NORTH,North School District,{LONG},614-555-0101,p@north.example,North,2020-06-30,sis\n"
+        "agency,CW,Child Welfare Agency,Intake desk,614-555-0102,,Child Welfare Agency,2047-06-30,ccwis\n"
+    )
+    (index.home / "responsibilities.csv").write_text(
+        "kind,of,owner,escalates_to,days\n"
+        "feed,sis,North SIS team,North director of data,2\n"
+        "queue,,Stewards,Head of data,30\n"
+    )
 
 
 def _add_more_questions(index):
@@ -351,6 +367,9 @@ _PAGES = (
     ("students-in-care", "point-of-contact", "/students-in-care"),
     ("my-children", "caseworker", "/my-children"),
     ("local-match", "registrar", "/local-match"),
+    ("contacts", "caseworker", "/contacts"),
+    ("contacts-operator", "operator", "/contacts"),
+    ("obligations", "privacy-officer", "/obligations"),
     ("runs", "approver", "/runs"),
     ("run", "approver", "/runs/1"),
     ("not-permitted", "steward", "/accounts"),

@@ -15,8 +15,10 @@ MAX_NAME_LENGTH = 64
 _NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 _VERSION_LENGTH = 16
-_LISTS = frozenset({Action.ROSTER_READ, Action.CASELOAD_READ})
-"""Actions that read a list of children in care."""
+_OF_CHILDREN_IN_CARE = frozenset({
+    Action.ROSTER_READ, Action.CASELOAD_READ, Action.LOCAL_MATCH, Action.ENROLLMENT_READ,
+})  # fmt: skip
+"""Actions that read a list of children in care, or tell of one with a placement letter."""
 
 
 class AccountState(StrEnum):
@@ -92,10 +94,10 @@ def has_rights(
 def find_givable(actions: frozenset[Action]) -> frozenset[Action]:
     """Return the actions that somebody with some actions may give to others.
 
-    A list holds only children whom a reader with a search may look up one by one, so who may search may give
-    it.
+    A list holds only children whom a reader with a search may look up one by one, and a placement letter
+    tells of one of them, so who may search may give both.
     """
-    return actions | _LISTS if Action.PERSON_SEARCH in actions else actions
+    return actions | _OF_CHILDREN_IN_CARE if Action.PERSON_SEARCH in actions else actions
 
 
 def covers(sources: frozenset[str] | None, others: frozenset[str] | None) -> bool:

@@ -85,4 +85,5 @@ def _render(
         check=check,
         problems=[] if problem is None else [(problem[0], str(problem[1]))],
         schools=list_own_schools(index, visit.viewer),
+        limits=index.settings.search_limits,
     )
