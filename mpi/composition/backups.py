@@ -107,7 +107,10 @@ def _require_readable(settings: Settings, description: Mapping[str, Any]) -> Non
 
 
 def _describe(settings: Settings) -> dict[str, Any]:
-    """Return what a backup tells of itself; of a key only where it was read from."""
+    """Return what a backup tells of itself.
+
+    It tells of a key only where it was read from.
+    """
     keys = (
         find_secret(settings),
         find_token_key(settings),
@@ -134,7 +137,7 @@ def list_settings(settings: Settings) -> dict[str, object]:
 
 
 def _list_files(settings: Settings) -> dict[str, Path]:
-    """Return the files besides the database, by their place in the home folder of a restore."""
+    """Return the files besides the database, by place in the home folder."""
     home = settings.home
     models = sorted((home / "models").rglob("*"))
     files = {str(path.relative_to(home)): path for path in models if path.is_file()}
@@ -202,7 +205,9 @@ def check_place(settings: Settings, description: Mapping[str, Any], *, orders_lo
 
 
 def place_backup(settings: Settings, description: Mapping[str, Any], parts: Iterator[ArchivePart]) -> None:
-    """Write a backup into an empty place, under a mark that keeps all others out.
+    """Write a backup into an empty place.
+
+    A mark keeps all others out meanwhile.
 
     Raises:
         ConflictError: there is an index already, or another model of the same name.
@@ -251,7 +256,10 @@ def _open_databases(url: str) -> Iterator[Any]:
 
 
 def _restore_file(home: Path, name: str, part: ArchivePart) -> None:
-    """Write a file of a backup below the home folder; one with the same content may be there."""
+    """Write a file of a backup below the home folder.
+
+    One with the same content may be there.
+    """
     path = home / name
     if not path.resolve().is_relative_to(home.resolve()):
         raise InputError("the backup has a file outside the home folder: take another one")

@@ -132,7 +132,10 @@ class CellProgram:
                 self._equal.append((row, -constant))
 
     def _add_movement(self, first: Publication, second: Publication) -> None:
-        """Bound the change of every cell, also of those that are shown, by the movement."""
+        """Bound the change of every cell by the movement.
+
+        Cells that are shown are bounded too.
+        """
         movement = len(self._bounds) - 1
         for cell in first.counts.keys() & second.counts.keys():
             row: dict[int, float] = {}
@@ -162,7 +165,9 @@ class CellProgram:
         )
 
     def find_unprotected(self, cells: Iterable[Cell]) -> Cell | None:
-        """Return a cell of the first publication whose bounds are tighter than the rule's own, or None.
+        """Return a cell that is bounded tighter than the rule allows.
+
+        It is one of the first publication; None if there is none.
 
         Every solution shows a possible count of all cells, so few cells need programs of their own.
         """

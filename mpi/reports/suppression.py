@@ -134,14 +134,16 @@ class _Draft:
                 self.hidden -= {cell}
 
     def _is_protected(self, trial: Publication, previous: Sequence[Publication]) -> bool:
-        """Return whether no small cell of a publication and of earlier ones can be computed."""
+        """Return whether no small cell of these publications can be computed."""
         pairs = [(self.small, [trial])]
         pairs += [(self.small, [trial, earlier]) for earlier in previous]
         pairs += [(earlier.small, [earlier, trial]) for earlier in previous]
         return all(CellProgram(self.rule, pair).find_unprotected(cells) is None for cells, pair in pairs)
 
     def _hide_another(self, cell: Cell) -> bool:
-        """Hide the smallest shown count that helps to compute a cell; return whether there is one.
+        """Hide the smallest shown count that helps to compute a cell.
+
+        Returns whether there is one.
 
         It stands in a sum with the cell, or with a hidden cell that does, and so on. A cell that is itself
         shown, as another time hides it, is hidden first.

@@ -76,7 +76,9 @@ class ContactDirectory:
         return self._by_source.get(source)
 
     def find_for_school(self, district_id: str | None, source: str) -> Contact | None:
-        """Return who answers for a student: the district's contact, else that of the school's source.
+        """Return who answers for a student.
+
+        This is the district's contact, or else that of the school's source.
 
         Args:
             district_id: district of the enrollment; None where the school did not name it.

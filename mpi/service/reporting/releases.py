@@ -78,7 +78,9 @@ def publish_reports(index: Index, viewer: Viewer, request: ReportRequest) -> Rel
 
 
 def publish_anew(index: Index, viewer: Viewer, request: ReportRequest, moment: Moment) -> Release:
-    """Publish what was known at a moment, also if there is a release for the request.
+    """Publish what was known at a moment.
+
+    It also does so if there is a release for the request.
 
     Raises:
         ConflictError: the new counts would tell a small one, or another release was published meanwhile.
@@ -109,7 +111,10 @@ def repeat_release(
 def _make_release(
     unit: ReadUnit, request: ReportRequest, latest: Sequence[Release], moment: Moment | None = None
 ) -> Release:
-    """Return a release that is not stored yet; the reports of the latest one if it is held."""
+    """Return a release that is not stored yet.
+
+    If it is held, it has the reports of the latest one.
+    """
     number = latest[-1].number + 1 if latest else 1
     key = _write_request(request)
     with open_children(unit, request, moment or find_moment(unit, request)) as children:

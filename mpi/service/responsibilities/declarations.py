@@ -56,7 +56,7 @@ class Declarations:
     by_subject: Mapping[tuple[ObligationKind, str], Declaration]
 
     def find(self, kind: ObligationKind, subject: str = "") -> Declaration | None:
-        """Return the owner of one thing, or the one that is declared for all of its kind."""
+        """Return the declared owner of one thing or of its kind."""
         return self.by_subject.get((kind, subject)) or self.by_subject.get((kind, ""))
 
 

@@ -98,7 +98,9 @@ class EnrollmentStart:
 
 
 def read_enrollment_start(index: Index, viewer: Viewer, query: StudentQuery) -> EnrollmentStart:
-    """Return what a school needs to enroll a student whom a placement letter confirmed today.
+    """Return what a school needs to enroll a student.
+
+    A placement letter confirmed the student today.
 
     Args:
         index: the open index.
@@ -123,7 +125,10 @@ def read_enrollment_start(index: Index, viewer: Viewer, query: StudentQuery) -> 
 
 
 def _find_children(unit: ReadUnit, index: Index, student: OwnStudent) -> frozenset[int]:
-    """Return the child-welfare records that the viewer's answers of a day confirmed, if they still do."""
+    """Return the child-welfare records that the viewer's answers of a day confirmed.
+
+    Records that they would not confirm any more are left out.
+    """
     if student.record_id is None:
         return frozenset()
     since = find_start(DAY)
@@ -186,7 +191,10 @@ class _SchoolReader:
         )
 
     def _keep(self, record_id: int | None, school: LastSchool) -> LastSchool:
-        """Return the school of which the answer tells, and note the record that it is read from."""
+        """Return the school of which the answer tells.
+
+        Notes the record that it is read from.
+        """
         if record_id is not None:
             self.read_records.add(record_id)
         return school
@@ -200,7 +208,10 @@ class _SchoolReader:
     def _list_others(
         self, record_ids: Collection[int], withheld: Collection[int]
     ) -> Iterator[tuple[int | None, LastSchool]]:
-        """Yield the schools that other records of the child name, as far as they may be told."""
+        """Yield the schools that other records of the child name.
+
+        Those that may not be told are left out.
+        """
         unit = self._unit
         labels = visible_labels(unit, record_ids)
         payloads = unit.record_versions.payloads(sorted(labels.keys() - set(withheld)))

@@ -17,7 +17,9 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def require_letters_left(unit: ReadUnit, index: Index) -> None:
-    """Refuse a check where the viewer's checks of this minute or day are used up.
+    """Refuse a check where no check is left.
+
+    The checks of this minute and of this day count.
 
     Call it before anything is looked up. ``disclose_letter`` checks again before the answer leaves.
 

@@ -113,7 +113,9 @@ def check_letter(index: Index, viewer: Viewer, query: StudentQuery, letter: Plac
 def find_confirmed(
     unit: ReadUnit, coverage: Coverage, student: int, children: Collection[int]
 ) -> frozenset[int]:
-    """Return the child-welfare records that are of a student who is in care and enrolled today.
+    """Return the child-welfare records of a student who is in care.
+
+    The student is enrolled today.
 
     Args:
         unit: the transaction of the viewer.
@@ -141,7 +143,9 @@ def _covers(coverage: Coverage, row: RosterRow) -> bool:
 def _find_children(
     unit: ReadUnit, index: Index, coverage: Coverage, letter: PlacementLetter
 ) -> frozenset[int]:
-    """Return the records in care today that a letter's number names, as far as the viewer may know of them.
+    """Return the records in care today that a letter's number names.
+
+    Those that the viewer may not know of are left out.
 
     Raises:
         RecordError: no number is given, or both are.
@@ -189,7 +193,9 @@ def _answer(
 
 
 def _find_undecided(unit: ReadUnit, index: Index, student: int, children: frozenset[int]) -> frozenset[int]:
-    """Return the children's records that are like the student's, and that nobody has decided about.
+    """Return the children's records that are like the student's.
+
+    Those about whom somebody has decided are left out.
 
     The two records are compared as the viewer may compare them. An open question is not looked for: it may
     have come from a third record, which the viewer must not learn of.
@@ -216,7 +222,10 @@ def _members_of(
 
 
 def _are_told_apart(unit: ReadUnit, left: frozenset[int], right: frozenset[int]) -> bool:
-    """Return whether a decision in force says that two persons' visible records are different children."""
+    """Return whether a decision tells two persons' records apart.
+
+    It is in force, and the records are visible.
+    """
     visible = visible_labels(unit, left | right).keys()
     for decision in unit.decisions.of_records(left & visible).values():
         if decision.kind is not DecisionKind.DIFFERENT or decision.status is not DecisionStatus.IN_FORCE:

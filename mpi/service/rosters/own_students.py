@@ -34,7 +34,9 @@ _QUERY_NUMBER = 0
 
 @dataclass(frozen=True, slots=True)
 class StudentQuery:
-    """What a school types about its own student: the number, or names and birth date.
+    """What a school types about its own student.
+
+    It is the number, or names and birth date.
 
     Args:
         local_id: the school's student number.
@@ -163,7 +165,10 @@ def _find_by_number(unit: ReadUnit, schools: dict[int, Source], number: str) -> 
 def _find_by_name(
     unit: ReadUnit, index: Index, schools: dict[int, Source], query: StudentQuery
 ) -> dict[int, RecordRef]:
-    """Return the own records with exactly these names and this birth date, as they are compared."""
+    """Return the own records with these names and this birth date.
+
+    They are compared as matching compares them.
+    """
     values = {name: getattr(query, name) for name in ("first_name", "last_name", "birth_date")}
     typed = read_query(index, {name: clean_text(name, value or "") for name, value in values.items()})
     if None in _identity(typed):

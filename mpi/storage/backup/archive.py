@@ -151,7 +151,9 @@ def read_identities(path: Path) -> list[Any]:
 
 @contextmanager
 def write_archive(path: Path, recipients: Sequence[Any], description: object) -> Iterator[ArchiveWriter]:
-    """Write a backup, which gets its name when it is whole and on the disk.
+    """Write a backup.
+
+    It gets its name when it is whole and on the disk.
 
     Args:
         path: the new file.
@@ -242,7 +244,10 @@ def _until_end(parts: Iterator[ArchivePart], path: Path) -> Iterator[ArchivePart
 
 
 class _Sink:
-    """File that keeps the error of a write, of which pyrage passes on only the text."""
+    """File that keeps the error of a write.
+
+    pyrage passes on only its text.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -277,7 +282,7 @@ class _ThreadError(Exception):
 
 @contextmanager
 def _pipe_through(transform: Callable[[BinaryIO], None], mode: str) -> Iterator[BinaryIO]:
-    """Run a transformation in a thread, with one end of a pipe; yields the other end.
+    """Run a transformation in a thread; yield an end of its pipe.
 
     Args:
         transform: reads (mode ``r``) or writes (mode ``w``) the file that it gets, until it ends.

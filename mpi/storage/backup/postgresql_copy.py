@@ -95,7 +95,10 @@ def open_snapshot(database: Database) -> Iterator[Snapshot]:
 
 
 def _describe(driver: psycopg.Connection[Any], schema: str) -> dict[str, Any] | None:
-    """Return revision, tables with their columns and sequences of a schema; None if it has no index."""
+    """Return revision, tables and sequences of a schema.
+
+    Tables have their columns. None if the schema has no index.
+    """
     tables = dict(driver.execute(_COLUMNS, (schema,)).fetchall())
     if tables.pop(_REVISION_TABLE, None) is None:
         return None

@@ -148,7 +148,10 @@ def restore_part(url: str, scope: str, part: str, content: ArchivePart) -> None:
 
 
 def finish_restore(url: str) -> None:
-    """Remove the marks: the index is whole. That of the shared index, which stands for all, is the last."""
+    """Remove the marks: the index is whole.
+
+    That of the shared index stands for all, so it goes last.
+    """
     paths = [path_of(url, scope) for scope in list_scopes(url) if scope != SHARED_SCOPE]
     for path in [*paths, path_of(url, SHARED_SCOPE)]:
         mark_path_of(path).unlink(missing_ok=True)

@@ -15,7 +15,10 @@ _MOST_SHOWN = 500
 
 @router.get("/obligations")
 def show_obligations(index: IndexDep, visit: VisitDep) -> Response:
-    """Show what is owed today, what is late first, and what was done within a year."""
+    """Show what is owed today and what was done within a year.
+
+    What is late comes first.
+    """
     report = make_responsibility_report(index, visit.viewer)
     return render_page(
         "obligations.html",

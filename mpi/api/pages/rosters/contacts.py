@@ -17,7 +17,7 @@ _MAX_WORDS = 100
 
 @router.get("/contacts")
 def show_contacts(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Show whom to call at each organization, those that hold a word that was searched for."""
+    """Show whom to call, at organizations that fit the search."""
     contacts = read_contacts(index, visit.viewer)
     search = request.query_params.get("q", "").strip()[:_MAX_WORDS]
     words = search.casefold().split()

@@ -58,7 +58,10 @@ def check_letter_form(index: IndexDep, visit: VisitDep, form: FormDep) -> Respon
 
 @router.post("/enroll-today")
 def show_enrollment(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Show what the school needs to enroll a confirmed student, with a records request to print."""
+    """Show what the school needs to enroll a confirmed student.
+
+    It comes with a records request to print.
+    """
     require_permission(visit.viewer, Action.ENROLLMENT_READ)
     student = StudentQuery(local_id=form.text("local_id"), source=form.optional_text("source"))
     return render_page(

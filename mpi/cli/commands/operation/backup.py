@@ -63,7 +63,10 @@ def run(
 
 
 def _delete_old(folder: Path, keep_days: int, latest: Path) -> int:
-    """Delete older backups of a folder, and never the one that was just made; return their number."""
+    """Delete older backups of a folder; return their number.
+
+    The one that was just made stays.
+    """
     limit = time.time() - keep_days * _DAY_S
     old = [path for path in folder.glob(_NAME) if path != latest and path.stat().st_mtime < limit]
     for path in old:

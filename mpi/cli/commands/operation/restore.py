@@ -61,7 +61,10 @@ def run(
 
 
 def _note_restores(settings: Settings, scopes: list[str], *, orders_lost: bool) -> dict[str, int]:
-    """Begin a generation of each feed, and apply orders given since; return their number by scope."""
+    """Begin a generation of each feed, and apply later orders.
+
+    Returns the number of orders by scope.
+    """
     from mpi import bootstrap
 
     applied = {}

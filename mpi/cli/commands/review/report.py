@@ -200,7 +200,10 @@ def _write_child_report(
 def _write_all_reports(
     request: ReportRequest, form: ReportFormat, folder: Path | None, *, is_single: bool
 ) -> None:
-    """Make every report from one reading, and write each to a file of a folder."""
+    """Write every report to a file of a folder.
+
+    All are made from one reading.
+    """
     from mpi.cli.output_files import write_private_bytes
     from mpi.service.reporting.child_reports import make_child_reports
 

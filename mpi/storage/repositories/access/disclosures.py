@@ -318,7 +318,9 @@ class Disclosures:
         return times_by_record
 
     def times_about_record(self, agreement: str | None, action: str, since: str, record_id: int) -> list[str]:
-        """Return when anybody under an agreement was answered about a record after a moment, ascending.
+        """Return when anybody under an agreement was told of a record.
+
+        Only times after a moment, ascending.
 
         Args:
             agreement: code of the agreement; None for callers without one.

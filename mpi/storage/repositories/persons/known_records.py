@@ -154,7 +154,10 @@ class KnownRecords:
         return {record for row in fetch_all(self._connection, _OPEN) for record in row}
 
     def _iterate_pages(self, statement: Select[Any], parameters: dict[str, Any]) -> Iterator[list[Any]]:
-        """Yield rows by ranges of record numbers; all rows of a record are in one page."""
+        """Yield rows by ranges of record numbers.
+
+        All rows of a record are in one page.
+        """
         last = self._connection.execute(_LAST).scalar() or 0
         for after in range(0, last, _PAGE):
             page = self._connection.execute(statement, {**parameters, "after": after, "up_to": after + _PAGE})
