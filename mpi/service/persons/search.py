@@ -141,8 +141,9 @@ def find_persons(unit: ReadUnit, index: Index, sent: Features) -> FoundPersons:
 def weigh_record(unit: ReadUnit, index: Index, own_record: int, others: Collection[int]) -> dict[int, float]:
     """Return the match weight of a record with each of others.
 
-    The weights are in bits. The others are compared as a search compares them: by what the viewer may compare. One that only a value
-    finds which the viewer may not compare is left out, and so is one that is opted out.
+    The weights are in bits. The others are compared as a search compares them: by what the viewer may
+    compare. One that only a value finds which the viewer may not compare is left out, and so is one that is
+    opted out.
 
     Args:
         unit: the transaction of the viewer.
