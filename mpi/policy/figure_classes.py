@@ -180,7 +180,8 @@ _NAMED: tuple[str, ...] = (
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
     # Reports on children, for who may read every record.
-    "report waterfall", "report populations", "report outcomes", "report reconciliation",
+    "report waterfall", "report populations", "report combinations", "report outcomes",
+    "report reconciliation",
     # What a source's own files held.
     "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload",

@@ -178,7 +178,8 @@ def _read_release(stored: StoredRelease) -> Release:
 
 def _write_request(request: ReportRequest) -> str:
     """Return a request as text, equal for requests that give the same release."""
-    members = asdict(replace(request, name="", education=None, afcars=None, definitions=None))
+    members = asdict(replace(request, name="", education=None, afcars=None, definitions=None, edfacts=()))
+    members.pop("edfacts")
     members["education"] = None if request.education is None else digest_file(request.education)
     members["definitions"] = None if request.definitions is None else digest_file(request.definitions)
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,8 @@ def run(
         str,
         typer.Argument(
             help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
-            "matches; on children: waterfall, populations, outcomes, reconciliation, or all of these."
+            "matches; on children: waterfall, populations, combinations, outcomes, reconciliation, or all "
+            "of these."
         ),
     ] = "summary",
     source: Annotated[
@@ -77,6 +78,13 @@ def run(
     education: Annotated[Path | None, typer.Option(help="Education extract, CSV or Parquet.")] = None,
     afcars: Annotated[
         Path | None, typer.Option(help="AFCARS file (XML) that reconciliation compares with.")
+    ] = None,
+    edfacts: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER=FILE",
+            help="EDFacts file that reconciliation compares with: FS222=FILE and others.",
+        ),
     ] = None,
     known_on: Annotated[
         str | None, typer.Option(metavar="DAY", help="Use what the index knew at the end of this day.")
@@ -122,6 +130,7 @@ def run(
             known_on,
             is_published=not exact,
             afcars=afcars,
+            edfacts=_read_numbers(edfacts or ()),
         )
         if name == ALL:
             is_single = freeze is not None or out is not None or as_json
@@ -139,6 +148,19 @@ def run(
         _show_scorecard(source, every=every, as_json=as_json)
         return
     _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _read_numbers(options: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    """Return the number and path of each EDFacts file."""
+    files = []
+    for text in options:
+        number, separator, path = text.partition("=")
+        if not separator or not path:
+            raise InputError("--edfacts needs the number and the file, such as FS222=foster.csv")
+        files.append((number.strip().upper(), Path(path)))
+    if len({number for number, _ in files}) < len(files):
+        raise InputError("--edfacts: give each number once")
+    return tuple(files)
 
 
 def _refuse_child_options(options: Mapping[str, object]) -> None:
