@@ -181,7 +181,7 @@ _NAMED: tuple[str, ...] = (
     "mpi audit verify",
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report combinations", "report outcomes",
-    "report reconciliation",
+    "report trend", "report reconciliation",
     # What a source's own files held.
     "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload",

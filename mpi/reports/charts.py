@@ -19,6 +19,8 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
         InputError: the extra ``reports`` is not installed.
     """
     altair, _ = _import_charts()
+    if report.columns[0].name == "day":
+        return _make_line_chart(altair, report)
     labels = [column for column in report.columns if not column.unit]
     value = next(column for column in reversed(report.columns) if column.unit)
     is_named = len({row[0] for row in report.rows}) == len(report.rows)
@@ -41,6 +43,44 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
             width=_WIDTH,
             height=altair.Step(_STEP),
             title=altair.TitleParams(report.title, subtitle=subtitle, anchor="start"),
+        )
+        .configure(background="#ffffff", font="sans-serif")
+    )
+
+
+def _make_line_chart(altair: Any, report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
+    """Return lines of a report's last number over its days, one for each of its other texts.
+
+    A hidden number leaves a gap.
+    """
+    value = next(column for column in reversed(report.columns) if column.unit)
+    panel, line = [column.name for column in report.columns if not column.unit][1:3]
+    names = [column.name for column in report.columns]
+    data = [dict(zip(names, row, strict=True)) for row in report.rows]
+    return (
+        altair.Chart(altair.Data(values=data))
+        .mark_line(point=True)
+        .encode(
+            x=altair.X("day:T", title=None),
+            y=altair.Y(
+                f"{value.name}:Q", title=f"{value.title} ({value.unit})", scale=altair.Scale(zero=True)
+            ),
+            color=altair.Color(
+                f"{line}:N",
+                title=None,
+                scale=altair.Scale(range=list(PALETTE)),
+                legend=altair.Legend(orient="bottom", labelLimit=480, columns=3),
+            ),
+            row=altair.Row(
+                f"{panel}:N", title=None, header=altair.Header(labelOrient="top", labelAnchor="start")
+            ),
+        )
+        .properties(
+            width=_WIDTH,
+            height=6 * _STEP,
+            title=altair.TitleParams(
+                report.title, subtitle=[f"as of {report.as_of}", report.source], anchor="start"
+            ),
         )
         .configure(background="#ffffff", font="sans-serif")
     )

@@ -16,6 +16,7 @@ from mpi.reports.edfacts_comparison import EDFACTS, SPECIFICATIONS, make_edfacts
 from mpi.reports.edfacts_file import read_edfacts_count
 from mpi.reports.education_extract import read_extract
 from mpi.reports.outcomes import Period, count_outcomes, make_outcomes
+from mpi.reports.population_trend import list_trend_days, make_trend
 from mpi.reports.populations import count_populations, make_populations
 from mpi.reports.reconciliation import make_reconciliation
 from mpi.reports.report_table import ReportTable
@@ -27,8 +28,8 @@ from mpi.service.reporting.children import read_children
 from mpi.storage.unit_of_work.units import ReadUnit
 
 WATERFALL, POPULATIONS, COMBINATIONS = "waterfall", "populations", "combinations"
-OUTCOMES, RECONCILIATION = "outcomes", "reconciliation"
-CHILD_REPORTS = (WATERFALL, POPULATIONS, COMBINATIONS, OUTCOMES, RECONCILIATION)
+OUTCOMES, RECONCILIATION, TREND = "outcomes", "reconciliation", "trend"
+CHILD_REPORTS = (WATERFALL, POPULATIONS, COMBINATIONS, TREND, OUTCOMES, RECONCILIATION)
 """Names of the reports on children."""
 ALL = "all"
 """Stands for every report that a request has the files for."""
@@ -46,7 +47,8 @@ class ReportRequest:
     Args:
         name: one of ``CHILD_REPORTS``, or ``ALL``.
         day: day of the figures, ``YYYY-MM-DD``.
-        since: first day of a period in which a child is in care at any time; None for the day alone.
+        since: first day of a period in which a child is in care at any time, or of a trend; None for the day
+            alone, or a trend of two years.
         care: code of the definition of care.
         definitions: file of definitions; None for the shipped ones.
         education: education extract, CSV or Parquet.
@@ -227,6 +229,8 @@ def _find_period(request: ReportRequest) -> Period:
 def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
     """Return the reports that a request asks for, with every count."""
     reports = []
+    if request.name == TREND:
+        return [make_trend(_count_days(children, request))]
     if request.name != RECONCILIATION:
         counted = count_reports(children, request)
         cells: dict[Cell, int] = {}
@@ -243,6 +247,17 @@ def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[R
         care = [find_definition(definitions, code) for code in (_ESSA, _AFCARS)]
         reports.append(make_edfacts_report(children, files, care, _find_period(request)))
     return choose_reports(reports, request)
+
+
+def _count_days(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
+    """Return the exact report of special populations of each day of a trend."""
+    definitions = read_definitions(request.definitions)
+    reports = []
+    for day in list_trend_days(request.since, request.day):
+        populations = count_populations(children, definitions.values(), day)
+        cells = {cell: count for table in populations.values() for cell, count in table.count_cells().items()}
+        reports.append(make_populations(populations, cells, children, definitions, day))
+    return reports
 
 
 def choose_reports(reports: Iterable[ReportTable], request: ReportRequest) -> list[ReportTable]:

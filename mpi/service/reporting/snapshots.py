@@ -19,6 +19,7 @@ from mpi.service.reporting.extract_file import digest_file
 from mpi.service.reporting.releases import Release, find_release, publish_anew, repeat_release
 from mpi.service.reporting.report_set import (
     ALL,
+    TREND,
     Moment,
     ReportRequest,
     build_exact_reports,
@@ -50,6 +51,8 @@ def freeze_report(index: Index, viewer: Viewer, code: str, request: ReportReques
     check_request(request)
     if request.name == ALL:
         raise InputError("--freeze is for one report: name it")
+    if request.name == TREND:
+        raise InputError("a trend cannot be frozen: write it to a file with --out")
     if request.afcars is not None or request.edfacts:
         raise InputError("a reconciliation cannot be frozen: write it to a file with --out")
     if not _CODE.fullmatch(code):

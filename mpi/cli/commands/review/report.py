@@ -46,8 +46,8 @@ def run(
         str,
         typer.Argument(
             help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
-            "matches; on children: waterfall, populations, combinations, outcomes, reconciliation, or all "
-            "of these."
+            "matches; on children: waterfall, populations, combinations, trend, outcomes, reconciliation, "
+            "or all of these but trend."
         ),
     ] = "summary",
     source: Annotated[
@@ -71,7 +71,8 @@ def run(
         str | None, typer.Option(metavar="DAY", help="Day of the figures; today by default.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="DAY", help="Children in care at any time from this day to --day.")
+        str | None,
+        typer.Option(metavar="DAY", help="Children in care at any time from this day to --day, or a trend."),
     ] = None,
     care: Annotated[str, typer.Option(help="Definition of care: essa, afcars, stated or your own.")] = "essa",
     definitions: Annotated[Path | None, typer.Option(help="Your file of definitions of care.")] = None,

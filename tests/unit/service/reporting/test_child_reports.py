@@ -11,6 +11,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Viewer
+from mpi.reports.report_page import write_html_page
 from mpi.reports.waterfall import TITLES
 from mpi.service.access.ledger import LedgerFilter, export_ledger
 from mpi.service.records.upsert import upsert
@@ -138,7 +139,9 @@ def test_reader_of_some_sources_or_without_records_is_refused(index):
 
 
 def test_wrong_requests_are_refused(index):
-    with pytest.raises(NotFoundError, match="waterfall, populations, combinations, outcomes, reconciliation"):
+    with pytest.raises(
+        NotFoundError, match="waterfall, populations, combinations, trend, outcomes, reconciliation"
+    ):
         count(index, ReportRequest("none", DAY))
     with pytest.raises(InputError, match="--day"):
         count(index, ReportRequest("waterfall", "soon"))
@@ -203,3 +206,12 @@ def test_edfacts_files_are_reconciled_beside_an_afcars_file(index, tmp_path):
     for options in ({"afcars": afcars}, {"is_published": True}, {"edfacts": (("FS999", file),)}):
         with pytest.raises(InputError, match="--edfacts"):
             make_child_report(index, OPERATOR, replace(request, **options))
+
+
+def test_an_exact_trend_counts_each_quarter_by_dates_of_placements(index):
+    report = make_child_report(index, OPERATOR, ReportRequest("trend", DAY, since="2025-12-15"))
+    in_care = {row[0]: row[3] for row in report.rows if row[1].startswith("AFCARS")}
+    assert in_care == {"2026-01-01": 0, "2026-04-01": 8, "2026-07-01": 7, DAY: 7}
+    assert "<svg" in write_html_page(report)
+    with pytest.raises(InputError, match="ten years"):
+        make_child_report(index, OPERATOR, ReportRequest("trend", DAY, since="2010-01-01"))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.domain.errors import InputError
 from mpi.domain.source import SourceKind
 from mpi.reports.report_table import write_report
 from mpi.service.records.upsert import upsert
@@ -108,3 +109,20 @@ def test_a_frozen_published_report_is_a_release_and_repeats_to_equal_bytes(index
     upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
     again = repeat_report(index, OPERATOR, "fall", anew=True)
     assert write_report(again) == write_report(frozen)
+
+
+def test_a_published_trend_tells_what_was_published_of_each_day_and_counts_nothing(index, manual_clock):
+    trend = ReportRequest("trend", "2026-09-30", is_published=True)
+    with pytest.raises(InputError, match="nothing was published"):
+        make_child_report(index, OPERATOR, trend)
+    [_, first, *_] = make_child_reports(index, OPERATOR, ALL)
+    manual_clock.now += timedelta(days=1)
+    take_flags(index, range(50, 54))
+    [_, second, *_] = make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02"))
+    take_flags(index, range(12))
+    report = make_child_report(index, OPERATOR, trend)
+    rows = [(each.as_of, *row) for each in (first, second) for row in each.rows]
+    assert list(report.rows) == rows
+    assert read_numbers(index) == [1, 2]
+    with pytest.raises(InputError, match="cannot be frozen"):
+        freeze_report(index, OPERATOR, "fall", trend)
