@@ -48,6 +48,7 @@ from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from mpi.storage.repositories.persons.known_records import KnownRecords
+from mpi.storage.repositories.persons.linked_records import LinkedRecords
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -164,6 +165,7 @@ class ReadUnit:
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
     record_holders = _LazyRepository(RecordHolders)
+    linked_records = _LazyRepository(LinkedRecords)
     known_records = _LazyRepository(KnownRecords, "payload_keys")
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
