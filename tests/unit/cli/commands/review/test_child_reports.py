@@ -43,3 +43,14 @@ def test_edfacts_files_are_given_by_number(mpi, tmp_path):
     assert '"in the file"' in reconciled.out
     for wrong in (str(file), "FS999=x", f"FS118={tmp_path / 'none'}"):
         assert mpi("report", "reconciliation", "--exact", "--edfacts", wrong, *DAY).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_reports_on_links_are_exact_and_say_so(mpi):
+    churn = mpi("report", "churn", "--current", "--since", "2000-01-01", "--json").json
+    assert sum(each["created"] for each in churn["days"]) == 1
+    assert mpi("report", "stewards", "--current", "--json").json["days"] == []
+    assert mpi("report", "reliability", "--current", "--json").json == []
+    for name in ("churn", "stewards", "reliability"):
+        assert mpi("report", name, "--current").code == 0
+        assert mpi("report", name).code != 0
