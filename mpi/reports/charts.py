@@ -13,7 +13,7 @@ _WIDTH, _STEP = 520, 26
 def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
     """Return a chart of a report's last column of numbers, by its columns of text.
 
-    A hidden count has no bar, and the word in its place.
+    A hidden count has no bar, and the word in its place. A report without rows says so.
 
     Raises:
         InputError: the extra ``reports`` is not installed.
@@ -25,6 +25,7 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
     value = next(column for column in reversed(report.columns) if column.unit)
     is_named = len({row[0] for row in report.rows}) == len(report.rows)
     data = [_to_point(report, row, labels[: 1 if is_named else None], value) for row in report.rows]
+    data = data or [{"row": "no group to show", "group": "", "value": 0, "label": ""}]
     base = altair.Chart(altair.Data(values=data))
     row = altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=480))
     length = altair.X("value:Q", title=f"{value.title} ({value.unit})", scale=altair.Scale(zero=True))
