@@ -81,6 +81,9 @@ def test_one_record_more_changes_each_count_by_at_most_one(index):
     changes = [after.get(name, 0) - before.get(name, 0) for name in before.keys() | after.keys()]
     assert set(changes) <= {-1, 0, 1}
     assert 0 < sum(map(abs, changes)) <= MOST_CHANGED
+    # A second record of a source says nothing more of the child, even where it says something else.
+    upsert(index, OPERATOR, "sis", {**child, "local_id": "again", "sex": "", "flags": []})
+    assert count(index) == after
 
 
 def test_scorecard_shows_published_figures_of_an_earlier_day_to_who_sees_both_sides(index, manual_clock):
