@@ -3,10 +3,13 @@
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
+from mpi.api.app import create_app
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.source import SourceKind
+from mpi.domain.viewer import Action
 from mpi.service.data_quality.scorecard import read_scorecard
 from mpi.service.quality.consistency import read_whole_scorecard
 from mpi.service.quality.consistency_counts import (
@@ -19,6 +22,7 @@ from mpi.service.quality.publication import publish_figures
 from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, load_rows, many_children, open_test_index, with_settings
+from tests.unit.api.live import PLAIN, add_key, calling, serving
 
 RULES = PublicationRules(base=5)
 FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
@@ -103,3 +107,17 @@ def test_scorecard_shows_published_figures_of_an_earlier_day_to_who_sees_both_si
         one_side = read_whole_scorecard(index, reader, "cw").consistency
         assert one_side is None or not one_side.fields
     assert asdict(read_scorecard(index, OPERATOR, "cw"))["consistency"] is None
+
+
+def test_page_shows_agreement_to_an_operator_and_the_api_nothing_to_a_sender_of_one_side(index, manual_clock):
+    publish_figures(index, OPERATOR)
+    manual_clock.now += timedelta(days=1)
+    with serving(create_app(index, open_pages=True)) as url:
+        cookies = {"mpi-acting-as": "operator"}
+        page = httpx.get(f"{url}/scorecard?source=cw", cookies=cookies, timeout=30, verify=PLAIN)
+    assert page.status_code == 200
+    assert "Same values at other agencies" in page.text
+    with calling(create_app(index), add_key(index, "feed", {Action.LOAD}, {"cw"})) as client:
+        card = client.get("/v1/sources/cw/scorecard").json()
+    assert card["records"] > 0
+    assert card["consistency"] is None
