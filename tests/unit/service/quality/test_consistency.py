@@ -45,7 +45,7 @@ def clock_and_index(tmp_path_factory):
                 **child,
                 "first_name": child["first_name"].upper() if number < SPELLED else child["first_name"],
                 "sex": "" if number < MOVED else child.get("sex"),
-                "flags": [FLAG] if number % 2 else [],
+                "flags": [FLAG] if number % 2 else [{**FLAG, "begin": "2020-01-01", "end": "2021-01-01"}],
             }
             for number, child in enumerate(children)
         ]
@@ -69,7 +69,8 @@ def test_linked_children_are_counted_by_source_partner_and_field(index):
     known = counts["cw|sis|last_name.agree"]
     assert KNOWN * 0.9 < known <= KNOWN
     assert counts["sis|ccwis|last_name.agree"] == known
-    # Capital letters are no difference, a missing value is not known, and a flag of one side is one.
+    # Capital letters are no difference, and a missing value is not known. A flag of one side alone is one, also
+    # where the other side's has ended.
     assert counts["cw|sis|first_name.agree"] == known
     assert counts["cw|sis|sex.agree"] == known - MOVED
     assert counts["cw|sis|foster_care.agree"] + counts["cw|sis|foster_care.differ"] == known
