@@ -69,8 +69,8 @@ def test_linked_children_are_counted_by_source_partner_and_field(index):
     known = counts["cw|sis|last_name.agree"]
     assert KNOWN * 0.9 < known <= KNOWN
     assert counts["sis|ccwis|last_name.agree"] == known
-    # Capital letters are no difference, and a missing value is not known. A flag of one side alone is one, also
-    # where the other side's has ended.
+    # Capital letters are no difference, and a missing value is not known. A flag of one side alone is a
+    # difference, also where the other side's has ended.
     assert counts["cw|sis|first_name.agree"] == known
     assert counts["cw|sis|sex.agree"] == known - MOVED
     assert counts["cw|sis|foster_care.agree"] + counts["cw|sis|foster_care.differ"] == known
