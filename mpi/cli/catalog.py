@@ -354,6 +354,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "doctor": CatalogEntry(
         "Check configuration, keys, disk, database, model, clock and backup.", "operation.doctor:run"
     ),
+    "config": CatalogEntry("Show and check the settings of the program."),
+    "config show": CatalogEntry(
+        "Show each setting, its value and where it comes from; secrets are masked.", "operation.config:show"
+    ),
+    "config check": CatalogEntry(
+        "Check the environment and the file, and say what is wrong.", "operation.config:check"
+    ),
+    "config init": CatalogEntry(
+        "Write a new file with every setting, its meaning and its default.", "operation.config:init"
+    ),
     "metrics": CatalogEntry("Print figures of the index for Prometheus.", "operation.metrics:run"),
     "digest": CatalogEntry("Mail people what waits for them."),
     "digest send": CatalogEntry("Mail people how much waits for them, once a day.", "operation.digest:send"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,8 @@ def test_two_builds_have_equal_bytes_and_hold_the_typed_package_and_its_model(tm
     )
     for part in ("mpi/cli/main.py", "mpi/_models/", "mpi/py.typed", "LICENSE"):
         assert part in names.stdout, part
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert tops == {"mpi", f"master_person_index-{__version__}.dist-info"}
 
 
 def test_an_offline_bundle_is_installed_without_an_index_and_lists_its_parts(tmp_path):
@@ -109,5 +112,10 @@ def test_an_offline_bundle_is_installed_without_an_index_and_lists_its_parts(tmp
     home = {"MPI_HOME": str(tmp_path / "home"), "MPI_SECOND_APPROVER": "never"}
     release.run([python, "-m", "mpi", "init"], tmp_path, home)
     assert "missing" not in release.run([python, "-m", "mpi", "db", "check"], tmp_path, home)
+    simulate = ("-m", "mpi.training", "simulate", "--records", "200", "--out", "state")
+    release.run([python, *simulate], tmp_path)
+    assert any((tmp_path / "state").iterdir())
+    demo = "from mpi.domain.training_tools import import_training_tools as f; f(); import mpi.cli.demo.run"
+    release.run([python, "-c", demo], tmp_path)
     release.write_licences(python, tmp_path / "licences.md")
     assert "| duckdb |" in (tmp_path / "licences.md").read_text()

@@ -1321,6 +1321,9 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",
+    **dict.fromkeys(
+        ("config show", "config check", "config init"), "reads or writes settings of the site; opens no index"
+    ),
     "metrics": "prints the time of the run; its checks are of the page Health, its counts the published ones",
     "demo": "makes an index of its own in another folder",
     "watch": "loads the files of a folder as ingest does, which is called",
