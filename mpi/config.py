@@ -234,6 +234,10 @@ class Settings(BaseSettings):
     """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
     max_upload_mb: int = Field(default=2_000, ge=1, le=1_000_000)
     """Largest file, decompressed, that the API takes for a load, in megabytes."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log of ``mpi serve``: lines of ``text``, or an object of ``json`` on each."""
+    otel_endpoint: str | None = None
+    """Base address of the collector of traces (OTLP by HTTP); None for that of OpenTelemetry's variables."""
     port: int = 8520
     """Port that ``mpi serve`` listens on."""
     request_timeout_s: float = Field(default=10, gt=0, le=3_600)

@@ -85,6 +85,8 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
         max_upload_bytes=settings.max_upload_mb * 1_000_000,
         publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
         request_timeout_s=settings.request_timeout_s,
+        log_format=settings.log_format,
+        trace_endpoint=settings.otel_endpoint,
         seals_per_day=settings.seals_per_day,
         break_glass_minutes=settings.break_glass_minutes,
         break_glass_children=settings.break_glass_children,
