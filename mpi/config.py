@@ -236,6 +236,8 @@ class Settings(BaseSettings):
     """Largest file, decompressed, that the API takes for a load, in megabytes."""
     log_format: Literal["text", "json"] = "text"
     """Form of the log of ``mpi serve``: lines of ``text``, or an object of ``json`` on each."""
+    security_log: Path | None = None
+    """File to which ``mpi serve`` appends security events, a JSON object a line; None for none."""
     otel_endpoint: str | None = None
     """Base address of the collector of traces (OTLP by HTTP); None for that of OpenTelemetry's variables."""
     port: int = 8520

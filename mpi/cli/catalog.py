@@ -415,6 +415,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "audit students": CatalogEntry(
         "Export the disclosures of a source's records, for the students' files.", "operation.audit:students"
     ),
+    "audit events": CatalogEntry(
+        "List security events for a SIEM: changed rights, refusals, emergencies, exports.",
+        "operation.security_events:run",
+    ),
     "audit export": CatalogEntry(
         "Export the ledger's lines for an independent verifier.", "operation.audit:export"
     ),

@@ -86,6 +86,7 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
         publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
         request_timeout_s=settings.request_timeout_s,
         log_format=settings.log_format,
+        security_log=settings.security_log,
         trace_endpoint=settings.otel_endpoint,
         seals_per_day=settings.seals_per_day,
         break_glass_minutes=settings.break_glass_minutes,

@@ -1315,6 +1315,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         f"audit {name}": _PROOFS
         for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
     },
+    "audit events": "prints names of clients and kinds of changes, and nothing of a record, to the operator",
     "backup": "writes a file that only a private key outside the site opens, and prints its size",
     "restore": "needs a place without an index",
     "keys backup": "makes a pair of keys in a new file, and opens no index",

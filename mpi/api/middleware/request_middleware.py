@@ -7,6 +7,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from http import HTTPMethod, HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from mpi.api.request.problems import (
 from mpi.api.request.redisclosure import read_statement
 from mpi.api.request.token_clients import TokenClients
 from mpi.domain.errors import MpiError
+from mpi.domain.security_events import CREDENTIAL_REFUSED, HOST_REFUSED, LIMIT_EXCEEDED, mark_event
 from mpi.service.core.index import GuessLimits
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ _ENCODED_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _
 _OVERRIDDEN_HEADERS = {_REQUEST_ID_HEADER, *(name for name, _ in _ENCODED_HEADERS)}
 _NO_ROUTE = "other"
 _METHODS = frozenset(HTTPMethod)
+_EVENTS: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: CREDENTIAL_REFUSED,
+    HTTPStatus.TOO_MANY_REQUESTS: LIMIT_EXCEEDED,
+    HTTPStatus.MISDIRECTED_REQUEST: HOST_REFUSED,
+}
+"""Answers that are security events."""
 
 
 class RequestMiddleware:
@@ -180,8 +188,14 @@ class RequestMiddleware:
         _log.info(
             "%s %s %s %s %d %.1f ms",
             call.id, client, method, route, call.status, milliseconds,
-            extra={"call": facts},
+            extra={"call": facts} | _mark_security_event(call.status, scope),
         )  # fmt: skip
+
+
+def _mark_security_event(status: int, scope: Scope) -> dict[str, object]:
+    """Mark the line of a call that was refused for its credential, number or host name."""
+    name = _EVENTS.get(status)
+    return {} if name is None else mark_event(name, find_caller(scope), get_client_network(scope))
 
 
 def _is_address(host: str) -> bool:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mpi.api.app import create_app
-from mpi.api.server.log_lines import log_to_stderr
+from mpi.api.server.log_lines import LogOutput, start_log
 from mpi.api.server.proxy_rules import ProxyRules, has_remote_proxies
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.server_config import ServerConfig
@@ -78,7 +78,7 @@ def run_application(
     settings = app.state.index.settings
     listener = listen(host, port, is_public=may_be_public(tls, settings.host_names, settings.trusted_proxies))
     proxies = find_proxy_rules(listener, tls, settings.trusted_proxies)
-    log_to_stderr(settings.log_format)
+    start_log(LogOutput(settings.log_format, settings.security_log, settings.scope))
     start_resumption(app)
     # Modules, routes and the model stay: to scan them would stop every request for a third of a second.
     collect_recent_garbage()

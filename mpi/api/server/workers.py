@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
-from mpi.api.server.log_lines import log_to_stderr
+from mpi.api.server.log_lines import LogOutput, start_log
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.serve import (
     GRACE_S,
@@ -109,7 +109,7 @@ def _share_metrics() -> Iterator[None]:
 def application() -> ASGIApp:
     """Create one server process's application, for the index that the environment names."""
     settings = Settings()
-    log_to_stderr(settings.log_format)
+    start_log(LogOutput(settings.log_format, settings.security_log, settings.scope))
     app = create_app(open_index(settings))
     start_resumption(app)
     collect_recent_garbage()

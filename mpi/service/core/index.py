@@ -217,6 +217,7 @@ class IndexSettings:
         publication_rules: how exact published figures are, and how late.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         log_format: form of the server's log, ``text`` or ``json``.
+        security_log: file to which the server appends security events; None for none.
         trace_endpoint: base address of the collector of traces; None for that of OpenTelemetry's variables.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
@@ -259,6 +260,7 @@ class IndexSettings:
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
     request_timeout_s: float = 10
     log_format: str = "text"
+    security_log: Path | None = None
     trace_endpoint: str | None = None
     seals_per_day: int = 20
     break_glass_minutes: int = 60

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from mpi.api.app import create_app
-from mpi.api.server.log_lines import FIELDS, log_to_stderr
+from mpi.api.server.log_lines import FIELDS, LogOutput, start_log
 from mpi.api.server.tracing import TracedApplication, trace_calls
 from mpi.domain.errors import InputError
 from tests.unit.api.live import add_key, calling
@@ -42,7 +42,7 @@ def log():
     loggers = [logging.getLogger(name) for name in ("mpi", "uvicorn.error")]
     before = [(each, list(each.handlers), each.propagate, each.level) for each in loggers]
     stream = io.StringIO()
-    log_to_stderr("json", stream)
+    start_log(LogOutput("json", stream=stream))
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     for each, handlers, propagate, level in before:
         each.handlers[:], each.propagate = handlers, propagate
@@ -96,6 +96,9 @@ def test_log_and_spans_name_client_and_route_and_hold_nothing_of_a_person(fresh_
     }  # fmt: skip
     assert f"{span.context.trace_id:032x}" == TRACE, "the caller's trace goes on"
     assert all(set(line) <= set(FIELDS) for line in lines)
+    assert [line.get("security_event") for line in calls] == [
+        *[None] * 6, "credential-refused", "host-refused", None
+    ]  # fmt: skip
     for text in (json.dumps(lines), "".join(span.to_json() for span in spans)):
         assert CANARY.lower() not in text.lower()
         assert "Quill" not in text
