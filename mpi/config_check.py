@@ -39,9 +39,9 @@ def read_settings() -> Settings:
 
 def _describe_faults(names: Iterable[str]) -> list[str]:
     """Say of which variables and keys the value is invalid."""
-    variables, keys = [], []
-    for name in names:
-        (variables if find_origin(name) is Origin.ENVIRONMENT else keys).append(name)
+    origins = {name: find_origin(name) for name in names}
+    variables = [name for name, origin in origins.items() if origin is Origin.ENVIRONMENT]
+    keys = [name for name in origins if name not in variables]
     faults = []
     if variables:
         listed = ", ".join(PREFIX + name.upper() for name in variables)

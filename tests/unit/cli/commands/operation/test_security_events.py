@@ -9,12 +9,16 @@ def read_names(text):
     return [json.loads(line)["event.action"] for line in text.splitlines()]
 
 
+def add_client(mpi, name):
+    assert mpi("client", "add", name, "--scope", "person.read", "--source", "sis").code == 0
+
+
 def test_each_run_goes_on_where_the_last_one_ended(home, mpi, tmp_path):
     state, out = str(tmp_path / "siem.json"), tmp_path / "security.jsonl"
-    mpi("client", "add", "first", "--scope", "person.read")
+    add_client(mpi, "first")
     for name in ("second", "third"):
         assert mpi("audit", "events", "--state", state, "--out", str(out)).code == 0
-        mpi("client", "add", name, "--scope", "person.read")
+        add_client(mpi, name)
     assert out.stat().st_mode & 0o777 == 0o600
     targets = [json.loads(line).get("user.target.name") for line in out.read_text().splitlines()]
     assert [target for target in targets if target] == ["first", "second"]
@@ -29,7 +33,7 @@ def test_a_failed_delivery_leaves_the_state_as_it_was(home, mpi, tmp_path):
     state = tmp_path / "siem.json"
     assert mpi("audit", "events", "--state", str(state)).code == 0
     before = state.read_bytes()
-    mpi("client", "add", "first", "--scope", "person.read")
+    add_client(mpi, "first")
     refused = mpi("audit", "events", "--state", str(state), "--syslog", "127.0.0.1:1")
     assert refused.code == 11
     assert state.read_bytes() == before
