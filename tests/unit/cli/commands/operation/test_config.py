@@ -48,7 +48,7 @@ def test_each_setting_is_shown_with_its_origin_and_the_environment_wins(write_co
 
 
 def test_no_secret_is_shown_or_named_in_an_error(write_config, mpi, monkeypatch):
-    address = f"postgresql+psycopg://mpi:{SECRET}@db.example.org/mpi"
+    address = f"postgresql+psycopg://mpi:{SECRET}@db.example.org/mpi"  # pragma: allowlist secret - made up
     write_config(f'secret = "{SECRET}"\ndatabase_url = "{address}?sslpassword={SECRET}"\n')
     monkeypatch.setenv("MPI_TOKEN_KEY", SECRET)
     for command in (("config", "show"), ("config", "show", "--json"), ("config", "check"), ("doctor",)):
