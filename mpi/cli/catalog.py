@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "source add": CatalogEntry("Add a source.", "access.source:add"),
     "source set": CatalogEntry("Set which of a source's records the index holds.", "access.source:change"),
     "source list": CatalogEntry("List the sources.", "access.source:list_all"),
+    "source rename": CatalogEntry("Give a source another name; its code stays.", "access.source:rename"),
+    "source retire": CatalogEntry(
+        "Take no further record of a source that has ended.", "access.source:retire"
+    ),
     "source pause": CatalogEntry("Hold all records that a source sends.", "access.source:pause"),
     "source resume": CatalogEntry(
         "Resume a paused source and process its held records.", "access.source:resume"
