@@ -9,7 +9,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.level_shares import draw_pairs, find_level_differences
 from mpi.matching.model.match_model import find_model_folder, load_model
 
-MODEL = load_model(find_model_folder("children/6"))
+MODEL = load_model(find_model_folder("children/7"))
 
 
 def make_stranger(number, **fields):
