@@ -19,7 +19,7 @@ def make_stranger(number, **fields):
         given=f"G{number:05}",
         surname=f"S{number:05}",
         birth_date=date,
-        birth_year=date[:4],
+        birth_year=int(date[:4]),
         **fields,
     )
 
