@@ -43,6 +43,7 @@ from mpi.storage.repositories.notices.desk_links import DeskLinks
 from mpi.storage.repositories.notices.digests import Digests
 from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
+from mpi.storage.repositories.notices.security_log import SecurityLog
 from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
@@ -222,6 +223,7 @@ class ReadUnit:
     agreements = _LazyRepository(Agreements)
     agreement_duties = _LazyRepository(AgreementDuties)
     refusals = _LazyRepository(Refusals)
+    security_log = _LazyRepository(SecurityLog)
     subpoenas = _LazyRepository(Subpoenas)
     rights_cases = _LazyRepository(RightsCases, "payload_keys")
     legal_holds = _LazyRepository(LegalHolds)
