@@ -28,7 +28,7 @@ def make_children(count: int) -> list[dict[str, object]]:
 
 
 def add_children(index, count: int = 40, at_school: int = 24) -> None:
-    """Add children in care, of whom some have a school record."""
+    """Add two sources with children in care, of whom some have a school record."""
     add_source(index, OPERATOR, NewSource("ccwis", kind=SourceKind.CCWIS))
     add_source(index, OPERATOR, NewSource("sis", kind=SourceKind.SIS))
     children = make_children(count)

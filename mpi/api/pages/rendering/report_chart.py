@@ -66,14 +66,10 @@ def draw_report(table: ReportTable) -> ReportChart:
         title = "" if is_named else str(row[0])
         label = str(row[0]) if is_named else " · ".join(str(row[place]) for place in texts[1:])
         cell = row[value]
-        is_shown = isinstance(cell, int | float)
-        groups.setdefault(title, []).append(
-            ReportBar(
-                label,
-                _write_figure(cell, column.unit) if is_shown else HIDDEN,
-                round(100 * cell / longest, 1) if is_shown else None,
-            )
-        )
+        bar = ReportBar(label, HIDDEN, None)
+        if isinstance(cell, int | float):
+            bar = ReportBar(label, _write_figure(cell, column.unit), round(100 * cell / longest, 1))
+        groups.setdefault(title, []).append(bar)
     unit = "%" if column.unit == _PERCENT else column.unit
     return ReportChart(
         f"{column.title} ({unit})", tuple(BarGroup(title, tuple(bars)) for title, bars in groups.items())

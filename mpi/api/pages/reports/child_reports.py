@@ -14,6 +14,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.reports.report_table import HIDDEN, STANDING_NOTICE, write_csv_text
 from mpi.service.reporting.published_reports import (
     PublishedReport,
+    ReportEntry,
     list_published_reports,
     read_published_report,
 )
@@ -26,7 +27,7 @@ _CSV = "text/csv; charset=utf-8"
 def show_reports(index: IndexDep, visit: VisitDep) -> Response:
     """Show the published reports, the latest of each name first."""
     found = list_published_reports(index, visit.viewer)
-    latest = {}
+    latest: dict[tuple[str, str], ReportEntry] = {}
     for entry in found.reports:
         latest.setdefault((entry.name, entry.care), entry)
     return render_page(

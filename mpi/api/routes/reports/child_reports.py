@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from mpi.api.request.authentication import CallerDep, IndexDep, permit
@@ -24,7 +24,12 @@ _CSV = "text/csv"
 _CSV_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The report.",
-        "content": {_CSV: {"schema": {"type": "string", "description": "The report as a CSV file."}}},
+        "content": {
+            _CSV: {
+                "schema": {"type": "string", "description": "The report as a CSV file."},
+                "example": "# report: waterfall\nstep,children\nIn care,9120\n",
+            }
+        },
     }
 }
 
@@ -56,7 +61,7 @@ def get_reports(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> ReportList
 def get_report(
     index: IndexDep,
     viewer: CallerDep,
-    name: str,
+    name: Annotated[str, Path(description="Name of the report.", examples=["waterfall"])],
     query: Annotated[ReportQuery, Query()],
     accept: Annotated[str | None, Header(description="`text/csv` for a CSV file.")] = None,
 ) -> ReportOut | Response:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.parameters import NoQuery
+from mpi.reports.report_table import STANDING_NOTICE
 
 _MAX_CODE_LENGTH = 64
 _DAY = "2026-10-01"
@@ -13,10 +14,17 @@ _ENTRY: dict[str, Any] = {
     "title": "From care to outcome: who is counted, and who is left out",
     "as_of": "2026-09-30", "definition": "Foster care (ESSA).", "refusal": None,
 }  # fmt: skip
+_LIST: dict[str, Any] = {"reports": [_ENTRY], "lag_days": 1}
 _COLUMNS: list[dict[str, str]] = [
     {"name": "step", "title": "Step", "unit": ""},
     {"name": "children", "title": "Children", "unit": "children"},
 ]
+_REPORT: dict[str, Any] = {
+    **{name: value for name, value in _ENTRY.items() if name != "refusal"},
+    "unit": "children", "source": "child-welfare and school records of the index", "known_on": "2026-09-30",
+    "number": 9120, "notes": [], "notice": STANDING_NOTICE, "smallest_shown": 10, "columns": _COLUMNS,
+    "rows": [["In care", 9120]],
+}  # fmt: skip
 
 
 class ReportQuery(NoQuery):
@@ -47,7 +55,7 @@ class ReportEntryOut(BaseModel):
 class ReportListOut(BaseModel):
     """Published reports that there are for the caller."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _LIST})
 
     reports: list[ReportEntryOut] = Field(description="The reports, latest first.")
     lag_days: int = Field(description="Days after which a report is shown.")
@@ -65,6 +73,8 @@ class ReportColumnOut(BaseModel):
 
 class ReportOut(BaseModel):
     """Published report with all that a reader must know of it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _REPORT})
 
     name: str = Field(description="Name of the report.")
     day: str = Field(description="Day on which it was published.")

@@ -114,7 +114,7 @@ def test_the_pages_show_list_chart_and_table(analyst):
     assert start.url.path == "/reports"
     href = re.search(r'href="(/reports/waterfall\?[^"]+)"', start.text).group(1).replace("&amp;", "&")
     page = analyst.get(href).text
-    assert page.count('<tr><th scope="row">') == 15
+    assert page.count('data-label="Children"') == 15
     for told in ("In care", "Number in the report: 40 children", "Source", "Figures of", STANDING_NOTICE):
         assert told in page
     assert page.count("<li><span>") == 15
