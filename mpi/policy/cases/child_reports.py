@@ -57,6 +57,7 @@ _STATISTICS = frozenset({"program_evaluation", "reporting_federal", "data_qualit
 REPORT_RULES: Mapping[str, ReportRule] = MappingProxyType({
     "waterfall": ReportRule(_READERS, _STATISTICS, "foster_care"),
     "populations": ReportRule(_READERS, _STATISTICS, ALL),
+    "combinations": ReportRule(_READERS, _STATISTICS, ALL),
     "outcomes": ReportRule(_READERS, _STATISTICS, ALL),
 })  # fmt: skip
 """Rule of each published report. A report without a row is shown to nobody."""

@@ -47,8 +47,10 @@ from mpi.storage.repositories.notices.security_log import SecurityLog
 from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
+from mpi.storage.repositories.persons.id_changes import IdChanges
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from mpi.storage.repositories.persons.known_records import KnownRecords
+from mpi.storage.repositories.persons.linked_records import LinkedRecords
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -60,6 +62,7 @@ from mpi.storage.repositories.review.published_reports import PublishedReports
 from mpi.storage.repositories.review.report_releases import ReportReleases
 from mpi.storage.repositories.review.report_snapshots import ReportSnapshots
 from mpi.storage.repositories.review.saved_views import SavedViews
+from mpi.storage.repositories.review.steward_work import StewardWork
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
@@ -165,6 +168,9 @@ class ReadUnit:
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
     record_holders = _LazyRepository(RecordHolders)
+    linked_records = _LazyRepository(LinkedRecords)
+    id_changes = _LazyRepository(IdChanges)
+    steward_work = _LazyRepository(StewardWork)
     known_records = _LazyRepository(KnownRecords, "payload_keys")
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)

@@ -9,7 +9,7 @@ from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import CONSENT
 from mpi.policy.cases.child_reports import REPORT_RULES, ReportReason
-from mpi.service.reporting.report_set import CHILD_REPORTS, RECONCILIATION
+from mpi.service.reporting.report_set import CHILD_REPORTS, RECONCILIATION, TREND
 from tests.published_reports import make_reader, narrow_house
 
 [GRANT] = narrow_house().grants
@@ -38,8 +38,8 @@ def test_each_role_gets_the_reports_that_its_agreement_covers(role):
         assert is_permitted == (role in READERS and (name, report) in PERMITTED), (name, report)
 
 
-def test_every_report_has_a_row_but_the_one_that_is_never_published():
-    assert REPORT_RULES.keys() == set(CHILD_REPORTS) - {RECONCILIATION}
+def test_every_report_has_a_row_but_those_that_are_in_no_release():
+    assert REPORT_RULES.keys() == set(CHILD_REPORTS) - {RECONCILIATION, TREND}
 
 
 def test_an_agreement_with_a_higher_smallest_count_is_named_as_the_reason():

@@ -65,7 +65,7 @@ def list_lines(index, client):
 
 def test_a_program_lists_and_reads_the_stored_figures(program):
     listed = program.get("/v1/reports").json()
-    assert [each["name"] for each in listed["reports"]] == ["waterfall", "populations"]
+    assert [each["name"] for each in listed["reports"]] == ["waterfall", "populations", "combinations"]
     assert {each["refusal"] for each in listed["reports"]} == {None}
     report = program.get("/v1/reports/waterfall").json()
     # The child who came since is not counted.
