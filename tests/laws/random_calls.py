@@ -1332,6 +1332,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     ),
     "metrics": "prints the time of the run; its checks are of the page Health, its counts the published ones",
     "demo": "makes an index of its own in another folder",
+    "pilot": "makes an index of its own in a temporary folder, and destroys it",
     "watch": "loads the files of a folder as ingest does, which is called",
     "map": "reads a file of the agency and opens no index",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",
