@@ -23,7 +23,7 @@ from mpi.service.research.destruction import attest_destruction
 from mpi.service.research.extract import make_extract
 from mpi.service.research.projects import set_terms, show_project
 from mpi.service.rights.research_ids import open_project
-from mpi.service.stewardship.decisions import NewDecision, decide
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index
 
 SCHOOLS = Party("schools", "State education agency", PartyKind.EDUCATION, frozenset({"sis"}))
@@ -265,8 +265,8 @@ def test_a_decision_of_a_steward_is_told_by_its_own_columns(tmp_path):
     with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
         load_rows(index, "sis", child(1))
         load_rows(index, "ccwis", child(2))
-        groups = ((RecordRef("sis", "1"),), (RecordRef("ccwis", "2"),))
-        decide(index, OPERATOR, NewDecision(DecisionKind.SAME, groups, "other"))
+        groups = [[RecordRef("sis", "1"), RecordRef("ccwis", "2")]]
+        decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "same-child"))
         everybody = replace(OF_AGENCY, population=ALL)
         put_in_force(index, make_agreement("study", OF_SCHOOLS, everybody))
         open_with_terms(index, "reading", make_terms("study", "sex"))
