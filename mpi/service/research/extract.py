@@ -112,10 +112,11 @@ def _require_low_risk(index: Index, recipient: Viewer, found: FoundExtract) -> N
     facts = found.facts
     if not facts.is_deidentified or facts.risk.passes:
         return
-    levels = {
+    levels: dict[str, tuple[str, ...]] = {SOURCE: (WHOLE,)}
+    levels |= {
         each.name: each.levels[each.levels.index(facts.levels[each.name]) :] for each in facts.variables
     }
-    suggested = suggest_levels(found.read_signatures, {SOURCE: (WHOLE,)} | levels, facts.required_size)
+    suggested = suggest_levels(found.read_signatures, levels, facts.required_size)
     record_refusal(index, recipient, Action.CROSSWALK_EXPORT, "risk-too-high")
     problem = (
         f"{facts.risk.exposed:,} of {facts.risk.children:,} children are in classes of fewer than "

@@ -5,7 +5,7 @@ from alembic import op
 
 from mpi.storage.columns import BigInt
 
-revision = "0053"
+revision = "0054"
 down_revision = "0052"
 branch_labels = None
 depends_on = None
