@@ -110,6 +110,7 @@ _NONE: tuple[str, ...] = (
     "mpi rights refuse", "mpi rights grant", "mpi rights ask-hearing", "mpi rights hear",
     "mpi rights attach", "mpi rights rule", "mpi legal-hold place", "mpi legal-hold list",
     "mpi legal-hold lift", "mpi research add", "mpi research list", "mpi research end",
+    "mpi research terms", "mpi research show", "mpi research destroyed",
     # Webhooks: what they carry is read by the client's own rights.
     "GET /v1/webhooks", "POST /v1/webhooks", "GET /v1/webhooks/{code}", "DELETE /v1/webhooks/{code}",
     "POST /v1/webhooks/{code}:rotate", "POST /v1/webhooks/{code}:pause", "POST /v1/webhooks/{code}:resume",
@@ -157,7 +158,8 @@ _NAMED: tuple[str, ...] = (
     "POST /v1/destruction-runs/{number}:approve", "POST /v1/destruction-runs/{number}:execute",
     "GET /v1/destruction-runs/{number}/certificate", "mpi destruction due", "mpi destruction plan",
     "mpi destruction approve", "mpi destruction run", "mpi destruction list",
-    "mpi destruction certificate", "mpi research export", "GET /rights", "POST /rights",
+    "mpi destruction certificate", "mpi research export", "mpi export research",
+    "GET /rights", "POST /rights",
     "GET /rights/{code}", "POST /rights/{code}", "GET /retention", "POST /retention",
     "GET /activity", "POST /activity", "GET /workload",
     "GET /emergency", "POST /emergency", "GET /emergency/uses", "POST /emergency/uses",
