@@ -1,5 +1,6 @@
 """Logs and traces tell which client called which route, and nothing of a person."""
 
+import asyncio
 import io
 import json
 import logging
@@ -128,14 +129,14 @@ def test_a_line_within_a_call_has_its_request_id_and_no_traceback(index, key, lo
     assert request["status"] == 500
 
 
-def test_a_failed_call_is_an_error_span_without_the_message(index, key, tracer_and_spans, monkeypatch):
-    def fail(*_args, **_kwargs):
+def test_a_failed_call_is_an_error_span_without_the_message(tracer_and_spans):
+    async def fail(_scope, _receive, _send):
         raise RuntimeError(CANARY)
 
     tracer, exporter = tracer_and_spans
-    monkeypatch.setattr("mpi.api.request.authentication.authenticate", fail)
-    with calling(TracedApplication(create_app(index), tracer), key) as call:
-        call.get("/v1/sources")
+    scope = {"type": "http", "method": "GET", "path": f"/{CANARY}", "headers": []}
+    with pytest.raises(RuntimeError):
+        asyncio.run(TracedApplication(fail, tracer)(scope, None, None))
     [span] = exporter.get_finished_spans()
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
     assert CANARY not in span.to_json()
