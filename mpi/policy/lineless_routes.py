@@ -75,7 +75,6 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /v1/sources/{source}": _SETTINGS,
     "GET /v1/loads": _OWN_ROWS,
     "GET /v1/loads/{number}": _OWN_ROWS,
-    "GET /v1/loads/{number}/rejects": _OWN_ROWS,
     "GET /v1/sources/{source}/issue-counts": _OWN_COUNTS,
     "GET /v1/sources/{source}/tickets": _OWN_COUNTS,
     "POST /v1/sources/{source}/tickets": _OWN_COUNTS,

@@ -16,7 +16,7 @@ from mpi.api.schemas.loads import (
     LoadReceiptOut,
     LoadsDep,
     LoadUndoneOut,
-    RejectOut,
+    NamedRejectOut,
 )
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
@@ -25,7 +25,7 @@ from mpi.api.uploads.load_form import ReceivedFile, receive_file
 from mpi.domain.errors import ConflictError, ModelMovedError
 from mpi.domain.viewer import Action
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.loads.load_log import LoadEntry, LoadReceipt, find_load, list_loads, read_rejects
+from mpi.service.loads.load_log import LoadEntry, LoadReceipt, find_load, list_loads, name_rejects
 from mpi.service.loads.load_undo import LoadUndoResult, undo_load
 from mpi.storage.repositories.sources.batches import StoredReject
 
@@ -104,13 +104,16 @@ def get_load(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDe
 @router.get(
     "/v1/loads/{number}/rejects",
     operation_id="list_rejects",
-    response_model=list[RejectOut],
+    response_model=list[NamedRejectOut],
     summary="List the rejected rows of a load",
     responses=describe_problems(404),
 )
 def get_rejects(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> list[StoredReject]:
-    """List up to 100,000 rejected rows: where each is, and why it was rejected. Their text is not kept."""
-    return list(read_rejects(index, viewer, number))
+    """List up to 100,000 rejected rows: where each is, and why it was rejected.
+
+    Of their text only the local ID is kept, which the source's sender is told. The answer is on the ledger.
+    """
+    return name_rejects(index, viewer, number)
 
 
 @router.post(

@@ -58,6 +58,19 @@ class RejectOut(BaseModel):
     detail: str = Field(description="What is wrong; holds no value.")
 
 
+class NamedRejectOut(RejectOut):
+    """Rejected row of a file with its local ID, without the rest of its text."""
+
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_extra={"example": _REJECT | {"local_id": "70001"}}
+    )
+
+    local_id: str | None = Field(
+        description="Local ID of the row; null if it has none that can be read, or the caller may not list "
+        "the source's records."
+    )
+
+
 class LoadOut(BaseModel):
     """Load of a file."""
 
@@ -167,6 +180,10 @@ LOAD_REQUEST: dict[str, Any] = {
                         "format": {
                             "type": "string",
                             "description": "Format, if the file's name does not tell it.",
+                        },
+                        "sheet": {
+                            "type": "string",
+                            "description": "Sheet of a workbook that has several.",
                         },
                         "where": {
                             "type": "array",

@@ -13,7 +13,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.core.readiness import require_free_space
 from mpi.service.loads.upload import Upload, UploadOptions, begin_upload
 
-_FIELDS = frozenset({"mapping", "format", "where", "snapshot", "as_of", "confirm", "dry_run"})
+_FIELDS = frozenset({"mapping", "format", "where", "snapshot", "as_of", "confirm", "dry_run", "sheet"})
 _FLAGS: Mapping[str, bool] = {"true": True, "false": False}
 
 
@@ -52,7 +52,7 @@ async def receive_file(request: Request, index: IndexDep, viewer: CallerDep) -> 
     try:
         form = MultipartForm(upload, index.settings.max_upload_bytes)
         await form.read(request)
-        await run_in_threadpool(upload.finish, _read_options(form.fields))
+        await run_in_threadpool(upload.finish, _read_options(form.fields), index.settings.max_upload_bytes)
     except BaseException:  # an interrupt too leaves no file behind
         upload.remove()
         raise
@@ -82,6 +82,7 @@ def _read_options(fields: Mapping[str, Sequence[str]]) -> UploadOptions:
         snapshot=Snapshot(snapshot),
         as_of=_read_text(fields, "as_of"),
         confirm=_read_flag(fields, "confirm"),
+        sheet=_read_text(fields, "sheet"),
     )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
+from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.data_quality.issues import may_list_issues
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.loads.chunk_writer import LOADED
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch, StoredReject
@@ -21,6 +23,9 @@ MAX_LISTED_REJECTS = 100
 """Most rejected rows that are listed with a receipt; a download holds all."""
 MAX_REJECTS = 100_000
 """Most rejected rows of a download."""
+FIELDS = ("local_id", "issues")
+"""Fields of the ledger's line."""
+_CHUNK = 500
 OPEN_COUNTS = frozenset({"received", "rejected"})
 """Counts that do not depend on who is in care."""
 
@@ -152,6 +157,34 @@ def read_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
     with index.database.read(viewer) as unit:
         _get_batch(unit, number)
         return unit.batches.rejects(number, MAX_REJECTS)
+
+
+def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject]:
+    """Return up to ``MAX_REJECTS`` rejected rows with local IDs, with a line of the ledger.
+
+    Local IDs are for who may list the source's records with issues: its sender, its data owner, and who reads
+    every record of it.
+
+    Raises:
+        NotFoundError: there is no such load that the viewer may know of.
+        AccessDenied: the viewer may not load.
+        StoreError: the ledger cannot be written.
+    """
+    require_permission(viewer, Action.LOAD)
+    record_ids: set[int] = set()
+    with index.database.read(viewer) as unit:
+        source = _get_batch(unit, number).source
+        if may_list_issues(viewer, source):
+            rejects = unit.batches.named_rejects(number, MAX_REJECTS)
+            local_ids = sorted({each.local_id for each in rejects if each.local_id is not None})
+            source_id = unit.sources.get_by_code(source).id
+            for start in range(0, len(local_ids), _CHUNK):
+                known = unit.records.find_by_local_ids(source_id, local_ids[start : start + _CHUNK])
+                record_ids |= {record.id for record in known.values()}
+        else:
+            rejects = unit.batches.rejects(number, MAX_REJECTS)
+    disclose(index, viewer, Action.LOAD, record_ids, FIELDS, f"load:{number}")
+    return rejects
 
 
 def _may_see(viewer: Viewer, batch: Batch) -> bool:

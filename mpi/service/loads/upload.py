@@ -21,6 +21,8 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.intake.containers.gzip_file import GZIP_SUFFIX
+from mpi.intake.containers.unpacked_size import check_unpacked_size
 from mpi.intake.mapping_reader import FileMapping, list_shipped_mappings, load_mapping, narrow_mapping
 from mpi.intake.reader import FORMATS, FileRows, open_file
 from mpi.service.core.index import Index
@@ -38,7 +40,12 @@ SMALL_BYTES = 200_000
 """Largest file that is loaded by the process that received it; some 1,000 records."""
 _FOLDER = "uploads"
 _OPTIONS, _MAPPING, _FILE = "options.json", "mapping.toml", "file"
-_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".parquet", ".ndjson", ".jsonl", ".json", ".xml"})
+_SUFFIXES = frozenset({
+    ".csv", ".tsv", ".txt", ".parquet", ".ndjson", ".jsonl", ".json", ".xml", ".xlsx", ".xlsm", ".zip",
+})  # fmt: skip
+_PACKED_SUFFIXES = frozenset({".xlsx", ".xlsm", ".zip", GZIP_SUFFIX})
+_PACKED_FACTOR = 10
+"""Bytes that a byte of a packed file becomes, about."""
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 
@@ -53,6 +60,7 @@ class UploadOptions:
         snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
         as_of: when the file was true at its source (ISO 8601); None for the moment of loading.
         confirm: load the file even if a guard holds it.
+        sheet: sheet of a workbook; None for the mapping's, or the only one.
     """
 
     mapping: str | None = None
@@ -61,6 +69,7 @@ class UploadOptions:
     snapshot: Snapshot = Snapshot.DELTA
     as_of: str | None = None
     confirm: bool = False
+    sheet: str | None = None
 
 
 class Upload:
@@ -80,8 +89,12 @@ class Upload:
 
     def create_file(self, name: str) -> BinaryIO:
         """Create the file to load; only the ending of its sent name is kept."""
-        suffix = Path(name).suffix.lower()
-        return self._create(_FILE + (suffix if suffix in _SUFFIXES else ""))
+        path = Path(name)
+        is_gzip = path.suffix.lower() == GZIP_SUFFIX
+        suffix = (Path(path.stem) if is_gzip else path).suffix.lower()
+        return self._create(
+            _FILE + (suffix if suffix in _SUFFIXES else "") + (GZIP_SUFFIX if is_gzip else "")
+        )
 
     def create_mapping(self) -> BinaryIO:
         """Create the file of the mapping that was sent."""
@@ -90,16 +103,26 @@ class Upload:
     def is_small(self) -> bool:
         """Return whether the file is loaded in less time than a process starts."""
         file = _find_file(self._folder)
-        return file is not None and file.stat().st_size <= SMALL_BYTES
+        if file is None:
+            return False
+        factor = _PACKED_FACTOR if file.suffix in _PACKED_SUFFIXES else 1
+        return factor * file.stat().st_size <= SMALL_BYTES
 
-    def finish(self, options: UploadOptions) -> None:
+    def finish(self, options: UploadOptions, max_bytes: int) -> None:
         """Store the options, and check that the file can be read by them.
+
+        Args:
+            options: how the file is read.
+            max_bytes: most bytes that a packed file may become.
 
         Raises:
             InputError: an option is wrong.
             MappingError: the mapping is wrong, or does not fit the columns.
-            FileError: the file cannot be read.
+            FileError: the file cannot be read, or becomes too large.
         """
+        file = _find_file(self._folder)
+        if file is not None:
+            check_unpacked_size(file, max_bytes)
         with self._create(_OPTIONS) as target:
             target.write(orjson.dumps(asdict(options)))
         _open_rows(self._folder)
@@ -224,7 +247,7 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
     as_of = None if options.as_of is None else clock.parse_moment(options.as_of, "as_of")
     is_full = options.snapshot is Snapshot.FULL
     mapping = narrow_mapping(_read_mapping(folder, options.mapping), options.where, full=is_full)
-    rows = open_file(file, mapping, options.file_format)
+    rows = open_file(file, mapping, options.file_format, sheet=options.sheet)
     return rows, LoadOptions(options.snapshot, as_of, options.confirm, rows.compute_digest())
 
 

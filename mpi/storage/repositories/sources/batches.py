@@ -66,7 +66,8 @@ class Batch:
 class StoredReject:
     """Rejected row of a loaded file, without its text.
 
-    It says where the row is and why it was rejected.
+    It says where the row is and why it was rejected. ``local_id`` is None where the row has no readable one,
+    where it must not be kept, and where it was not read.
     """
 
     line: int
@@ -74,6 +75,7 @@ class StoredReject:
     field: str | None
     reason: str
     detail: str
+    local_id: str | None = None
 
 
 class Batches:
@@ -188,6 +190,15 @@ class Batches:
         query = select(*columns).where(_reject.c.batch_id == number).order_by(_reject.c.seq)
         rows = self._connection.execute(query.limit(limit).offset(offset))
         return [StoredReject(row.line, row[1], row.field, row.reason, row.detail) for row in rows]
+
+    def named_rejects(self, number: int, limit: int) -> list[StoredReject]:
+        """Return rejected rows of a file load with their local IDs, in file order."""
+        columns = (
+            _reject.c.line, _reject.c.offset, _reject.c.field, _reject.c.reason, _reject.c.detail,
+            _reject.c.local_id,
+        )  # fmt: skip
+        query = select(*columns).where(_reject.c.batch_id == number).order_by(_reject.c.seq)
+        return [StoredReject(*row) for row in self._connection.execute(query.limit(limit))]
 
     def latest(self, limit: int, before: int | None = None, source: str | None = None) -> list[Batch]:
         """Return receipts of file loads, latest first.

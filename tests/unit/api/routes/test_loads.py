@@ -1,11 +1,15 @@
 """Loads of files over HTTP: upload, dry run, receipt, rejected rows, guards and bounds."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import time
+import zipfile
 
 import pytest
+from openpyxl import Workbook
 
 from mpi.api.app import create_app
 from mpi.api.uploads import multipart_form
@@ -38,6 +42,31 @@ def loading(loads_index):
 
 def send(client, data: bytes = FILE, source: str = "D01", name: str = "students.csv", **fields):
     return client.post(f"/v1/sources/{source}/loads", files={"file": (name, data)}, data=fields)
+
+
+def pack(name: str):
+    """Return a function that packs CSV as the ending of a name says."""
+    return {"xlsx": to_workbook, "gz": gzip.compress, "zip": to_zip}[name.lower().rpartition(".")[2]]
+
+
+def to_workbook(data: bytes) -> bytes:
+    book, target = Workbook(), io.BytesIO()
+    for row in csv.reader(io.StringIO(data.decode())):
+        book.active.append(row)
+    book.save(target)
+    return target.getvalue()
+
+
+def to_zip(data: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("export/students.csv", data)
+    return target.getvalue()
+
+
+def count_lines(index) -> int:
+    with index.database.ledger.read(OPERATOR) as unit:
+        return sum(1 for _ in unit.disclosures.all())
 
 
 def finish(client, answer):
@@ -74,11 +103,53 @@ def test_a_file_is_tried_loaded_and_accounted_for(loading, loads_index):
     assert (receipt["entry"]["status"], receipt["entry"]["by"]) == ("loaded", "loader")
     assert receipt["entry"]["counts"] == tried["report"]["counts"]
     rejects = loading.get(f"/v1/loads/{done['result']}/rejects").json()
+    assert [reject.pop("local_id") for reject in rejects] == [None]
     assert rejects == receipt["rejects"] == tried["report"]["rejects"]
     assert "Nobody" not in json.dumps([tried, receipt, rejects])
     [listed] = loading.get("/v1/loads?source=D01").json()
     assert listed == receipt["entry"]
     assert loading.get("/v1/sources/D01/records/1").json()["record"]["last_name"] == "Okonkwo"
+    assert files_left(loads_index) == []
+
+
+def test_rejected_rows_name_their_local_id_and_field_with_a_line_of_the_ledger(loading, loads_index):
+    data = b"local_id,last_name,as_of\nr1,Rejected,once\n"
+    number = finish(loading, send(loading, data))["result"]
+    before = count_lines(loads_index)
+    [reject] = loading.get(f"/v1/loads/{number}/rejects").json()
+    assert (reject["local_id"], reject["field"], "Rejected" in json.dumps(reject)) == ("r1", "as_of", False)
+    assert count_lines(loads_index) == before + 1
+
+
+@pytest.mark.parametrize("name", ["students.xlsx", "students.csv.gz", "students.zip", "STUDENTS.CSV.GZ"])
+def test_a_workbook_and_a_compressed_file_are_loaded(loading, name):
+    content, local_id = pack(name), f"p{len(name)}{name[0]}"
+    packed = content(HEADER + f"{local_id},Paula,Packed,2013-02-03\n".encode())
+    done = finish(loading, send(loading, packed, name=name))
+    assert (done["state"], done["error"]) == ("done", None)
+    assert loading.get(f"/v1/sources/D01/records/{local_id}").json()["record"]["birth_date"] == "2013-02-03"
+
+
+@pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.zip"])
+def test_a_file_that_becomes_too_large_is_refused_before_it_is_read(loads_index, name):
+    small = with_settings(loads_index, max_upload_bytes=1_000_000)
+    bomb = pack(name)(HEADER + b"\n" * 2_000_000)
+    assert len(bomb) < 100_000
+    with calling(create_app(small), add_key(loads_index, f"bomber-{name}")) as client:
+        answer = problem(send(client, bomb, name=name), 400, "unreadable-file")
+    assert "1,000,000 bytes" in answer["detail"]
+    assert files_left(loads_index) == []
+
+
+def test_a_damaged_or_disguised_file_is_called_what_it_is(loading, loads_index):
+    whole = pack("students.csv.gz")(FILE * 500)
+    for data, name, said in (
+        (whole[:-20], "students.csv.gz", "cut short"),
+        (b"PK\x03\x04 nothing", "students.zip", "ZIP"),
+        (pack("students.xlsx")(FILE), "students.csv", "workbook"),
+        (FILE, "students.xlsx", "workbook"),
+    ):
+        assert said in problem(send(loading, data, name=name), 400, "unreadable-file")["detail"]
     assert files_left(loads_index) == []
 
 
