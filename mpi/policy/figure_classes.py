@@ -55,6 +55,7 @@ _NONE: tuple[str, ...] = (
     "GET /sessions", "POST /sessions", "GET /second-factor", "POST /second-factor",
     "GET /first-account/{token}", "POST /first-account/{token}",
     "GET /change-password", "POST /change-password",
+    "mpi config check", "mpi config init", "mpi config show", "mpi source rename", "mpi source retire",
     "mpi init", "mpi source add", "mpi source list", "mpi source pause", "mpi source consent",
     "mpi scope add", "mpi scope list", "mpi freeze add", "mpi freeze list", "mpi freeze lift",
     "mpi client add", "mpi client list", "mpi client rotate", "mpi client expire",
@@ -172,7 +173,8 @@ _NAMED: tuple[str, ...] = (
     "GET /runs", "POST /runs", "GET /runs/{number}", "POST /runs/{number}",
     "GET /v1/jobs", "GET /v1/jobs/{number}", "GET /jobs", "GET /jobs/{number}", "POST /jobs/{number}",
     # Commands of the operator, who holds the database and may read every record.
-    "mpi demo", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo", "mpi import crosswalk",
+    "mpi demo", "mpi pilot", "mpi source resume", "mpi scope sync", "mpi ingest", "mpi load undo",
+    "mpi import crosswalk",
     "mpi rekey", "mpi recluster", "mpi simulate", "mpi proposal make", "mpi proposal show",
     "mpi proposal apply", "mpi proposal reject", "mpi proposal rollback", "mpi hold release",
     "mpi hold refuse", "mpi explain", "mpi decide", "mpi tasks", "mpi merge", "mpi split", "mpi move",
@@ -182,7 +184,7 @@ _NAMED: tuple[str, ...] = (
     "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
-    "mpi audit verify",
+    "mpi audit verify", "mpi audit events",
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report combinations", "report outcomes",
     "report trend", "report reconciliation",

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import orjson
+
 from mpi.domain.source import SourceKind
 from mpi.service.records.upsert import upsert
 from mpi.service.reporting.child_reports import make_child_report, make_child_reports
 from mpi.service.reporting.report_set import ReportRequest
+from mpi.service.reporting.snapshots import freeze_report, repeat_report
 from mpi.service.statements.sources import NewSource, add_source
+from mpi.storage.repositories.review.report_releases import StoredRelease
 from tests.index import OPERATOR, load_rows, many_children
 
 REQUEST = ReportRequest("all", "2026-09-01")
@@ -27,3 +31,40 @@ def test_reports_hold_the_latest_statement_of_every_record(index):
     published = replace(REQUEST, name="waterfall", is_published=True)
     assert make_child_report(index, OPERATOR, published).rows[0][2] is None
     assert make_child_report(index, OPERATOR, published).number is None
+
+
+def test_published_and_frozen_reports_are_destroyed_and_made_again_without_a_sealed_record(index):
+    add_source(index, OPERATOR, NewSource("cw", kind=SourceKind.CCWIS))
+    children = [{**child, "placements": [STAY]} for child in many_children(24)]
+    load_rows(index, "cw", *children)
+    published = replace(REQUEST, is_published=True)
+    assert make_child_reports(index, OPERATOR, published)[0].number == 24
+    frozen = freeze_report(index, OPERATOR, "fall", replace(published, name="waterfall"))
+    upsert(index, OPERATOR, "cw", {**children[0], "restrictions": [{"kind": "sealed"}]})
+    stored = list_releases(index)
+    assert [each.reports for each in stored] == ["", ""]
+    again = make_child_reports(index, OPERATOR, published)[0]
+    assert (again.number, again.describe()["notice"]) == (23, frozen.describe()["notice"])
+    assert repeat_report(index, OPERATOR, "fall").number == 23
+    restored = list_releases(index)
+    assert [each.number for each in restored] == [each.number for each in stored]
+    # What readers hold of the destroyed ones protects those that come later.
+    for old, new in zip(stored, restored, strict=True):
+        assert orjson.loads(new.earlier) == [old.cells]
+        assert new.cells != old.cells
+
+
+def test_what_readers_no_longer_remember_is_forgotten(index):
+    with index.database.write(OPERATOR, "test") as unit:
+        for number, reports in enumerate(("[]", "", "", "[]"), 1):
+            unit.report_releases.add(
+                StoredRelease(number, "2026-09-01", "{}", "x", "c", reports, "{}", '["c"]')
+            )
+        unit.report_releases.forget_before(4, kept=[3])
+    found = [(each.number, each.moment, each.earlier) for each in list_releases(index)]
+    assert found == [(1, "", "[]"), (3, "", "[]"), (4, "{}", '["c"]')]
+
+
+def list_releases(index):
+    with index.database.read(OPERATOR) as unit:
+        return list(reversed(unit.report_releases.latest(7)))

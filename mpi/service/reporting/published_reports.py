@@ -15,9 +15,10 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, NotFoundError, RefusedCall
 from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.domain.viewer import Action, Refusal, Viewer, require_permission
-from mpi.reports.report_table import ReportTable, read_report
+from mpi.reports.report_table import ReportTable
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.reporting.releases import read_reports
 from mpi.storage.repositories.review.report_releases import StoredRelease
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -170,8 +171,8 @@ def _iterate_reports(unit: ReadUnit, index: Index) -> Iterator[PublishedReport]:
 
 def _read_reports(stored: StoredRelease) -> Iterator[PublishedReport]:
     care = orjson.loads(stored.request)["care"]
-    for text in orjson.loads(stored.reports):
-        yield PublishedReport(stored.day, care, SMALLEST_SHOWN_COUNT, read_report(text))
+    for table in read_reports(stored.reports):
+        yield PublishedReport(stored.day, care, SMALLEST_SHOWN_COUNT, table)
 
 
 def _choose(

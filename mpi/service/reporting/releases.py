@@ -4,7 +4,8 @@ A release holds every report of one reading. Its counts are protected together, 
 releases before it. The same request of the same day gives the same release.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,14 +28,18 @@ from mpi.service.reporting.report_set import (
     find_moment,
     open_children,
 )
-from mpi.storage.repositories.review.report_releases import StoredRelease
-from mpi.storage.unit_of_work.units import ReadUnit
+from mpi.storage.repositories.review.report_releases import ERASURES, OPEN_RECORDS, StoredRelease
+from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
+RELEASE = "release"
+"""Name, in the request of a frozen report, of the number of the release that holds its figures."""
 _MOST_LISTED = 400
 """Most releases that are read for what was published over time."""
 _REMEMBERED = 7
 """Number of earlier releases against which a new one is protected."""
 
+_FILES = ("education", "definitions")
+"""Members of a request with the digest of a file, or None."""
 _QUESTION = ("care", "definitions")
 """Members of a request that say who is counted."""
 _REFUSAL = (
@@ -51,7 +56,9 @@ class Release:
         day: day on which it was published, ``YYYY-MM-DD``.
         request: JSON of what was asked.
         publication: its counts, with small ones hidden.
-        reports: its reports.
+        reports: its reports; none after a record was sealed or expunged, until they are made again.
+        moment: JSON of how they are made again; empty if they cannot be.
+        earlier: what was published of it before, which readers remember.
     """
 
     number: int
@@ -59,24 +66,30 @@ class Release:
     request: str
     publication: Publication
     reports: tuple[ReportTable, ...]
+    moment: str = ""
+    earlier: tuple[Publication, ...] = ()
 
 
 def publish_reports(index: Index, viewer: Viewer, request: ReportRequest) -> Release:
     """Return the release of today for a request; publish it if there is none.
 
+    Releases that were destroyed are made again first, if they need no other files.
+
     Raises:
         InputError: no suppression protects the small counts, or the extra ``reports`` is not installed.
         FileError: a file cannot be read.
-        ConflictError: another release was published meanwhile.
+        ConflictError: another release was published meanwhile, or a record was sealed or expunged.
     """
+    _restore_releases(index, viewer, request)
     asked = (clock.today(), _write_request(request))
     with index.database.read(viewer) as unit:
+        erasures = unit.report_releases.count_erasures()
         latest = _read_latest(unit)
         for release in reversed(latest):
-            if (release.day, release.request) == asked:
+            if release.reports and (release.day, release.request) == asked:
                 return release
         release = _make_release(unit, request, latest)
-    return _store(index, viewer, release, latest)
+    return _store(index, viewer, release, latest, erasures)
 
 
 def publish_anew(index: Index, viewer: Viewer, request: ReportRequest, moment: Moment) -> Release:
@@ -88,11 +101,87 @@ def publish_anew(index: Index, viewer: Viewer, request: ReportRequest, moment: M
         ConflictError: the new counts would tell a small one, or another release was published meanwhile.
     """
     with index.database.read(viewer) as unit:
+        erasures = unit.report_releases.count_erasures()
         latest = _read_latest(unit)
         release = _make_release(unit, request, latest, moment)
     if release.publication.is_held:
         raise ConflictError(_REFUSAL)
-    return _store(index, viewer, release, latest)
+    return _store(index, viewer, release, latest, erasures)
+
+
+def restore_release(
+    index: Index, viewer: Viewer, number: int, request: ReportRequest, moment: Moment
+) -> Release:
+    """Return a release; make it again if it was destroyed, without the records that are gone.
+
+    What it hid stays hidden. It is protected against what was published of it before, and against the other
+    releases that readers remember.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        number: its number.
+        request: what was asked, with the same files.
+        moment: what was known then.
+
+    Raises:
+        ConflictError: its counts would tell a small one, or a record was sealed or expunged meanwhile.
+    """
+    with index.database.read(viewer) as unit:
+        erasures = unit.report_releases.count_erasures()
+        release, latest = find_release(unit, number), _read_latest(unit)
+        if release.reports:
+            return release
+        before = (release.publication, *release.earlier)
+        others = [each for each in latest if each.number != number]
+        is_remembered = len(others) < len(latest)
+        previous = [*(_list_publications(others) if is_remembered else ()), *before]
+        with open_children(unit, request, moment) as children:
+            counted = count_reports(children, request)
+            publication = publish_tables(counted.list_tables(), previous=previous, pattern=before[0])
+            if publication.is_held:
+                raise ConflictError(_REFUSAL)
+            reports = tuple(counted.make_reports(publication.counts))
+    restored = replace(release, publication=publication, reports=reports, earlier=before)
+    with index.database.write(viewer, "report-restore") as unit:
+        _require_same_records(unit, erasures)
+        unit.report_releases.replace(
+            number,
+            cells=write_publication(publication),
+            reports=_write_reports(reports),
+            earlier=_write_publications(before),
+        )
+    return restored
+
+
+def _restore_releases(index: Index, viewer: Viewer, request: ReportRequest) -> None:
+    """Make again the releases that were destroyed, if they need the files of a request or none.
+
+    One that would tell a small count stays destroyed.
+    """
+    with index.database.read(viewer) as unit:
+        destroyed = [each for each in _read_latest(unit) if not each.reports and each.moment]
+    if not destroyed:
+        return
+    given = orjson.loads(_write_request(request))
+    for release in destroyed:
+        stored = orjson.loads(release.moment)
+        asked = stored["request"]
+        if any(asked[name] not in {None, given[name]} for name in _FILES):
+            continue
+        again = ReportRequest(
+            ALL,
+            asked["day"],
+            asked["since"],
+            asked["care"],
+            request.definitions if asked["definitions"] else None,
+            request.education if asked["education"] else None,
+            asked["known_on"],
+            is_published=True,
+        )
+        moment = Moment(stored["commit_no"], stored["known_on"], frozenset(stored[OPEN_RECORDS]))
+        with suppress(ConflictError):
+            restore_release(index, viewer, release.number, again, moment)
 
 
 def list_published(index: Index, viewer: Viewer, name: str, request: ReportRequest) -> list[ReportTable]:
@@ -113,8 +202,7 @@ def list_published(index: Index, viewer: Viewer, name: str, request: ReportReque
         stored = unit.report_releases.latest(_MOST_LISTED)
     by_day = {}
     for release in reversed(stored):
-        for text in orjson.loads(release.reports):
-            report = read_report(text)
+        for report in read_reports(release.reports):
             if report.name == name and (request.since or "") <= report.as_of <= request.day:
                 by_day[report.as_of] = report
     if not by_day:
@@ -146,14 +234,15 @@ def _make_release(
     """
     number = latest[-1].number + 1 if latest else 1
     key = _write_request(request)
-    with open_children(unit, request, moment or find_moment(unit, request)) as children:
+    moment = moment or find_moment(unit, request)
+    if moment.open_records is None:
+        moment = replace(moment, open_records=frozenset(unit.known_records.list_open_records()))
+    with open_children(unit, request, moment) as children:
         counted = count_reports(children, request)
-        publication = publish_tables(
-            counted.list_tables(), previous=[release.publication for release in latest]
-        )
+        publication = publish_tables(counted.list_tables(), previous=_list_publications(latest))
         if not publication.is_held:
             reports = tuple(counted.make_reports(publication.counts))
-            return Release(number, clock.today(), key, publication, reports)
+            return Release(number, clock.today(), key, publication, reports, _write_moment(moment, key))
     held = _find_held(latest, key, request.name)
     return replace(
         held,
@@ -161,6 +250,7 @@ def _make_release(
         day=clock.today(),
         request=key,
         publication=replace(held.publication, is_held=True),
+        earlier=(),
     )
 
 
@@ -179,8 +269,11 @@ def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
     raise ConflictError(_REFUSAL)
 
 
-def _store(index: Index, viewer: Viewer, release: Release, latest: Sequence[Release]) -> Release:
+def _store(
+    index: Index, viewer: Viewer, release: Release, latest: Sequence[Release], erasures: int
+) -> Release:
     with index.database.write(viewer, "report-release") as unit:
+        _require_same_records(unit, erasures)
         if [each.number for each in _read_latest(unit)] != [each.number for each in latest]:
             raise ConflictError("another report was published at the same time: try again")
         unit.report_releases.add(
@@ -190,10 +283,53 @@ def _store(index: Index, viewer: Viewer, release: Release, latest: Sequence[Rele
                 request=release.request,
                 made_by=viewer.client,
                 cells=write_publication(release.publication),
-                reports=orjson.dumps([write_report(report) for report in release.reports]).decode(),
+                reports=_write_reports(release.reports),
+                moment=release.moment,
             )
         )
+        remembered = unit.report_releases.latest(_REMEMBERED)
+        frozen = (orjson.loads(each.request).get(RELEASE) for each in unit.report_snapshots.all())
+        unit.report_releases.forget_before(remembered[-1].number, [each for each in frozen if each])
     return release
+
+
+def _require_same_records(unit: WriteUnit, erasures: int) -> None:
+    """Refuse reports that may count a record which was sealed or destroyed while they were made.
+
+    Raises:
+        ConflictError: reports were destroyed since.
+    """
+    unit.counters.take(ERASURES, 0)
+    if unit.report_releases.count_erasures() != erasures:
+        raise ConflictError("the records changed while the report was made: try again")
+
+
+def _list_publications(releases: Iterable[Release]) -> list[Publication]:
+    """Return what readers remember of some releases, those that were destroyed included."""
+    return [each for release in releases for each in (*release.earlier, release.publication)]
+
+
+def _write_moment(moment: Moment, key: str) -> str:
+    members = {
+        "request": orjson.loads(key),
+        "commit_no": moment.commit_no,
+        "known_on": moment.known_on,
+        OPEN_RECORDS: sorted(moment.open_records or ()),
+    }
+    return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _write_reports(reports: Iterable[ReportTable]) -> str:
+    return orjson.dumps([write_report(report) for report in reports]).decode()
+
+
+def read_reports(text: str) -> tuple[ReportTable, ...]:
+    """Return the reports of a stored release; none if they were destroyed."""
+    return tuple(read_report(each) for each in orjson.loads(text)) if text else ()
+
+
+def _write_publications(publications: Iterable[Publication]) -> str:
+    return orjson.dumps([write_publication(each) for each in publications]).decode()
 
 
 def _read_latest(unit: ReadUnit) -> list[Release]:
@@ -201,8 +337,15 @@ def _read_latest(unit: ReadUnit) -> list[Release]:
 
 
 def _read_release(stored: StoredRelease) -> Release:
-    reports = tuple(read_report(text) for text in orjson.loads(stored.reports))
-    return Release(stored.number, stored.day, stored.request, read_publication(stored.cells), reports)
+    return Release(
+        stored.number,
+        stored.day,
+        stored.request,
+        read_publication(stored.cells),
+        read_reports(stored.reports),
+        stored.moment,
+        tuple(read_publication(cells) for cells in orjson.loads(stored.earlier)),
+    )
 
 
 def _write_request(request: ReportRequest) -> str:

@@ -16,7 +16,14 @@ from mpi.domain.viewer import Viewer
 from mpi.reports.report_table import ReportTable, read_report, write_report
 from mpi.service.core.index import Index
 from mpi.service.reporting.extract_file import digest_file
-from mpi.service.reporting.releases import Release, find_release, publish_anew, repeat_release
+from mpi.service.reporting.releases import (
+    RELEASE,
+    Release,
+    find_release,
+    publish_anew,
+    repeat_release,
+    restore_release,
+)
 from mpi.service.reporting.report_set import (
     ALL,
     TREND,
@@ -33,8 +40,6 @@ from mpi.service.reporting.report_set import (
 from mpi.storage.repositories.review.report_snapshots import StoredSnapshot
 from mpi.storage.unit_of_work.units import ReadUnit
 
-_RELEASE = "release"
-"""Name, in a stored request, of the number of the release that holds the figures; None for exact ones."""
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -115,7 +120,10 @@ def repeat_report(
         snapshot = unit.report_snapshots.find(code)
         if snapshot is None:
             raise NotFoundError("there is no frozen report of this code: see mpi report snapshots")
-        request = _read_request(snapshot, education)
+    request = _read_request(snapshot, education)
+    if snapshot.content is None:
+        _restore(index, viewer, snapshot, request)
+    with index.database.read(viewer) as unit:
         if snapshot.content is not None and not anew:
             report = read_report(snapshot.content)
         else:
@@ -146,8 +154,16 @@ def _build_exact(unit: ReadUnit, request: ReportRequest, moment: Moment) -> Repo
     return report
 
 
-def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest) -> ReportTable:
-    """Make a frozen report again, from the same extract and what was known then."""
+def _restore(index: Index, viewer: Viewer, snapshot: StoredSnapshot, request: ReportRequest) -> None:
+    """Make the release of a frozen report again, if it has one that was destroyed."""
+    number = orjson.loads(snapshot.request).get(RELEASE)
+    if number is not None:
+        _check_extract(snapshot, request)
+        restore_release(index, viewer, number, request, _read_moment(snapshot))
+
+
+def _check_extract(snapshot: StoredSnapshot, request: ReportRequest) -> None:
+    """Refuse to make a frozen report again from another extract than before."""
     if snapshot.education_digest is not None:
         if request.education is None:
             raise InputError(
@@ -155,12 +171,28 @@ def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest
             )
         if digest_file(request.education) != snapshot.education_digest:
             raise InputError("--education is not the extract of this frozen report: give the same file")
-    asked = frozenset(orjson.loads(snapshot.open_records))
-    moment = Moment(snapshot.commit_no, snapshot.known_on, asked)
-    number = orjson.loads(snapshot.request).get(_RELEASE)
+
+
+def _read_moment(snapshot: StoredSnapshot) -> Moment:
+    return Moment(snapshot.commit_no, snapshot.known_on, frozenset(orjson.loads(snapshot.open_records)))
+
+
+def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest) -> ReportTable:
+    """Make a frozen report again, from the same extract and what was known then.
+
+    Raises:
+        ConflictError: its release was destroyed again.
+    """
+    _check_extract(snapshot, request)
+    moment = _read_moment(snapshot)
+    number = orjson.loads(snapshot.request).get(RELEASE)
     if number is None:
         return _build_exact(unit, replace(request, is_published=False), moment)
-    reports = repeat_release(unit, request, find_release(unit, number), moment)
+    release = find_release(unit, number)
+    if not release.reports:
+        raise ConflictError("the records changed while the report was made: try again")
+    is_stored = snapshot.content is None
+    reports = release.reports if is_stored else repeat_release(unit, request, release, moment)
     [report] = choose_reports(reports, request)
     return report
 
@@ -171,14 +203,14 @@ def _write_request(request: ReportRequest, release: Release | None) -> str:
     members.pop("education")
     members.pop("afcars")
     members.pop("edfacts")
-    members[_RELEASE] = None if release is None else release.number
+    members[RELEASE] = None if release is None else release.number
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _read_request(snapshot: StoredSnapshot, education: Path | None) -> ReportRequest:
     members: dict[str, Any] = orjson.loads(snapshot.request)
     definitions = members.pop("definitions")
-    members.pop(_RELEASE, None)
+    members.pop(RELEASE, None)
     return ReportRequest(
         **members, definitions=None if definitions is None else Path(definitions), education=education
     )

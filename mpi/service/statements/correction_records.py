@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.core.visibility import visible_labels
+from mpi.storage.repositories.review.report_releases import ERASURES
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
@@ -63,7 +64,16 @@ def seal_corrections(unit: WriteUnit, record_ids: Collection[int]) -> None:
     """
     corrections = list_corrections_ever_made(unit, record_ids)
     unit.records.set_state(corrections, RecordState.SEALED)
-    unit.report_snapshots.forget_records([*record_ids, *corrections])
+    forget_in_reports(unit, [*record_ids, *corrections])
+
+
+def forget_in_reports(unit: WriteUnit, record_ids: Collection[int]) -> None:
+    """Destroy all stored reports on children, as records are sealed or destroyed."""
+    if record_ids:
+        # First, as it locks: whoever stores a report at the same time waits, or is seen below.
+        unit.counters.take(ERASURES)
+        unit.report_releases.forget_records(record_ids)
+        unit.report_snapshots.forget_records(record_ids)
 
 
 def list_corrections_ever_made(unit: ReadUnit, record_ids: Collection[int]) -> list[int]:

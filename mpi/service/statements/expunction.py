@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from mpi.service.core.index import Index
 from mpi.service.statements.boundary_orders import record_orders
-from mpi.service.statements.correction_records import list_corrections_ever_made
+from mpi.service.statements.correction_records import forget_in_reports, list_corrections_ever_made
 from mpi.service.statements.statement import find_seal_reference
 from mpi.service.statements.tombstones import bury_records, is_buried
 from mpi.standardize.serialization import record_from_bytes
@@ -64,7 +64,7 @@ def erase_contents(unit: WriteUnit, record_ids: Collection[int]) -> None:
     """
     destroyed = [*record_ids, *list_corrections_ever_made(unit, record_ids)]
     unit.keys.segments.erase(destroyed)
-    unit.report_snapshots.forget_records(destroyed)
+    forget_in_reports(unit, destroyed)
     for record in destroyed:
         unit.record_erasure.erase(record)
         unit.idempotent_answers.delete_about_record(record)

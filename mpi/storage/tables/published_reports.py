@@ -43,6 +43,8 @@ class ReportReleaseRow(SQLModel, table=True):
     """Reports on children that were published together.
 
     ``cells`` and ``reports`` are JSON. They hold no small count, and none from which one could be computed.
+    ``reports`` is empty after any record was sealed or expunged, until they are made again by ``moment``.
+    ``earlier`` has the cells of reports that were destroyed.
     """
 
     __tablename__ = "report_release"
@@ -52,3 +54,5 @@ class ReportReleaseRow(SQLModel, table=True):
     made_by: str = text()
     cells: str = text()
     reports: str = text()
+    moment: str = text(default="")
+    earlier: str = text(default="[]")

@@ -1,12 +1,19 @@
 """Repository of published reports on children."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+import orjson
+from sqlalchemy import Connection, delete, insert, select, update
 
-from mpi.storage.tables import ReportReleaseRow, table_of
+from mpi.storage.tables import CounterRow, ReportReleaseRow, table_of
 
 _release = table_of(ReportReleaseRow)
+_counter = table_of(CounterRow)
+ERASURES = "report-erasure"
+"""Name of the counter of transactions that destroyed reports."""
+OPEN_RECORDS = "open_records"
+"""Member of a moment with the records about which a question was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,9 @@ class StoredRelease:
         request: JSON of what was asked.
         made_by: client that published them.
         cells: JSON of the counts of all cells, without those that are hidden.
-        reports: JSON of the reports.
+        reports: JSON of the reports; empty after a record was sealed or expunged, until they are made again.
+        moment: JSON of how the reports are made again; empty if they cannot be.
+        earlier: JSON of the cells of the reports that were destroyed, as readers may remember them.
     """
 
     number: int
@@ -28,6 +37,8 @@ class StoredRelease:
     made_by: str
     cells: str
     reports: str
+    moment: str = ""
+    earlier: str = "[]"
 
 
 class ReportReleases:
@@ -59,3 +70,51 @@ class ReportReleases:
         """Add a release, whose number is new."""
         values = {name: getattr(release, name) for name in StoredRelease.__slots__}
         self._connection.execute(insert(_release).values(values))
+
+    def replace(self, number: int, cells: str, reports: str, earlier: str) -> None:
+        """Store a release that was made again, and what readers may remember of it."""
+        self._connection.execute(
+            update(_release)
+            .where(_release.c.number == number)
+            .values(cells=cells, reports=reports, earlier=earlier)
+        )
+
+    def count_erasures(self) -> int:
+        """Return a number that grows whenever reports are destroyed."""
+        found = self._connection.execute(select(_counter.c.next).where(_counter.c.name == ERASURES)).scalar()
+        return 1 if found is None else int(found)
+
+    def forget_records(self, record_ids: Collection[int]) -> None:
+        """Destroy the reports of all releases, as records are sealed or destroyed.
+
+        Those of all are destroyed, so that none tells that it counted one of the records. The counts stay
+        without the small ones, as later releases are protected against them.
+        """
+        self._connection.execute(update(_release).where(_release.c.reports != "").values(reports=""))
+        forgotten = set(record_ids)
+        query = select(_release.c.number, _release.c.moment).where(_release.c.moment != "")
+        for number, text in self._connection.execute(query).all():
+            moment = orjson.loads(text)
+            kept = [record for record in moment[OPEN_RECORDS] if record not in forgotten]
+            if len(kept) != len(moment[OPEN_RECORDS]):
+                moment[OPEN_RECORDS] = kept
+                self._connection.execute(
+                    update(_release)
+                    .where(_release.c.number == number)
+                    .values(moment=orjson.dumps(moment, option=orjson.OPT_SORT_KEYS).decode())
+                )
+
+    def forget_before(self, number: int, kept: Collection[int]) -> None:
+        """Forget what readers no longer remember of releases before a number.
+
+        A destroyed release is deleted, with its counts.
+
+        Args:
+            number: the first release that is remembered.
+            kept: numbers of releases that frozen reports name.
+        """
+        is_earlier = _release.c.number < number
+        self._connection.execute(update(_release).where(is_earlier).values(moment="", earlier="[]"))
+        self._connection.execute(
+            delete(_release).where(is_earlier, _release.c.reports == "", _release.c.number.not_in(list(kept)))
+        )
