@@ -4,12 +4,17 @@ import re
 
 import pytest
 
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.maintenance.payload_encryption import rotate_payload_key
 from mpi.service.records.upsert import upsert
+from mpi.service.research.destruction import attest_destruction, read_certificate
+from mpi.service.research.extract import make_extract
+from mpi.service.research.projects import set_terms, show_project
 from mpi.service.rights.research_ids import end_project, export_research_ids, list_projects, open_project
 from tests.index import OPERATOR, all_stored_bytes, crosswalk, make_child, many_children
+from tests.unit.service.research.test_extract import OF_SCHOOLS, make_agreement, make_terms, put_in_force
 
 
 @pytest.fixture
@@ -94,3 +99,14 @@ def test_a_faulty_code_is_refused(index, project, code):
         open_project(index, OPERATOR, code, "T", "X")
     with pytest.raises(NotFoundError):
         rows(index, code)
+
+
+def test_an_extract_and_its_certificate_are_recorded(index, project):
+    put_in_force(index, make_agreement("study", OF_SCHOOLS))
+    set_terms(index, OPERATOR, project, make_terms("study", "sex", "birth_date"))
+    extract = make_extract(index, OPERATOR, project)
+    assert (extract.rows, extract.children) == (2, 2)
+    certificate = attest_destruction(index, OPERATOR, project, "B", "overwritten", clock.now().date())
+    history = show_project(index, OPERATOR, project)
+    assert [each["digest"] for each in history.extracts] == [extract.digest]
+    assert read_certificate(index, history.destroyed) == certificate
