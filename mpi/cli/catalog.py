@@ -328,6 +328,15 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Open a research project, whose IDs join with no other project's.", "rights.research:add"
     ),
     "research list": CatalogEntry("List the research projects, oldest first.", "rights.research:show"),
+    "research terms": CatalogEntry(
+        "Record what a project may have, and until when.", "rights.research_extract:terms"
+    ),
+    "research show": CatalogEntry(
+        "Show a project with its terms, extracts and certificate.", "rights.research_extract:show"
+    ),
+    "research destroyed": CatalogEntry(
+        "Record that every copy of a project is destroyed; end it.", "rights.research_extract:destroyed"
+    ),
     "research end": CatalogEntry(
         "End a research project, and destroy the key of its IDs.", "rights.research:end"
     ),
@@ -340,6 +349,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export id-map": CatalogEntry(
         "Export a client's records with former and present IDs.", "files.export:id_map"
+    ),
+    "export research": CatalogEntry(
+        "Export the extract of a research project into a new folder.", "rights.research_extract:export"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),

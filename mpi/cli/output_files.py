@@ -2,8 +2,9 @@
 
 import csv
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -100,6 +101,35 @@ def write_private_bytes(path: Path, content: bytes) -> None:
         return len(content)
 
     write_private_file(path, write)
+
+
+def write_private_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder of files, readable by its owner only, completely or not at all.
+
+    A kill leaves at most a hidden folder ``.NAME.….partial`` beside it, which nothing reads.
+
+    Args:
+        folder: the folder; it must not exist, or be empty.
+        files: content by name.
+
+    Raises:
+        InputError: the folder has files already, or its parent does not exist.
+        OSError: it cannot be written; nothing of it is left.
+    """
+    if not folder.parent.is_dir():
+        raise InputError(f"--into {folder}: there is no folder {folder.parent}; make it first")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"--into {folder}: this exists; name a new folder")
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+    try:
+        for name, content in files.items():
+            write_private_bytes(partial / name, content)
+        # Renaming replaces an empty folder, and refuses one that another process has filled meanwhile.
+        partial.replace(folder)
+    except BaseException:  # also on Ctrl-C: leave no partial folder
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _sync_folder(folder.parent)
 
 
 def _write_and_rename(path: Path, write: Callable[[TextIO], int]) -> int:

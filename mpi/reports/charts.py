@@ -62,7 +62,7 @@ def _make_line_chart(altair: Any, report: ReportTable) -> Any:  # noqa: ANN401 -
         altair.Chart(altair.Data(values=data))
         .mark_line(point=True)
         .encode(
-            x=altair.X("day:T", title=None),
+            x=altair.X("day:T", title=None, axis=altair.Axis(format="%b %Y")),
             y=altair.Y(
                 f"{value.name}:Q", title=f"{value.title} ({value.unit})", scale=altair.Scale(zero=True)
             ),

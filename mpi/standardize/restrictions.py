@@ -63,6 +63,20 @@ def is_opted_out(record: CanonicalRecord, day: str) -> bool:
     )
 
 
+def is_restricted(record: CanonicalRecord, day: str) -> bool:
+    """Return whether a record has any restriction that has not ended.
+
+    The substitute address of an Address Confidentiality Program is one.
+
+    Args:
+        record: the record with all restrictions that stay in force.
+        day: the day of the answer, ``YYYY-MM-DD``.
+    """
+    return any(not _has_ended(restriction, day) for restriction in record.restrictions) or any(
+        is_substitute_address(address) for address in record.addresses
+    )
+
+
 def _has_ended(restriction: Restriction, day: str) -> bool:
     end = to_iso_day(restriction.end)
     return end is not None and end <= day

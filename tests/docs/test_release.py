@@ -79,7 +79,9 @@ def test_two_archives_of_equal_files_are_equal(tmp_path):
 def test_checksums_are_those_that_sha256sum_checks(tmp_path):
     (tmp_path / "a").write_text("a")
     release.write_checksums(tmp_path)
-    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True)
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    checked = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert checked.stdout == "a: OK\n"
 
 
 def test_a_folder_that_holds_files_is_not_written_to(tmp_path, capsys):

@@ -1276,6 +1276,32 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "research add": lambda c: Command((c.one_of("reading", "other"), "--title", "Reading", "--by", "D")),
     "research list": lambda _: Command(),
     "research export": lambda c: Command((c.one_of("reading", "other"), "--out", "research.csv")),
+    "research terms": lambda c: Command(
+        (
+            c.one_of("reading", "other"),
+            "--agreement",
+            "house",
+            "--party",
+            "operator",
+            "--irb",
+            "IRB 1",
+            "--irb-decision",
+            "exempt",
+            "--expires",
+            "2099-01-01",
+            "--field",
+            "sex",
+            "--by",
+            "D",
+        )
+    ),
+    "research show": lambda c: Command((c.one_of("reading", "other"),)),
+    "research destroyed": lambda c: Command(
+        (c.one_of("reading", "other"), "--by", "D", "--method", "overwritten")
+    ),
+    "export research": lambda c: Command(
+        ("--project", c.one_of("reading", "other"), "--into", "research-extract")
+    ),
     "research end": lambda c: Command((c.one_of("reading", "other"), "--by", "D")),
     "subpoena open": _open_subpoena,
     "subpoena list": lambda c: Command(_as_client(c)),

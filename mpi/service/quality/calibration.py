@@ -4,7 +4,7 @@ It reads every record once. So it is a command for whoever runs the index, and n
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -64,8 +64,13 @@ class Calibration:
     recall: RecallBound
 
 
-def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
+def measure_calibration(index: Index, viewer: Viewer, records: Collection[int] | None = None) -> Calibration:
     """Measure false and missed links by each kind of evidence.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        records: the records whose pairs count; None for all.
 
     Raises:
         AccessDenied: the viewer may not read figures, or does not see every source.
@@ -78,7 +83,7 @@ def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
         facts = {
             record: read_facts(features_from_bytes(payload))
             for record, payload in unit.derived_data.iterate_features(config_id)
-            if record in persons
+            if record in persons and (records is None or record in records)
         }
         edges = unit.derived_data.all_edges(config_id)
         answers = _tally_answers(unit, facts, now.year * 12 + now.month)

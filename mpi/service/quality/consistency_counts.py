@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
+from mpi.domain import clock
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.codes import parse_sex
@@ -50,6 +51,7 @@ def count_consistency(unit: ReadUnit) -> dict[str, int]:
     A child counts at most once in each, by the earliest record of the source and of the kind.
     """
     sources = {source.id: source for source in unit.sources.all()}
+    day = clock.today()
     linked = unit.linked_records.list_linked(count_every(unit))
     counts: Counter[str] = Counter()
     persons = [list(records) for _, records in groupby(linked, key=attrgetter("person_id"))]
@@ -60,7 +62,7 @@ def count_consistency(unit: ReadUnit) -> dict[str, int]:
         contents = _read_contents(unit, {record for _, *both in pairs for record in both})
         for name, own, partner in pairs:
             if own in contents and partner in contents:
-                for field, agrees in _compare(contents[own], contents[partner]):
+                for field, agrees in _compare(contents[own], contents[partner], day):
                     counts[f"{name}|{field}.{'agree' if agrees else 'differ'}"] += 1
     return dict(counts)
 
@@ -86,14 +88,14 @@ def _read_contents(unit: ReadUnit, record_ids: Iterable[int]) -> dict[int, Canon
     return {record_id: record_from_bytes(version.payload) for record_id, version in versions.items()}
 
 
-def _compare(own: CanonicalRecord, partner: CanonicalRecord) -> Iterator[tuple[str, bool]]:
-    """Yield each field that both state, and whether they state the same."""
+def _compare(own: CanonicalRecord, partner: CanonicalRecord, day: str) -> Iterator[tuple[str, bool]]:
+    """Yield each field that both state, and whether they state the same on a day."""
     for field in FIELDS:
         values = [_normalize(field, getattr(record, field)) for record in (own, partner)]
         if all(values):
             yield field, values[0] == values[1]
     for population in FLAGS:
-        stated = [_states_flag(record, population) for record in (own, partner)]
+        stated = [_states_flag(record, population, day) for record in (own, partner)]
         if any(stated):
             yield population, all(stated)
 
@@ -110,5 +112,12 @@ def _normalize(field: str, text: str | None) -> str | None:
     return "".join(letter for letter in decomposed if letter.isalnum())
 
 
-def _states_flag(record: CanonicalRecord, population: str) -> bool:
-    return any(flag.population == population and flag.value == "Y" for flag in record.flags)
+def _states_flag(record: CanonicalRecord, population: str, day: str) -> bool:
+    """Return whether a record states a population's flag for a day."""
+    return any(
+        flag.population == population
+        and flag.value == "Y"
+        and (flag.begin or day) <= day
+        and (not flag.end or flag.end > day)
+        for flag in record.flags
+    )

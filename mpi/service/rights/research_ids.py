@@ -65,7 +65,7 @@ def open_project(index: Index, viewer: Viewer, code: str, title: str, opened_by:
         ConflictError: a project has or had this code.
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    _require_manager(viewer)
+    require_manager(viewer)
     if not _CODE.fullmatch(code):
         raise InputError("code: 1 to 32 of a-z, 0-9, '-' and '_', and the first is a letter")
     title, name = check_person("title", title), check_person("opened_by", opened_by)
@@ -87,12 +87,12 @@ def end_project(index: Index, viewer: Viewer, code: str, ended_by: str) -> None:
         InputError: the name is wrong.
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    _require_manager(viewer)
+    require_manager(viewer)
     name = check_person("ended_by", ended_by)
     with index.database.write(viewer, "research-end") as unit:
         if find_stored_answer(unit, index) is not None:
             return
-        _require_project(unit, code)
+        require_project(unit, code)
         unit.research_projects.end(code, name, unit.commit_no)
         store_answer(unit, index, {}, ())
 
@@ -103,7 +103,7 @@ def list_projects(index: Index, viewer: Viewer) -> list[dict[str, Any]]:
     Raises:
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    _require_manager(viewer)
+    require_manager(viewer)
     with index.database.read(viewer) as unit:
         projects = unit.research_projects.all()
         commits = unit.commit_info(
@@ -135,14 +135,14 @@ def export_research_ids(index: Index, viewer: Viewer, code: str) -> Iterator[Res
     """
     require_permission(viewer, Action.CROSSWALK_EXPORT)
     with index.database.read(viewer) as unit:
-        key = _derive_key(index, _require_project(unit, code))
+        key = derive_key(index, require_project(unit, code))
         handle = f"all@{unit.last_commit()}"
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), (*HEADER, f"research:{code}"), handle)
         rows = list(_list_rows(unit, viewer, key))
     return iter(sorted(rows, key=lambda row: (row.research_id, row.record_id)))
 
 
-def _require_manager(viewer: Viewer) -> None:
+def require_manager(viewer: Viewer) -> None:
     """Require the right to export the index, or to administer agreements.
 
     A study rests on a written agreement: 34 CFR 99.31(a)(6)(iii)(C) [K]. Who administers agreements opens and
@@ -169,13 +169,13 @@ def _list_rows(unit: ReadUnit, viewer: Viewer, key: bytes) -> Iterator[ResearchR
             if record not in opted_out:
                 label = labels[record]
                 yield ResearchRow(
-                    _make_id(key, "child", eids[persons[record]]),
+                    make_id(key, "child", eids[persons[record]]),
                     label.source,
-                    _make_id(key, "record", f"{len(label.source)}|{label.source}|{label.local_id}"),
+                    make_id(key, "record", f"{len(label.source)}|{label.source}|{label.local_id}"),
                 )
 
 
-def _require_project(unit: ReadUnit, code: str) -> StoredProject:
+def require_project(unit: ReadUnit, code: str) -> StoredProject:
     """Return a project that lasts.
 
     Raises:
@@ -190,13 +190,13 @@ def _require_project(unit: ReadUnit, code: str) -> StoredProject:
     return project
 
 
-def _derive_key(index: Index, project: StoredProject) -> bytes:
+def derive_key(index: Index, project: StoredProject) -> bytes:
     """Return a project's key: a keyed hash of its salt."""
     halves = (index.keyed_hash.to_token("research-key", f"{half}|{project.salt}") for half in (1, 2))
     return bytes.fromhex("".join(halves))
 
 
-def _make_id(key: bytes, kind: str, text: str) -> str:
+def make_id(key: bytes, kind: str, text: str) -> str:
     """Return a research ID: HMAC-SHA-256 (RFC 2104), cut to 130 bits."""
     number = int.from_bytes(hmac.new(key, f"{kind}|{text}".encode(), hashlib.sha256).digest(), "big")
     return "".join(_DIGITS[(number >> 5 * place) & 31] for place in range(_ID_LENGTH))

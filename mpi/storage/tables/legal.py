@@ -187,6 +187,19 @@ class ResearchProjectRow(SQLModel, table=True):
     ended_commit: int | None = bigint(default=None)
 
 
+class ResearchStepRow(SQLModel, table=True):
+    """Terms, an extract or the attested destruction of a research project.
+
+    Rows are only added. ``details`` is a JSON object without any value of a record.
+    """
+
+    __tablename__ = "research_step"
+    code: str = text(primary_key=True)
+    commit_no: int = primary_key()
+    kind: str = text()
+    details: str = text()
+
+
 class IncidentRow(SQLModel, table=True):
     """A wrong link: the step that parted records of one person.
 

@@ -205,13 +205,16 @@ def test_a_row_too_large_in_all_is_rejected_and_the_others_are_read(tmp_path):
 
 
 def test_a_file_changed_at_any_byte_is_read_or_refused(ordinary_file):
-    content, choices = ordinary_file.read_bytes(), random.Random(29)
+    content, choices, read = ordinary_file.read_bytes(), random.Random(29), 0
     for _ in range(300):
         changed = bytearray(content)
         changed[choices.randrange(len(content))] ^= 1 << choices.randrange(8)
         ordinary_file.write_bytes(changed)
         with ordinary_file.open("rb") as source, suppress(FileError, pa.ArrowException, OSError):
             plan_read("f.parquet", source, pq.ParquetFile(ordinary_file).metadata, DEFAULT_LIMITS)
+            read += 1
+    # Most bytes are values, and some are the structure of the file.
+    assert 0 < read < 300
 
 
 @given(st.binary(max_size=60), st.integers(0, 2**31), st.integers(0, 70))

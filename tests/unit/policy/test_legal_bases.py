@@ -25,6 +25,8 @@ EXPECTED = {
         {E}, {E, C, T, A, H, R, OPERATOR}, {"all"}, {"program_evaluation", "reporting_federal"},
     ),
     "ferpa_studies": ({E}, {R, OPERATOR}, {"all"}, {"program_evaluation"}),
+    "ferpa_deidentified": ({E, C, T, A}, {R}, {"all"}, {"program_evaluation"}),
+    "research_statute": ({C, T, A}, {R, OPERATOR}, {"all"}, {"program_evaluation"}),
     "ferpa_caseworker": (
         {E}, {C, T, A}, {"foster_care"}, SCHOOL | {"case_planning", "court_report", "transport"},
     ),

@@ -22,6 +22,9 @@ def test_every_purpose_of_the_program_is_explained():
 
 def test_a_state_may_add_a_purpose():
     check_purpose(MENTORING, PURPOSES)
+    assert MENTORING.code not in PURPOSES
+    with pytest.raises(InputError, match="there is a purpose"):
+        check_purpose(MENTORING, {**PURPOSES, MENTORING.code: MENTORING})
 
 
 @pytest.mark.parametrize("title", [
@@ -50,7 +53,9 @@ def test_an_excluded_use_is_refused_by_its_own_name(use):
     "title", ["Immigrant education (Title III)", "Policy research", "Risk of homelessness"]
 )
 def test_other_words_are_not_taken_for_an_excluded_use(title):
-    check_purpose(Purpose("other", title, "It is.", "It is."), PURPOSES)
+    purpose = Purpose("other", title, "It is.", "It is.")
+    check_purpose(purpose, PURPOSES)
+    assert find_excluded_use(purpose) is None
 
 
 @pytest.mark.parametrize("code", ["", "Upper", "1st", "a-b", "a b", "a" * 65, "transport", "all", "añb"])

@@ -43,7 +43,7 @@ def fill(children):
 @pytest.fixture(scope="module")
 def children():
     chance = random.Random(7)
-    return [make_child(number, chance) for number in range(700)]
+    return [make_child(number, chance) for number in range(4_000)]
 
 
 @pytest.fixture(scope="module")

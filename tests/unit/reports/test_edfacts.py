@@ -25,7 +25,8 @@ def record(number, students, unit="", categories=",,", indicator="Y"):
 
 
 def test_total_of_a_state_is_read_beside_its_categories(tmp_path):
-    path = write(tmp_path, record(1, 40, categories="WDIS,,", indicator="N"), record(2, 812))
+    detail, subtotal = record(1, 40, categories="WDIS,M,", indicator="N"), record(2, 90, categories="WDIS,,")
+    path = write(tmp_path, detail, subtotal, record(3, 812))
     assert read_edfacts_count(path) == EdfactsCount("SEA FOSTER CARE ENROLLED", "2025-2026", 812, 1, 0)
     tabs = tmp_path / "tabs.tab"
     tabs.write_text(path.read_text().replace(",", "\t"), encoding="utf-8-sig")

@@ -1,13 +1,17 @@
 """Repository of research projects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.repositories.payload_keys import PayloadKeys
-from mpi.storage.tables import AnyRow, ResearchProjectRow, table_of
+from mpi.storage.tables import AnyRow, ResearchProjectRow, ResearchStepRow, table_of
 
 _project = table_of(ResearchProjectRow)
+_step = table_of(ResearchStepRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,25 @@ class StoredProject:
     ended_commit: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredResearchStep:
+    """What was recorded of a research project.
+
+    Args:
+        code: code of the project.
+        commit_no: commit number of the step.
+        kind: ``terms``, ``extract`` or ``destroyed``.
+        details: what was recorded, without a value of any record.
+    """
+
+    code: str
+    commit_no: int
+    kind: str
+    details: Mapping[str, Any]
+
+
 class ResearchProjects:
-    """Repository of research projects, lasting and ended.
+    """Repository of research projects, lasting and ended, and their steps.
 
     Args:
         connection: connection with an open transaction.
@@ -68,6 +89,20 @@ class ResearchProjects:
         """Return every project, oldest first."""
         rows = self._connection.execute(select(_project).order_by(_project.c.opened_commit))
         return [self._to_project(row) for row in rows]
+
+    def add_step(self, step: StoredResearchStep) -> None:
+        """Add a step of a project."""
+        details = orjson.dumps(dict(step.details), option=orjson.OPT_SORT_KEYS).decode()
+        self._connection.execute(
+            insert(_step).values(code=step.code, commit_no=step.commit_no, kind=step.kind, details=details)
+        )
+
+    def steps(self, code: str) -> list[StoredResearchStep]:
+        """Return the steps of a project, oldest first."""
+        rows = self._connection.execute(select(_step).where(_step.c.code == code).order_by(_step.c.commit_no))
+        return [
+            StoredResearchStep(row.code, row.commit_no, row.kind, orjson.loads(row.details)) for row in rows
+        ]
 
     def _to_project(self, row: AnyRow) -> StoredProject:
         values = {name: getattr(row, name) for name in StoredProject.__slots__}

@@ -40,9 +40,10 @@ def test_a_client_runs_its_share_of_calls_and_the_others_wait():
 
 def test_another_client_and_health_checks_do_not_wait():
     async def run_scene():
-        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, [])) for _ in range(2)]
+        limiter, release, running = CallLimiter(max_running=1, max_waiting=1), asyncio.Event(), []
+        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running)) for _ in range(2)]
         await asyncio.sleep(0.01)
+        assert len(running) == 1
         async with asyncio.timeout(1), limiter.acquire_slot("/v1/events", SECOND_CLIENT):
             pass
         async with asyncio.timeout(1), limiter.acquire_slot("/healthz", FIRST_CLIENT):
@@ -93,9 +94,10 @@ def test_a_client_with_a_credential_is_the_same_at_every_address():
 
 def test_a_call_beyond_the_queue_is_refused_until_others_have_finished():
     async def run_scene():
-        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, [])) for _ in range(2)]
+        limiter, release, running = CallLimiter(max_running=1, max_waiting=1), asyncio.Event(), []
+        calls = [asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running)) for _ in range(2)]
         await asyncio.sleep(0.01)
+        assert len(running) == 1
         with pytest.raises(TooManyCallsError, match="send fewer at once"):
             async with limiter.acquire_slot("/v1/events", FIRST_CLIENT):
                 pass
@@ -109,16 +111,18 @@ def test_a_call_beyond_the_queue_is_refused_until_others_have_finished():
 
 def test_a_cancelled_waiting_call_frees_its_place():
     async def run_scene():
-        limiter, release = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
-        first = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
-        waiting = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
+        limiter, release, running = CallLimiter(max_running=1, max_waiting=1), asyncio.Event(), []
+        first = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running))
+        waiting = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running))
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        next_call = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, []))
+        next_call = asyncio.create_task(hold_slot(limiter, FIRST_CLIENT, release, running))
         await asyncio.sleep(0.01)
+        assert len(running) == 1
         release.set()
         await asyncio.gather(first, next_call)
+        assert len(running) == 2
 
     asyncio.run(run_scene())
 

@@ -164,7 +164,9 @@ def test_a_condition_without_an_exact_translation_is_refused(sql):
     ],
 )
 def test_a_symmetric_condition_is_accepted(sql):
-    Translator().translate_symmetric(sql)
+    translated = Translator().translate_symmetric(sql)
+    compile(translated, "condition", "eval")
+    assert translated
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.statistics.sampling import Estimate
 from mpi.domain.viewer import Action
 from mpi.matching.diagnostics.error_rates import Evidence
 from mpi.service.quality.calibration import measure_calibration
@@ -127,3 +128,4 @@ def test_blind_answers_that_contradict_the_weight_show_that_the_model_promises_t
     assert judged
     assert all(each.observed.value == 0 for each in judged)
     assert not judged[-1].is_as_predicted
+    assert not replace(judged[0], predicted=0.2, observed=Estimate(0.5, 0.4, 0.6)).is_as_predicted

@@ -3,10 +3,13 @@
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
+from mpi.api.app import create_app
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.source import SourceKind
+from mpi.domain.viewer import Action
 from mpi.service.data_quality.scorecard import read_scorecard
 from mpi.service.quality.consistency import read_whole_scorecard
 from mpi.service.quality.consistency_counts import (
@@ -19,6 +22,7 @@ from mpi.service.quality.publication import publish_figures
 from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, load_rows, many_children, open_test_index, with_settings
+from tests.unit.api.live import PLAIN, add_key, calling, serving
 
 RULES = PublicationRules(base=5)
 FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
@@ -41,7 +45,7 @@ def clock_and_index(tmp_path_factory):
                 **child,
                 "first_name": child["first_name"].upper() if number < SPELLED else child["first_name"],
                 "sex": "" if number < MOVED else child.get("sex"),
-                "flags": [FLAG] if number % 2 else [],
+                "flags": [FLAG] if number % 2 else [{**FLAG, "begin": "2020-01-01", "end": "2021-01-01"}],
             }
             for number, child in enumerate(children)
         ]
@@ -65,7 +69,8 @@ def test_linked_children_are_counted_by_source_partner_and_field(index):
     known = counts["cw|sis|last_name.agree"]
     assert KNOWN * 0.9 < known <= KNOWN
     assert counts["sis|ccwis|last_name.agree"] == known
-    # Capital letters are no difference, a missing value is not known, and a flag of one side is one.
+    # Capital letters are no difference, and a missing value is not known. A flag of one side alone is a
+    # difference, also where the other side's has ended.
     assert counts["cw|sis|first_name.agree"] == known
     assert counts["cw|sis|sex.agree"] == known - MOVED
     assert counts["cw|sis|foster_care.agree"] + counts["cw|sis|foster_care.differ"] == known
@@ -81,6 +86,9 @@ def test_one_record_more_changes_each_count_by_at_most_one(index):
     changes = [after.get(name, 0) - before.get(name, 0) for name in before.keys() | after.keys()]
     assert set(changes) <= {-1, 0, 1}
     assert 0 < sum(map(abs, changes)) <= MOST_CHANGED
+    # A second record of a source says nothing more of the child, even where it says something else.
+    upsert(index, OPERATOR, "sis", {**child, "local_id": "again", "sex": "", "flags": []})
+    assert count(index) == after
 
 
 def test_scorecard_shows_published_figures_of_an_earlier_day_to_who_sees_both_sides(index, manual_clock):
@@ -100,3 +108,17 @@ def test_scorecard_shows_published_figures_of_an_earlier_day_to_who_sees_both_si
         one_side = read_whole_scorecard(index, reader, "cw").consistency
         assert one_side is None or not one_side.fields
     assert asdict(read_scorecard(index, OPERATOR, "cw"))["consistency"] is None
+
+
+def test_page_shows_agreement_to_an_operator_and_the_api_nothing_to_a_sender_of_one_side(index, manual_clock):
+    publish_figures(index, OPERATOR)
+    manual_clock.now += timedelta(days=1)
+    with serving(create_app(index, open_pages=True)) as url:
+        cookies = {"mpi-acting-as": "operator"}
+        page = httpx.get(f"{url}/scorecard?source=cw", cookies=cookies, timeout=30, verify=PLAIN)
+    assert page.status_code == 200
+    assert "Same values at other agencies" in page.text
+    with calling(create_app(index), add_key(index, "feed", {Action.LOAD}, {"cw"})) as client:
+        card = client.get("/v1/sources/cw/scorecard").json()
+    assert card["records"] > 0
+    assert card["consistency"] is None

@@ -119,11 +119,17 @@ def test_a_published_trend_tells_what_was_published_of_each_day_and_counts_nothi
     manual_clock.now += timedelta(days=1)
     take_flags(index, range(50, 54))
     [_, second, *_] = make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02"))
-    take_flags(index, range(12))
     report = make_child_report(index, OPERATOR, trend)
-    rows = [(each.as_of, *row) for each in (first, second) for row in each.rows]
-    assert list(report.rows) == rows
+    assert list(report.rows) == [(each.as_of, *row) for each in (first, second) for row in each.rows]
     assert read_numbers(index) == [1, 2]
+    # A later release of the same day takes the place of the earlier one.
+    manual_clock.now += timedelta(days=1)
+    for child in many_children(100)[60:]:
+        upsert(index, OPERATOR, "ccwis", {**child, "placements": [STAY]})
+    [_, third, *_] = make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02"))
+    assert third.rows != second.rows
+    report = make_child_report(index, OPERATOR, trend)
+    assert list(report.rows) == [(each.as_of, *row) for each in (first, third) for row in each.rows]
     with pytest.raises(InputError, match="cannot be frozen"):
         freeze_report(index, OPERATOR, "fall", trend)
 

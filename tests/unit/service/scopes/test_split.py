@@ -407,7 +407,8 @@ def test_an_approved_split_is_taken_back_before_the_scope_exists(site):
     site.approve("sis")
     undo_split(site.shared, None, OPERATOR, "education")
     upsert(site.shared, OPERATOR, "sis", make_child("s1"))
-    site.split("sis")
+    scope = site.split("sis")
+    assert partition_of(scope) == partition_of(site.shared) == {frozenset({("sis", "s1")})}
 
 
 @pytest.fixture

@@ -1,0 +1,157 @@
+"""Rows of a research extract: agreed values of the records that an extract may hold."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mpi.domain import clock
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.cases.research import permits_field
+from mpi.policy.parties import ALL
+from mpi.service.core.visibility import read_populations_by_child
+from mpi.service.research.variables import Variable
+from mpi.standardize.restrictions import is_restricted
+from mpi.standardize.serialization import record_from_bytes
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.unit_of_work.units import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractRow:
+    """A record of an extract, with its values at the finest levels.
+
+    Args:
+        record: number of the record.
+        person: number of its person.
+        source: code of its source.
+        local_id: local ID, from which its research ID is made.
+        values: one value for each variable; None where it has none, or the agreement does not name it for
+            this record.
+    """
+
+    record: int
+    person: int
+    source: str
+    local_id: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractRows:
+    """Rows of an extract, and how many children were left out.
+
+    Args:
+        rows: the rows, by source and local ID.
+        restricted: children left out since a record is restricted or opted out.
+        uncovered: records of the agreement's sources whose child is of no agreed population.
+    """
+
+    rows: tuple[ExtractRow, ...]
+    restricted: int
+    uncovered: int
+
+
+@dataclass(slots=True)
+class _Coverage:
+    """Which grants cover the records of each source, by population."""
+
+    owners: Mapping[str, frozenset[str]]
+    grants: Mapping[str, Sequence[Grant]] = field(default_factory=dict)
+
+    def list_covering(self, source: str, populations: Collection[tuple[str, str]]) -> list[Grant]:
+        """Return the grants that cover a record of a child of some populations.
+
+        A population counts if a source of the record's owner states it, so that the extract tells nothing of
+        what another agency says.
+        """
+        stated = {population for stating, population in populations if stating in self.owners[source]}
+        return [each for each in self.grants[source] if each.population == ALL or each.population in stated]
+
+
+def read_rows(
+    unit: ReadUnit, agreement: Agreement, grants: Sequence[Grant], variables: Sequence[Variable]
+) -> ExtractRows:
+    """Read the rows of an extract.
+
+    A child is left out with all records if any of them is opted out, under a protective order, or has an
+    address that is confidential. Sealed records are in no answer.
+
+    Args:
+        unit: the transaction.
+        agreement: the project's agreement.
+        grants: its grants to the project.
+        variables: the variables of the extract.
+    """
+    coverage = _find_coverage(unit, agreement, grants)
+    persons = unit.persons.all_current_persons()
+    labels = {
+        record: label for record, label in unit.records.iterate_labels() if label.source in coverage.grants
+    }
+    children: dict[int, list[int]] = {}
+    asked = {persons[record] for record in labels}
+    for record, person in persons.items():
+        if person in asked:
+            children.setdefault(person, []).append(record)
+    restricted = _find_restricted_children(unit, children)
+    populations = {}
+    if any(grant.population != ALL for grant in grants):
+        populations = read_populations_by_child(unit, children)
+    rows = []
+    uncovered = 0
+    kept = [record for record in labels if persons[record] not in restricted]
+    for record, content in _iterate_contents(unit, kept):
+        label, person = labels[record], persons[record]
+        covering = coverage.list_covering(label.source, populations.get(person, ()))
+        if covering:
+            values = _read_values(content, covering, variables)
+            rows.append(ExtractRow(record, person, label.source, label.local_id, values))
+        else:
+            uncovered += 1
+    return ExtractRows(tuple(rows), len(restricted), uncovered)
+
+
+def _find_coverage(unit: ReadUnit, agreement: Agreement, grants: Sequence[Grant]) -> _Coverage:
+    """Find the sources of each grant; the source of stewards' corrections is none."""
+    owners: dict[str, frozenset[str]] = {}
+    by_source: dict[str, list[Grant]] = {}
+    codes = [source.code for source in unit.sources.all() if source.kind != STEWARD_SOURCE_KIND]
+    for grant in grants:
+        discloser = agreement.find_party(grant.discloser)
+        own = [code for code in codes if discloser is not None and discloser.owns(code)]
+        for code in own:
+            by_source.setdefault(code, []).append(grant)
+            owners[code] = frozenset(own)
+    return _Coverage(owners, by_source)
+
+
+def _iterate_contents(unit: ReadUnit, records: Collection[int]) -> Iterator[tuple[int, CanonicalRecord]]:
+    for chunk in iter_chunks(records):
+        payloads = unit.record_versions.payloads(chunk)
+        for record in chunk:
+            if record in payloads:
+                yield record, record_from_bytes(payloads[record][1])
+
+
+def _find_restricted_children(unit: ReadUnit, children: Mapping[int, Collection[int]]) -> set[int]:
+    """Return the children of whom a record has a restriction that has not ended."""
+    today = clock.today()
+    person_of = {record: person for person, records in children.items() for record in records}
+    return {
+        person_of[record]
+        for record, content in _iterate_contents(unit, person_of)
+        if is_restricted(content, today)
+    }
+
+
+def _read_values(
+    content: CanonicalRecord, covering: Sequence[Grant], variables: Sequence[Variable]
+) -> tuple[str | None, ...]:
+    """Return a record's values that a covering grant names."""
+    today = clock.today()
+    return tuple(
+        variable.read(content, today) or None
+        if any(permits_field(grant, variable.field) for grant in covering)
+        else None
+        for variable in variables
+    )

@@ -1,0 +1,194 @@
+"""Variables of a research extract: how each follows from a record, and its levels of detail."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mpi.domain.errors import InputError
+from mpi.domain.record import CanonicalRecord, Enrollment, Placement
+from mpi.policy.agreement import FLAG_PREFIX
+from mpi.standardize.fields.codes import parse_sex
+from mpi.standardize.fields.dates import to_birth_day, to_iso_day
+
+LEFT_OUT = "left_out"
+"""Level at which a variable has no value."""
+_WHOLE = ("whole", LEFT_OUT)
+_DAY, _MONTH, _YEAR, _FIVE_YEARS = "day", "month", "year", "five_years"
+_DATE = (_DAY, _MONTH, _YEAR, LEFT_OUT)
+_POSTAL = ("five_digits", "three_digits", LEFT_OUT)
+_LENGTHS = {_DAY: 10, _MONTH: 7, _YEAR: 4, "five_digits": 5, "three_digits": 3}
+"""Characters that a level keeps."""
+_FLAG_RANKS = "UNY"
+_SPAN = 5
+
+ReadValue = Callable[[CanonicalRecord, str], str | None]
+"""Returns a record's value at the finest level, as of a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of an extract.
+
+    Args:
+        name: name of the column.
+        field: canonical field, or ``flags.POPULATION``, that the agreement has to name.
+        label: what it says, for the codebook.
+        levels: levels of detail, from fine to coarse.
+        read: returns its value of a record.
+    """
+
+    name: str
+    field: str
+    label: str
+    levels: tuple[str, ...]
+    read: ReadValue
+
+    @property
+    def values(self) -> str:
+        """Form of the values, for the codebook."""
+        return "YYYY-MM-DD, cut to the level" if _DAY in self.levels else "text"
+
+
+def list_variables(fields: tuple[str, ...]) -> tuple[Variable, ...]:
+    """Return the variables of some fields, in the order of the columns."""
+    named = set(fields)
+    flags = tuple(_make_flag_variable(field) for field in sorted(named) if field.startswith(FLAG_PREFIX))
+    return (*(variable for variable in _VARIABLES if variable.field in named), *flags)
+
+
+def check_levels(variables: tuple[Variable, ...], levels: Mapping[str, str]) -> dict[str, str]:
+    """Return the level of every variable; the finest where none is named.
+
+    Raises:
+        InputError: a variable or level does not exist.
+    """
+    by_name = {variable.name: variable for variable in variables}
+    for name, level in levels.items():
+        if name not in by_name:
+            raise InputError(f"coarsen: there is no variable {name!r}; there are: {', '.join(by_name)}")
+        if level not in by_name[name].levels:
+            raise InputError(f"coarsen: {name} has the levels {', '.join(by_name[name].levels)}")
+    return {variable.name: levels.get(variable.name, variable.levels[0]) for variable in variables}
+
+
+def coarsen(value: str | None, level: str) -> str:
+    """Return a value at a level; empty where there is none."""
+    if not value or level == LEFT_OUT:
+        return ""
+    if level == _FIVE_YEARS:
+        year = int(value[:4])
+        first = year - year % _SPAN
+        return f"{first}-{first + _SPAN - 1}"
+    return value[: _LENGTHS.get(level)]
+
+
+def _make_flag_variable(field: str) -> Variable:
+    population = field.removeprefix(FLAG_PREFIX)
+
+    def read(record: CanonicalRecord, day: str) -> str | None:
+        values = [
+            flag.value
+            for flag in record.flags
+            if flag.population == population and _is_in_force(flag.begin, flag.end, day)
+        ]
+        return max(values, key=_FLAG_RANKS.find, default=None)
+
+    return Variable(
+        f"flag_{population}",
+        field,
+        f"Population {population}, as its source states it: Y, N or U",
+        _WHOLE,
+        read,
+    )
+
+
+def _is_in_force(begin: str | None, end: str | None, day: str) -> bool:
+    return (begin is None or begin <= day) and (end is None or end > day)
+
+
+def _find_enrollment(record: CanonicalRecord) -> Enrollment:
+    """Return the enrollment that began last."""
+    return max(record.enrollments, key=lambda each: to_iso_day(each.entry_date) or "", default=Enrollment())
+
+
+def _find_placement(record: CanonicalRecord) -> Placement:
+    """Return the placement that began last."""
+    return max(record.placements, key=lambda each: to_iso_day(each.begin) or "", default=Placement())
+
+
+def _read_address(name: str) -> ReadValue:
+    return lambda record, _day: getattr(record.addresses[0], name) if record.addresses else None
+
+
+def _read_enrollment(name: str) -> ReadValue:
+    return lambda record, _day: getattr(_find_enrollment(record), name)
+
+
+def _read_enrollment_day(name: str) -> ReadValue:
+    return lambda record, _day: to_iso_day(getattr(_find_enrollment(record), name))
+
+
+def _read_placement(name: str) -> ReadValue:
+    return lambda record, _day: getattr(_find_placement(record), name)
+
+
+def _read_placement_day(name: str) -> ReadValue:
+    return lambda record, _day: to_iso_day(getattr(_find_placement(record), name))
+
+
+def _read_postal_code(record: CanonicalRecord, _day: str) -> str | None:
+    code = record.addresses[0].postal_code if record.addresses else None
+    return code[:5] if code else None
+
+
+def _read_twin(record: CanonicalRecord, _day: str) -> str | None:
+    return None if record.multiple_birth is None else "Y" if record.multiple_birth else "N"
+
+
+_VARIABLES = (
+    Variable(
+        "birth_date", "birth_date", "Birth date", (_DAY, _MONTH, _YEAR, _FIVE_YEARS, LEFT_OUT),
+        lambda record, _day: to_birth_day(record.birth_date),
+    ),
+    Variable("sex", "sex", "Sex: M, F or X", _WHOLE, lambda record, _day: parse_sex(record.sex)),
+    Variable(
+        "race", "race", "Races as sent, several with a vertical bar", _WHOLE,
+        lambda record, _day: "|".join(sorted(record.race)),
+    ),
+    Variable("ethnicity", "ethnicity", "Ethnicity as sent", _WHOLE, lambda record, _day: record.ethnicity),
+    Variable("birth_state", "birth_state", "State of birth", _WHOLE, lambda record, _day: record.birth_state),
+    Variable(
+        "birth_country", "birth_country", "Birth country", _WHOLE, lambda record, _day: record.birth_country
+    ),
+    Variable("multiple_birth", "multiple_birth", "Twin or other multiple: Y or N", _WHOLE, _read_twin),
+    Variable(
+        "death_date", "death_date", "Day of death", _DATE, lambda record, _day: to_iso_day(record.death_date)
+    ),
+    Variable("county", "county", "County of the home", _WHOLE, _read_address("county")),
+    Variable("state", "state", "State of the home", _WHOLE, _read_address("state")),
+    Variable("postal_code", "postal_code", "ZIP code of the home", _POSTAL, _read_postal_code),
+    Variable("school_id", "school_id", "Latest school", _WHOLE, _read_enrollment("school_id")),
+    Variable(
+        "district_id", "district_id", "Latest district", _WHOLE,
+        _read_enrollment("district_id"),
+    ),
+    Variable("grade", "grade", "Grade of the latest enrollment", _WHOLE, _read_enrollment("grade")),
+    Variable(
+        "entry_date", "entry_date", "First day of the latest enrollment", _DATE,
+        _read_enrollment_day("entry_date"),
+    ),
+    Variable(
+        "exit_date", "exit_date", "Day after the latest enrollment", _DATE, _read_enrollment_day("exit_date")
+    ),
+    Variable("placements", "placements", "Number of placements", _WHOLE,
+             lambda record, _day: f"{len(record.placements)}" if record.placements else None),
+    Variable("placement_type", "placements", "Type of the latest placement", _WHOLE, _read_placement("type")),
+    Variable(
+        "placement_begin", "placements", "First day of the latest placement", _DATE,
+        _read_placement_day("begin"),
+    ),
+    Variable(
+        "placement_end", "placements", "Day after the latest placement", _DATE, _read_placement_day("end")
+    ),
+    Variable("placement_county", "placements", "County of the latest placement", _WHOLE,
+             _read_placement("county")),
+)  # fmt: skip

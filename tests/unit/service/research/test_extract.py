@@ -1,0 +1,303 @@
+"""Extracts of research projects: what is in them, what is refused, and how they end."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import AccessDenied, ConflictError, InputError
+from mpi.domain.record_ref import RecordRef
+from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.cases.research import IrbDecision, ResearchTerms
+from mpi.policy.parties import ALL, Party, PartyKind
+from mpi.service.agreements.refusals import list_refusals
+from mpi.service.agreements.register import approve_version, end_agreement, propose_version
+from mpi.service.research.destruction import attest_destruction
+from mpi.service.research.extract import make_extract
+from mpi.service.research.projects import set_terms, show_project
+from mpi.service.rights.research_ids import open_project
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, open_test_index
+
+SCHOOLS = Party("schools", "State education agency", PartyKind.EDUCATION, frozenset({"sis"}))
+AGENCY = Party("agency", "Child welfare", PartyKind.CHILD_WELFARE, frozenset({"ccwis"}))
+UNIVERSITY = Party("university", "University of Quill", PartyKind.RESEARCH)
+OF_SCHOOLS = Grant(
+    discloser="schools", recipient="university", population=ALL, legal_basis="ferpa_studies",
+    purposes=frozenset({"program_evaluation"}), output_fields=frozenset({"birth_date", "sex", "postal_code"}),
+    matching_fields=frozenset(),
+)  # fmt: skip
+OF_AGENCY = replace(
+    OF_SCHOOLS,
+    discloser="agency",
+    legal_basis="research_statute",
+    population="foster_care",
+    output_fields=frozenset({"birth_date", "sex", "placements", "flags.foster_care"}),
+)
+SECRET_NAMES = ("Amara", "Okonkwo", "Restricted", "Hidden")
+CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+STAY = {"type": "foster_home", "begin": "2025-03-01", "county": "Quill"}
+
+
+def make_agreement(code: str, *grants: Grant, **changes: object) -> Agreement:
+    """Return an agreement of school, agency and university that is in force for a year."""
+    today = clock.now().date()
+    terms = Agreement(
+        code=code, version=0, title="Study", parties=(SCHOOLS, AGENCY, UNIVERSITY), grants=grants,
+        begins=today, ends=today + timedelta(days=365),
+    )  # fmt: skip
+    return replace(terms, **changes)
+
+
+def put_in_force(index, agreement: Agreement) -> None:
+    propose_version(index, OPERATOR, agreement)
+    approve_version(index, OPERATOR, agreement.code, alone=True)
+
+
+def make_terms(agreement: str = "study", *fields: str, **changes: object) -> ResearchTerms:
+    terms = ResearchTerms(
+        agreement=agreement, recipient="university", irb_reference="IRB 26-17",
+        irb_decision=IrbDecision.APPROVED, expires=clock.now().date() + timedelta(days=90),
+        fields=fields or ("birth_date", "sex", "flags.foster_care", "placements"), levels={},
+        recorded_by="D. Director",
+    )  # fmt: skip
+    return replace(terms, **changes)
+
+
+def open_with_terms(index, code: str, terms: ResearchTerms) -> str:
+    open_project(index, OPERATOR, code, "Reading in care", "D. Director")
+    set_terms(index, OPERATOR, code, terms)
+    return code
+
+
+def name(number: int) -> str:
+    return "".join(chr(ord("a") + (number * 7919 // 26**place) % 26) for place in range(6)).title()
+
+
+def child(number: int, **changes: object) -> dict[str, object]:
+    born = f"{2010 + number % 2}-{1 + number % 12:02}-{1 + number % 28:02}"
+    return make_child(
+        f"{number}", first_name=name(number), last_name=name(number + 999), birth_date=born,
+        sex="FM"[number % 2], postal_code=f"{43000 + number % 4}", **changes,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """Sixty children of schools, of whom some are in care, and one each who must be in no extract."""
+    with open_test_index(
+        tmp_path_factory.mktemp("research") / "home", "sis", "ccwis", secret="5" * 64
+    ) as index:
+        restricted = [
+            make_child("r1", restrictions=[{"kind": "opt_out"}]),
+            make_child("r2", first_name="Restricted", restrictions=[{"kind": "protective_order"}]),
+            make_child("r3", first_name="Hidden", last_name="Sealed", birth_date="2012-02-02"),
+        ]
+        load_rows(index, "sis", *(child(number) for number in range(60)), *restricted)
+        in_care = [child(number, flags=[CARE], placements=[STAY]) for number in range(20)]
+        load_rows(index, "ccwis", *in_care, child(70), {**make_child("r1"), "flags": [CARE]})
+        seal = {**restricted[2], "restrictions": [{"kind": "sealed"}]}
+        load_rows(index, "sis", seal)
+        put_in_force(index, make_agreement("study", OF_SCHOOLS, OF_AGENCY))
+        open_with_terms(index, "reading", make_terms())
+        yield index
+
+
+def read_csv(extract, file: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(extract.files[file].decode())))
+
+
+def find_reasons(index) -> list[str]:
+    return [refusal.reason for refusal in list_refusals(index, OPERATOR)]
+
+
+def test_an_extract_holds_the_agreed_fields_by_ids_of_the_project(index):
+    extract = make_extract(index, OPERATOR, "reading")
+    rows = read_csv(extract, "records.csv")
+    assert (extract.rows, extract.children, len(rows)) == (80, 60, 80)
+    agency = [row for row in rows if row["source"] == "ccwis"]
+    assert {row["flag_foster_care"] for row in agency} == {"Y"}
+    assert {row["placement_begin"] for row in agency} == {"2025-03-01"}
+    assert all(not row["placement_begin"] for row in rows if row["source"] == "sis"), "not agreed for schools"
+    assert "postal_code" not in rows[0], "the project did not ask for it"
+    everything = b"".join(extract.files.values()).decode()
+    known = {*crosswalk(index).values(), *SECRET_NAMES}
+    assert not [text for text in known if text in everything]
+    assert all(re.fullmatch("[0-9a-hjkmnp-tv-z]{26}", row["research_id"]) for row in rows)
+
+
+def test_the_columns_about_links_follow_from_the_extract(index):
+    rows = read_csv(make_extract(index, OPERATOR, "reading"), "records.csv")
+    twice = [row for row in rows if row["child_records"] == "2"]
+    assert len(twice) == 40
+    assert {row["weakest_link"] for row in twice} <= {"0-3", "3-6", "6-12", "12+"}
+    assert {row["weakest_link"] for row in rows if row["child_records"] == "1"} == {"single"}
+    assert {row["reviewed"] for row in rows} == {"no"}
+
+
+def test_equal_runs_give_equal_bytes_and_one_step(index):
+    first, second = (make_extract(index, OPERATOR, "reading") for _ in range(2))
+    assert first.files == second.files
+    assert [each["digest"] for each in show_project(index, OPERATOR, "reading").extracts] == [first.digest]
+
+
+def test_the_manifest_lists_every_other_file_with_its_digest(index):
+    files = make_extract(index, OPERATOR, "reading").files
+    manifest = json.loads(files["manifest.json"])
+    assert {each["name"] for each in manifest["files"]} == files.keys() - {"manifest.json"}
+    for each in manifest["files"]:
+        assert each["sha256"] == hashlib.sha256(files[each["name"]]).hexdigest()
+
+
+def test_the_codebook_describes_every_column(index):
+    extract = make_extract(index, OPERATOR, "reading")
+    header = extract.files["records.csv"].decode().splitlines()[0].split(",")
+    assert [row["variable"] for row in read_csv(extract, "codebook.csv")] == header
+
+
+def test_the_documents_state_basis_errors_and_risk(index):
+    extract = make_extract(index, OPERATOR, "reading")
+    terms = json.loads(extract.files["terms.json"])
+    assert [basis["citation"] for basis in terms["legal_bases"]] == [
+        "20 USC 1232g(b)(1)(F); 34 CFR 99.31(a)(6)", "To be named by counsel",
+    ]  # fmt: skip
+    assert terms["irb_reference"] == "IRB 26-17"
+    statement = extract.files["linkage-statement.md"].decode()
+    assert "| sis | 60 |" in statement
+    assert "| ccwis | 20 |" in statement
+    assert "hidden children with a restriction" in statement, "a small count of restricted children is hidden"
+    rates = read_csv(extract, "error-rates.csv")
+    assert ("model", "all", "20") in {(row["evidence"], row["group"], row["linked_pairs"]) for row in rates}
+    assert all(row["false_links_per_10000_high"] for row in rates if row["false_links_per_10000"])
+    assert "| Children | 60 | 60 |" in extract.files["risk-report.md"].decode()
+
+
+def test_ids_of_two_projects_cannot_be_joined(index):
+    open_with_terms(index, "other", make_terms())
+    ids = [
+        {row[column] for row in read_csv(make_extract(index, OPERATOR, code), "records.csv")
+         for column in ("research_id", "record_id")}
+        for code in ("reading", "other")
+    ]  # fmt: skip
+    assert not ids[0] & ids[1]
+
+
+def test_the_ledger_names_the_records_the_agreement_and_the_project(index):
+    make_extract(index, OPERATOR, "reading")
+    with index.database.read(OPERATOR) as unit:
+        line = unit.disclosures.of_actions(["crosswalk.export"])[-1]
+    assert (line.agreement, line.purpose, len(line.record_ids)) == ("study", "program_evaluation", 80)
+    assert {"research:reading", "party:university", "birth_date"} <= set(line.fields)
+
+
+def test_terms_with_a_field_that_the_agreement_does_not_name_are_refused(index):
+    open_project(index, OPERATOR, "greedy", "T", "D")
+    for fields, message in (
+        (("ethnicity",), "does not name the field 'ethnicity'"),
+        (("last_name",), "no extract holds 'last_name'"),
+        (("flags.runaway",), "no extract holds the flags of 'runaway'"),
+        ((), "1 to 60 fields"),
+    ):
+        with pytest.raises(InputError, match=message):
+            set_terms(index, OPERATOR, "greedy", replace(make_terms(), fields=fields))
+    with pytest.raises(InputError, match="birth_date has the levels day, month"):
+        set_terms(index, OPERATOR, "greedy", make_terms(levels={"birth_date": "decade"}))
+    with pytest.raises(ConflictError, match="no terms yet"):
+        make_extract(index, OPERATOR, "greedy")
+
+
+def test_a_field_that_the_agreement_names_no_longer_is_refused_on_the_record(index):
+    put_in_force(index, make_agreement("narrow", OF_SCHOOLS, OF_AGENCY))
+    open_with_terms(index, "narrowed", make_terms("narrow"))
+    narrowed = replace(OF_AGENCY, output_fields=frozenset({"birth_date", "sex"}))
+    put_in_force(index, make_agreement("narrow", OF_SCHOOLS, narrowed))
+    with pytest.raises(AccessDenied, match=r"does not name the field 'flags\.foster_care'"):
+        make_extract(index, OPERATOR, "narrowed")
+    assert "field-not-named" in find_reasons(index)
+
+
+def test_a_project_whose_agreement_has_ended_gets_nothing(index):
+    put_in_force(index, make_agreement("short", OF_SCHOOLS))
+    open_with_terms(index, "lapsed", make_terms("short", "sex"))
+    assert make_extract(index, OPERATOR, "lapsed").rows == 60
+    end_agreement(index, OPERATOR, "short", "over")
+    with pytest.raises(AccessDenied, match="is ended"):
+        make_extract(index, OPERATOR, "lapsed")
+    assert "agreement-ended" in find_reasons(index)
+
+
+def test_an_expired_project_gets_nothing(index, manual_clock):
+    open_with_terms(index, "expired", make_terms(expires=clock.now().date()))
+    manual_clock.advance(days=1)
+    with pytest.raises(AccessDenied, match="the project expired"):
+        make_extract(index, OPERATOR, "expired")
+    assert "project-expired" in find_reasons(index)
+
+
+def test_deidentified_data_is_refused_with_what_to_coarsen_until_it_passes(index):
+    grant = replace(OF_SCHOOLS, legal_basis="ferpa_deidentified")
+    put_in_force(index, make_agreement("anonymous", grant))
+    fields = ("birth_date", "sex", "postal_code")
+    open_with_terms(index, "anonymous", make_terms("anonymous", *fields))
+    with pytest.raises(ConflictError, match=r"60 of 60 children are in classes of fewer than 10") as refused:
+        make_extract(index, OPERATOR, "anonymous")
+    assert "risk-too-high" in find_reasons(index)
+    levels = dict(re.findall(r"--coarsen (\w+)=(\w+)", str(refused.value)))
+    assert levels, "the refusal says what to coarsen"
+    set_terms(index, OPERATOR, "anonymous", make_terms("anonymous", *fields, levels=levels))
+    extract = make_extract(index, OPERATOR, "anonymous")
+    classes: dict[tuple[str, ...], int] = {}
+    for row in read_csv(extract, "records.csv"):
+        values = tuple(row[field] for field in fields)
+        classes[values] = classes.get(values, 0) + 1
+    assert min(classes.values()) >= 10
+    assert "must pass it, and passes" in extract.files["risk-report.md"].decode()
+
+
+def test_a_decision_of_a_steward_is_told_by_its_own_columns(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        load_rows(index, "sis", child(1))
+        load_rows(index, "ccwis", child(2))
+        groups = [[RecordRef("sis", "1"), RecordRef("ccwis", "2")]]
+        decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "same-child"))
+        everybody = replace(OF_AGENCY, population=ALL)
+        put_in_force(index, make_agreement("study", OF_SCHOOLS, everybody))
+        open_with_terms(index, "reading", make_terms("study", "sex"))
+        rows = read_csv(make_extract(index, OPERATOR, "reading"), "records.csv")
+        assert [(row["weakest_link"], row["child_records"], row["reviewed"]) for row in rows] == [
+            ("other", "2", "yes")
+        ] * 2
+        put_in_force(index, make_agreement("schools", OF_SCHOOLS))
+        open_with_terms(index, "schools", make_terms("schools", "sex"))
+        [row] = read_csv(make_extract(index, OPERATOR, "schools"), "records.csv")
+        assert (row["weakest_link"], row["child_records"], row["reviewed"]) == ("single", "1", "no"), (
+            "nothing tells that another agency holds a record"
+        )
+
+
+def test_the_certificate_of_destruction_ends_the_project_and_stands_on_the_ledger(index):
+    open_with_terms(index, "finished", make_terms())
+    today = clock.now().date()
+    with pytest.raises(ConflictError, match="never had an extract"):
+        attest_destruction(index, OPERATOR, "finished", "B. Osei", "files overwritten", today)
+    extract = make_extract(index, OPERATOR, "finished")
+    with pytest.raises(InputError, match="has not come"):
+        attest_destruction(
+            index, OPERATOR, "finished", "B. Osei", "files overwritten", today + timedelta(days=1)
+        )
+    certificate = attest_destruction(index, OPERATOR, "finished", "B. Osei", "files overwritten", today)
+    assert certificate.is_valid
+    assert [each["digest"] for each in certificate.content["extracts"]] == [extract.digest]
+    assert attest_destruction(index, OPERATOR, "finished", "X", "again", today) == certificate
+    with index.database.read(OPERATOR) as unit:
+        lines = [line.fields for line in unit.disclosures.of_actions(["destruction.certificate"])]
+    assert lines == [("research-finished", f"sha256:{certificate.digest}")]
+    with pytest.raises(ConflictError, match="key is destroyed"):
+        make_extract(index, OPERATOR, "finished")
