@@ -147,6 +147,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "caseload": CatalogEntry(
         "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
     ),
+    "child-items": CatalogEntry("Store items of children in care from a file.", "files.child_items:run"),
     "contacts": CatalogEntry(
         "List the points of contact, and which have to be confirmed.", "files.contacts:run"
     ),

@@ -183,7 +183,7 @@ _NAMED: tuple[str, ...] = (
     "report waterfall", "report populations", "report outcomes", "report reconciliation",
     # What a source's own files held.
     "mpi map", "mpi watch",
-    "mpi merges import", "mpi merges take-back", "mpi caseload",
+    "mpi merges import", "mpi merges take-back", "mpi caseload", "mpi child-items",
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
     "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
@@ -196,7 +196,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
     "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
     "POST /v1/sources/{source}/tickets", "POST /v1/sources/{source}/tickets/{number}:close",
-    "POST /v1/sources/{source}/caseload",
+    "POST /v1/sources/{source}/caseload", "POST /v1/sources/{source}/child-items",
     "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 

@@ -85,6 +85,7 @@ ROUTES = MappingProxyType({
     "POST /v1/sources/{source}/tickets": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources/{source}/tickets/{number}:close": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources/{source}/caseload": _needs(Action.LOAD),
+    "POST /v1/sources/{source}/child-items": _needs(Action.LOAD),
     "GET /v1/sources": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources": _needs(Action.SOURCE_ADMIN),
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),

@@ -17,6 +17,8 @@ from mpi.domain.keyed_hash import TokenExchange
 from mpi.domain.record_ref import RecordRef
 from mpi.service.maintenance.payload_encryption import encrypt_index, rotate_payload_key
 from mpi.service.records.upsert import upsert
+from mpi.service.rosters.item_file import read_item_file
+from mpi.service.rosters.item_intake import store_items
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.repositories.access.research_projects import StoredProject
@@ -63,6 +65,7 @@ def canaries():
         "salt",
         "webhook secret",
         "former webhook secret",
+        "decision maker",
     )
     readable = ("name", "local ID", "former local ID", "subject")
     letters = iter(string.ascii_uppercase)
@@ -100,6 +103,9 @@ def plant(index, canaries):
     )
     child["local_id"] = readable["local ID"]
     upsert(index, OPERATOR, "sis", {**child, "postal_code": "43002"})
+    text = "local_id,education_decision_maker,decision_maker_role\n{},{},surrogate\n"
+    rows = read_item_file(text.format(readable["local ID"], encrypted["decision maker"]))
+    assert store_items(index, OPERATOR, "sis", rows).changed == 1
     upsert(index, OPERATOR, "ccwis", make_child("other"))
     exchange = TokenExchange("schools", b"a secret of 16 bytes or more")
     with_exchange = replace(index, keyed_hash=replace(index.keyed_hash, exchanges=(exchange,)))

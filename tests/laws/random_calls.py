@@ -457,6 +457,9 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/sources/{source}/caseload": lambda c: {
         "json": {"csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
     },
+    "POST /v1/sources/{source}/child-items": lambda c: {
+        "json": {"csv": f"local_id,contact_restriction\n{c.local_id()},yes\n"}
+    },
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -991,6 +994,11 @@ def _caseload(c: Chooser) -> Command:
     return Command(("file.csv", "--source", c.source()), files=files)
 
 
+def _child_items(c: Chooser) -> Command:
+    files = {"file.csv": f"local_id,contact_restriction\n{c.local_id()},{c.one_of('yes', 'no')}\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
 def _import_crosswalk(c: Chooser) -> Command:
     line = f"{c.source()},{c.local_id()},{c.eid()}\n"
     files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
@@ -1184,6 +1192,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rekey": _rekey,
     "merges import": _merges_import,
     "caseload": _caseload,
+    "child-items": _child_items,
     "responsibilities": lambda c: Command(("--late",) if c.is_rare() else ()),
     "contacts": lambda c: Command(("--due",) if c.is_rare() else ()),
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),

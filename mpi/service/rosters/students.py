@@ -28,6 +28,7 @@ from mpi.service.rosters.coverage import (
     may_hold,
     state_care,
 )
+from mpi.service.rosters.items import ChildItem, ItemSubject, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
 from mpi.service.rosters.visits import VisitHistory, keep_left, read_visits, record_visit
 from mpi.standardize.serialization import record_from_bytes
@@ -72,6 +73,7 @@ class StudentInCare:
         has_left: whether the child was on the list this week and is not in care any more.
         school_of_origin: school in which the child was enrolled when entering care; None where unknown.
         caseworker: the child's caseworker, where the agreement permits it.
+        items: what has to be known of the child, where the agreement permits it.
     """
 
     record: RecordRef
@@ -89,6 +91,7 @@ class StudentInCare:
     has_left: bool = False
     school_of_origin: str | None = None
     caseworker: Caseworker | None = None
+    items: tuple[ChildItem, ...] = ()
 
     @property
     def is_in_school_of_origin(self) -> bool | None:
@@ -128,7 +131,8 @@ class StudentRoster:
 class _Listed(NamedTuple):
     """A student of the list, before the records are read.
 
-    A named tuple, since a district may have thousands.
+    A named tuple, since a district may have thousands. ``care_sources`` has the source of each of
+    ``care_records``.
     """
 
     school_record: int
@@ -198,7 +202,8 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
         )
     record_ids = {record for one in page for record in (one.school_record, *one.care_records)}
     with_caseworker = any(student.caseworker is not None for student in students)
-    fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()))
+    told = list_told_fields([item for student in students for item in student.items])
+    fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()), *told)
     disclose(index, viewer, action, record_ids, fields)
     record_visit(index, viewer, LIST_NAME, history, commit_no)
     return roster
@@ -260,7 +265,7 @@ def _summarize(
         school_record=first.school_record_id,
         school_source=first.school_source_id,
         care_records=tuple({row.care_record_id: None for row in rows}),
-        care_sources=tuple({row.care_source_id: None for row in rows}),
+        care_sources=tuple({row.care_record_id: row.care_source_id for row in rows}.values()),
         care_begin=min(row.care_begin for row in rows),
         enrolled_begin=max(row.enrolled_begin for row in rows),
         since_commit=min(row.since_commit for row in rows),
@@ -291,6 +296,7 @@ def _describe(
     person_by_record = unit.persons.current_persons(records)
     persons = unit.persons.by_ids(set(person_by_record.values()))
     caseworkers = _find_caseworkers(unit, coverage, page)
+    items = _read_items(unit, coverage, page, withheld)
     students = []
     for one in page:
         if one.school_record not in payloads:
@@ -310,11 +316,41 @@ def _describe(
             has_entered=one.has_entered,
             has_left=one.has_left,
             caseworker=None if one.has_left else caseworkers.get(one.school_record),
+            items=items.get(one.school_record, ()),
         )
         if may_hold(fields, "enrollments") and one.school_record not in withheld:
             student = _add_school(student, record, one.care_begin, today)
         students.append(student)
     return students
+
+
+def _read_items(
+    unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed], withheld: Collection[int]
+) -> dict[int, tuple[ChildItem, ...]]:
+    """Return the items of each student in care."""
+    present = [one for one in page if not one.has_left]
+    subjects = []
+    for one in present:
+        codes = {
+            record: coverage.cares[source][0].code
+            for record, source in zip(one.care_records, one.care_sources, strict=True)
+        }
+        facts = state_care(codes.values())
+        school = coverage.schools[one.school_source].code
+        subjects.append(
+            ItemSubject(
+                {
+                    record: (code, find_carried_fields(unit.viewer, code, state_care([code])))
+                    for record, code in codes.items()
+                },
+                {one.school_record: (school, find_carried_fields(unit.viewer, school, facts))},
+                care_begin=one.care_begin,
+                enrolled_begin=one.enrolled_begin,
+                is_withheld=one.school_record in withheld,
+            )
+        )
+    records = [one.school_record for one in present]
+    return dict(zip(records, read_items(unit, subjects), strict=True))
 
 
 def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed]) -> dict[int, Caseworker]:
