@@ -335,6 +335,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "export id-map": CatalogEntry(
         "Export a client's records with former and present IDs.", "files.export:id_map"
     ),
+    "export school-record": CatalogEntry(
+        "Export the schools of an agency's children in care as CSV.", "files.export:school_record"
+    ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),
     "ticket": CatalogEntry("Ask sources to correct quality issues."),

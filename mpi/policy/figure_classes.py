@@ -175,7 +175,8 @@ _NAMED: tuple[str, ...] = (
     "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
     "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
     "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
-    "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
+    "mpi export crosswalk", "mpi export labels", "mpi export school-record", "mpi sample", "mpi blocks",
+    "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
@@ -187,6 +188,7 @@ _NAMED: tuple[str, ...] = (
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
     "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
+    "GET /my-children/{eid}/case-plan",
     "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
     "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",

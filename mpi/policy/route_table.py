@@ -290,6 +290,7 @@ ROUTES = MappingProxyType({
     "GET /students-in-care": _STUDENTS,
     "GET /students-in-care.csv": _needs(*_STUDENTS.actions, Action.ROSTER_EXPORT),
     "GET /my-children": _CHILDREN,
+    "GET /my-children/{eid}/case-plan": _CHILDREN,
     "GET /local-match": _LETTER,
     "POST /local-match": _LETTER,
     "POST /enroll-today": _ENROLLMENT,

@@ -649,7 +649,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv", "/contacts", "/obligations", "/local-match",
+    "/my-children.csv", "/my-children/{eid}/case-plan", "/contacts", "/obligations", "/local-match",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -1290,6 +1290,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "export id-map": lambda c: Command(("--client", c.one_of("all", "nobody"), "--out", "map.csv")),
     "export crosswalk": lambda c: Command(
         ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
+    ),
+    "export school-record": lambda c: Command(
+        ("--client", c.one_of("all", "nobody"), "--source", c.source(), "--out", "schools.csv")
     ),
     "export labels": lambda _: Command(("--out", "labels.csv")),
     "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap", "creates"),)),

@@ -23,7 +23,7 @@ from mpi.service.directory.contact_file import find_directory
 from mpi.service.directory.contacts import Contact, ContactDirectory, ContactLevel
 from mpi.service.rosters.coverage import find_carried_fields, may_hold, state_care
 from mpi.service.rosters.items import ChildItem, ItemSubject, Permitted, list_told_fields, read_items
-from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
+from mpi.service.rosters.school_clock import SETTLED, SchoolClock, measure_school_clock
 from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.caseloads import CareTime
@@ -33,7 +33,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 FIRST_SCHOOL_AGE, LAST_SCHOOL_AGE = 5, 18
 """Ages in whole years within which a child is of school age."""
 _READ_FIELDS = ("first_name", "last_name", "birth_date", "enrollments", "addresses", "restrictions")
-_LEDGER_FIELDS = (
+CHILD_FIELDS = (
     "local_id",
     "first_name",
     "last_name",
@@ -42,6 +42,7 @@ _LEDGER_FIELDS = (
     "placements",
     "household_ids",
 )
+"""Fields that a list of children is made of, for the ledger."""
 _OUTSIDE = {
     "private": "private-school",
     "home": "private-school",
@@ -168,11 +169,28 @@ def export_children(index: Index, viewer: Viewer, caseworker: str | None = None)
     return _read(index, viewer, Action.ROSTER_EXPORT, caseworker or viewer.client)
 
 
+def count_children(index: Index, viewer: Viewer) -> tuple[int, int]:
+    """Count the viewer's children without a known school, and overdue items of all.
+
+    It tells no child, so it is not on the ledger. Children who need no school of the state do not count.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    with index.database.read(viewer) as unit:
+        reader = ChildReader(unit, clock.today(), ContactDirectory())
+        children = reader.read(unit.caseloads.children_of(reader.care_source_ids, viewer.client))
+    without_school = sum(child.missing is not None and child.missing not in SETTLED for child in children)
+    return without_school, sum(item.is_late for child in children for item in child.items)
+
+
 def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> ChildRoster:
     today = clock.today()
     directory = find_directory(index)
     with index.database.read(viewer) as unit:
-        reader = _ChildReader(unit, today, directory)
+        reader = ChildReader(unit, today, directory)
         caseload = unit.caseloads.children_of(reader.care_source_ids, caseworker)[:MAX_EXPORTED]
         children = reader.read(caseload)
         known = reader.list_known(child.record for child in children)
@@ -190,7 +208,7 @@ def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> Chil
             contacts=directory.list_level(ContactLevel.STATE),
         )
     told = list_told_fields([item for child in roster.children for item in child.items])
-    disclose(index, viewer, action, reader.read_records, (*_LEDGER_FIELDS, *told))
+    disclose(index, viewer, action, reader.read_records, (*CHILD_FIELDS, *told))
     return roster
 
 
@@ -207,8 +225,8 @@ class _LinkedSchool(NamedTuple):
     is_withheld: bool
 
 
-class _ChildReader:
-    """Reads the children of one caseworker, and their siblings.
+class ChildReader:
+    """Reads children in care of the viewer's agency, and their siblings.
 
     Attributes:
         care_source_ids: sources of child welfare whose children the viewer's agency is responsible for.
@@ -245,6 +263,11 @@ class _ChildReader:
             )
             for record in own
         ]
+
+    def read_alone(self, record_ids: Collection[int]) -> list[ChildInCare]:
+        """Return the same children without siblings and items."""
+        begins, _ = self._keep_in_care(self._unit.caseloads.care_times(record_ids))
+        return list(self._describe(begins).values())
 
     def list_known(self, labels: Iterable[RecordRef]) -> list[tuple[str, int]]:
         """Return first day in care, and commit since which the school is known, of children with one."""

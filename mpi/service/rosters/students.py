@@ -178,6 +178,28 @@ def export_students(index: Index, viewer: Viewer, show: Show = Show.ALL) -> Stud
     return _read(index, viewer, Action.ROSTER_EXPORT, show, 0, MAX_EXPORTED)
 
 
+def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], int]:
+    """Count the students of each part of the list, and their overdue items.
+
+    It tells no student, so it is neither a visit nor on the ledger.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    with index.database.read(viewer) as unit:
+        history = read_visits(unit, LIST_NAME, clock.today())
+        coverage = find_coverage(unit)
+        listed, _ = _list_students(unit, coverage, history)
+        parts = _divide(listed)
+        records = [one.school_record for one in parts[Show.ALL]]
+        withheld = find_withheld_records(unit, [*records, *_list_care_records(parts[Show.ALL])])
+        items = _read_items(unit, coverage, parts[Show.ALL], withheld)
+    late = sum(item.is_late for group in items.values() for item in group)
+    return {part: len(members) for part, members in parts.items()}, late
+
+
 def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, size: int) -> StudentRoster:
     """Read a page of the list, and write its line on the ledger."""
     today = clock.today()
@@ -292,7 +314,7 @@ def _describe(
     records = [one.school_record for one in page]
     labels = visible_labels(unit, records)
     payloads = unit.record_versions.payloads(list(labels))
-    withheld = find_withheld_records(unit, list(labels))
+    withheld = find_withheld_records(unit, [*labels, *_list_care_records(page)])
     person_by_record = unit.persons.current_persons(records)
     persons = unit.persons.by_ids(set(person_by_record.values()))
     caseworkers = _find_caseworkers(unit, coverage, page)
@@ -325,7 +347,7 @@ def _describe(
 
 
 def _read_items(
-    unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed], withheld: Collection[int]
+    unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed], withheld: frozenset[int]
 ) -> dict[int, tuple[ChildItem, ...]]:
     """Return the items of each student in care."""
     present = [one for one in page if not one.has_left]
@@ -346,11 +368,16 @@ def _read_items(
                 {one.school_record: (school, find_carried_fields(unit.viewer, school, facts))},
                 care_begin=one.care_begin,
                 enrolled_begin=one.enrolled_begin,
-                is_withheld=one.school_record in withheld,
+                is_withheld=not withheld.isdisjoint((one.school_record, *one.care_records)),
             )
         )
     records = [one.school_record for one in present]
     return dict(zip(records, read_items(unit, subjects), strict=True))
+
+
+def _list_care_records(page: Iterable[_Listed]) -> list[int]:
+    """Return the child-welfare records of the students who are in care."""
+    return [record for one in page if not one.has_left for record in one.care_records]
 
 
 def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed]) -> dict[int, Caseworker]:

@@ -11,6 +11,7 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rosters.school_names import SchoolNamer
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
+from mpi.service.rosters.case_plan import read_case_plan
 from mpi.service.rosters.children import ChildInCare, ChildRoster, School, export_children, read_children
 from mpi.service.rosters.item_file import ITEM_COLUMNS
 from mpi.service.rosters.items import ChildItem
@@ -74,6 +75,17 @@ def show_children(index: IndexDep, visit: VisitDep) -> Response:
         "my_children.html",
         visit=visit,
         roster=read_children(index, visit.viewer),
+        name_school=SchoolNamer(load_school_directory(index)),
+    )
+
+
+@router.get("/my-children/{eid}/case-plan")
+def show_case_plan(eid: str, index: IndexDep, visit: VisitDep) -> Response:
+    """Show the education part of a child's case plan, to print."""
+    return render_page(
+        "case_plan.html",
+        visit=visit,
+        plan=read_case_plan(index, visit.viewer, eid),
         name_school=SchoolNamer(load_school_directory(index)),
     )
 
