@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import httpx
@@ -118,6 +119,18 @@ def test_a_caseworker_begins_with_the_own_children(site):
     [stated] = [row for row in rows if row["local_id"] == "c1"]
     assert (stated["best_interest_decision"], stated["best_interest_date"]) == ("stay", days_ago(1))
     assert "transport" in stated["missing_items"].split()
+
+
+def test_a_caseworker_prints_the_case_plan_of_an_own_child(site):
+    with visit(site, "caseworker") as cal:
+        plans = re.findall(r'href="(/my-children/[^"]+/case-plan)"', cal.get("/my-children").text)
+        assert len(plans) == 3
+        pages = [cal.get(path).text for path in plans]
+        assert cal.get("/my-children/T7K3-M92Q-X0HN/case-plan").status_code == 404
+    assert all("Health and education records" in page and "Not known" in page for page in pages)
+    assert any("Stay in the school of origin" in page for page in pages)
+    with visit(site, "point-of-contact") as pat:
+        assert pat.get(plans[0]).status_code == 403
 
 
 def test_the_lists_and_the_directory_name_whom_to_call(site):

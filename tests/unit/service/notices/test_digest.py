@@ -18,8 +18,10 @@ from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.storage.unit_of_work.database import Lock
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
-from tests.index import OPERATOR, load_rows, make_child
+from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.mail_server import receiving
+from tests.rosters import MARISOL, WORKER, add_sources, days_ago, put_child, put_student
+from tests.rosters import assign as assign_children
 
 LINK = "https://mpi.example.gov"
 
@@ -155,3 +157,28 @@ def test_what_is_no_address_is_refused(staffed, text):
     with pytest.raises(InputError, match="address"):
         turn_on(staffed, ANN, text)
     assert find_address(staffed, ANN) is None
+
+
+def test_a_caseworker_and_a_point_of_contact_read_the_counts_of_their_lists(tmp_path, box):
+    with clock.fixed_clock(clock.now() - timedelta(60)):
+        opened = open_test_index(tmp_path)
+        lists = opened.__enter__()
+    try:
+        add_sources(lists)
+        put_student(lists)
+        put_child(lists, since=days_ago(2))
+        put_child(lists, "c2", child={**MARISOL, "first_name": "Odalys", "last_name": "Trueblood"})
+        assign_children(lists, "c1", "c2")
+        with cheap_password_hashing():
+            add_person(lists, WORKER.code, Role.CASEWORKER, None)
+            add_person(lists, "pat", Role.POINT_OF_CONTACT, None)
+        for name in (WORKER.code, "pat"):
+            turn_on(lists, Viewer(name), f"{name}@example.org")
+        assert send(lists, box).sent == 2
+        texts = {message["To"]: message.get_content() for message in box.messages}
+    finally:
+        opened.__exit__(None, None, None)
+    assert "1 of your children has no known school." in texts["cal@example.org"]
+    assert "1 student came onto it this week." in texts["pat@example.org"]
+    for text in texts.values():
+        assert not re.search("Marisol|Odalys|c1|s1|1042", text)
