@@ -23,7 +23,13 @@ from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.core.index import Index
 from mpi.service.notices.due_incidents import count_overdue_incidents
 from mpi.service.notices.list_counts import ListCounts, count_lists
-from mpi.service.notices.mail import MailError, MailServer, MailUncertainError, send_mail
+from mpi.service.notices.mail import (
+    MailError,
+    MailFolder,
+    MailServer,
+    MailUncertainError,
+    deliver_mail,
+)
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.storage.repositories.notices.digests import FAILED, SENDING, SENT, Digest
 from mpi.storage.unit_of_work.database import Lock
@@ -80,12 +86,12 @@ class DigestSender:
     """How the daily mail is sent.
 
     Args:
-        server: the mail server.
+        server: the mail server, or the folder into which mails are written.
         link: address of the pages, which the mail links to.
         pause: waits some seconds before the next attempt.
     """
 
-    server: MailServer
+    server: MailServer | MailFolder
     link: str
     pause: Callable[[float], None] = time.sleep
 
@@ -186,7 +192,7 @@ def _deliver(sender: DigestSender, message: EmailMessage, person: str) -> str:
     """Hand a mail over, again after a passing failure; return its state."""
     for pause in (*PAUSES_S, None):
         try:
-            send_mail(sender.server, message)
+            deliver_mail(sender.server, message)
         except MailUncertainError as error:
             _log.warning("mail to %s: %s", person, error)
             return SENDING

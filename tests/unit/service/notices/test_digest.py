@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 
@@ -12,6 +13,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.access.accounts.account_end import end_account
 from mpi.service.notices.digest import DigestSender, find_address, send_digests, turn_off, turn_on
+from mpi.service.notices.mail import MailFolder
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.review.assignments import assign
 from mpi.service.stewardship.merge_split_move import StepOptions, split
@@ -182,3 +184,17 @@ def test_a_caseworker_and_a_point_of_contact_read_the_counts_of_their_lists(tmp_
     assert "1 student came onto it this week." in texts["pat@example.org"]
     for text in texts.values():
         assert not re.search("Marisol|Odalys|c1|s1|1042", text)
+
+
+def test_a_mail_is_written_into_a_folder_once(staffed, tmp_path):
+    turn_on(staffed, ANN, "ann@example.org")
+    outbox = tmp_path / "outbox"
+    sender = DigestSender(MailFolder(outbox, "mpi@example.org"), LINK)
+    assert send_digests(staffed, sender).failed == ("ann",), "there is no folder yet"
+    outbox.mkdir()
+    assert (send_digests(staffed, sender).sent, send_digests(staffed, sender).sent) == (1, 0)
+    [file] = outbox.iterdir()
+    message = message_from_bytes(file.read_bytes(), policy=policy.default)
+    assert (message["To"], message["From"]) == ("ann@example.org", "mpi@example.org")
+    assert "2 of your questions are open." in message.get_content()
+    assert file.stat().st_mode & 0o077 == 0
