@@ -1,12 +1,19 @@
-"""Program settings, read once from environment variables."""
+"""Program settings, read once from environment variables and the file of ``MPI_CONFIG``."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from mpi.config_file import PREFIX, find_config_file, read_config_file
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import SecondApprover
 
@@ -18,21 +25,29 @@ def _default_home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Settings of the program, each an environment variable ``MPI_…``."""
+    """Settings of the program: environment variables ``MPI_…``, or keys of a file.
 
-    model_config = SettingsConfigDict(env_prefix="MPI_", frozen=True)
+    Raises:
+        FileError: the file of ``MPI_CONFIG`` cannot be read or trusted.
+        InputError: it holds what is no setting.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - as the base class calls it
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as the base class calls it
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where settings come from: the caller, then environment variables."""
-        return init_settings, env_settings
+        """Return where settings come from: the caller, environment variables, the file."""
+        path = find_config_file()
+        if path is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, InitSettingsSource(settings_cls, read_file_settings(path))
 
     home: Path = Field(default_factory=_default_home)
     """Folder of the secret, the SQLite database, rejected rows and temporary files, private to its owner."""
@@ -219,6 +234,12 @@ class Settings(BaseSettings):
     """Free megabytes on the disks of the index below which ``/readyz`` reports it as not ready."""
     max_upload_mb: int = Field(default=2_000, ge=1, le=1_000_000)
     """Largest file, decompressed, that the API takes for a load, in megabytes."""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log of ``mpi serve``: lines of ``text``, or an object of ``json`` on each."""
+    security_log: Path | None = None
+    """File to which ``mpi serve`` appends security events, a JSON object a line; None for none."""
+    otel_endpoint: str | None = None
+    """Base address of the collector of traces (OTLP by HTTP); None for that of OpenTelemetry's variables."""
     port: int = 8520
     """Port that ``mpi serve`` listens on."""
     request_timeout_s: float = Field(default=10, gt=0, le=3_600)
@@ -276,3 +297,16 @@ class Settings(BaseSettings):
     def payload_keys_path(self) -> Path:
         """The path of the file with the payload keys."""
         return self.payload_keys_file or self.home / "payload.key"
+
+
+@lru_cache(maxsize=1)
+def read_file_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of a file, as they were when this process first read it.
+
+    A running server keeps its settings while the file is edited, as it keeps its environment.
+
+    Raises:
+        FileError: the file cannot be read or trusted.
+        InputError: it holds what is no setting.
+    """
+    return read_config_file(path, Settings.model_fields)

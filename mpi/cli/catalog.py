@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "source add": CatalogEntry("Add a source.", "access.source:add"),
     "source set": CatalogEntry("Set which of a source's records the index holds.", "access.source:change"),
     "source list": CatalogEntry("List the sources.", "access.source:list_all"),
+    "source rename": CatalogEntry("Give a source another name; its code stays.", "access.source:rename"),
+    "source retire": CatalogEntry(
+        "Take no further record of a source that has ended.", "access.source:retire"
+    ),
     "source pause": CatalogEntry("Hold all records that a source sends.", "access.source:pause"),
     "source resume": CatalogEntry(
         "Resume a paused source and process its held records.", "access.source:resume"
@@ -358,6 +362,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "doctor": CatalogEntry(
         "Check configuration, keys, disk, database, model, clock and backup.", "operation.doctor:run"
     ),
+    "config": CatalogEntry("Show and check the settings of the program."),
+    "config show": CatalogEntry(
+        "Show each setting, its value and where it comes from; secrets are masked.", "operation.config:show"
+    ),
+    "config check": CatalogEntry(
+        "Check the environment and the file, and say what is wrong.", "operation.config:check"
+    ),
+    "config init": CatalogEntry(
+        "Write a new file with every setting, its meaning and its default.", "operation.config:init"
+    ),
     "metrics": CatalogEntry("Print figures of the index for Prometheus.", "operation.metrics:run"),
     "digest": CatalogEntry("Mail people what waits for them."),
     "digest send": CatalogEntry("Mail people how much waits for them, once a day.", "operation.digest:send"),
@@ -408,6 +422,10 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "audit students": CatalogEntry(
         "Export the disclosures of a source's records, for the students' files.", "operation.audit:students"
+    ),
+    "audit events": CatalogEntry(
+        "List security events for a SIEM: changed rights, refusals, emergencies, exports.",
+        "operation.security_events:run",
     ),
     "audit export": CatalogEntry(
         "Export the ledger's lines for an independent verifier.", "operation.audit:export"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mpi.cli.exit_codes import CommandInterrupt
 from mpi.cli.interrupts import handle_interrupts
-from mpi.domain.errors import InputError
 from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.viewer import Viewer, make_operator
 
@@ -36,20 +35,14 @@ class CommandSession:
 
 
 def read_settings() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment and the file of settings.
 
     Raises:
-        InputError: a variable has an invalid value; the message names the variable.
+        InputError: a setting is wrong; the message names it.
     """
-    from pydantic import ValidationError  # noqa: PLC0415 - --help needs no settings
+    from mpi import config_check  # noqa: PLC0415 - --help needs no settings
 
-    from mpi.config import Settings  # noqa: PLC0415 - --help needs no settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        names = ", ".join(f"MPI_{str(fault['loc'][0]).upper()}" for fault in error.errors())
-        raise InputError(f"{names}: the environment variable has a value that it cannot have") from None
+    return config_check.read_settings()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mpi.cli.output import print_note, print_table
+from mpi.domain.training_tools import find_training_tools
 
 if TYPE_CHECKING:
     from mpi.matching.model.data_profile import ProfileDifference
@@ -73,7 +74,7 @@ def _advise(model: str) -> str:
     """Return the advice for records that are unlike those of a model."""
     return (
         f"the records are unlike those that {model} was fitted on, so its weights may be wrong: fit a model "
-        "to them with python -m training fit --data FILE --out FOLDER"
+        f"to them with python -m {find_training_tools()} fit --data FILE --out FOLDER"
     )
 
 

@@ -181,7 +181,8 @@ _NAMED: tuple[str, ...] = (
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify",
     # Reports on children, for who may read every record.
-    "report waterfall", "report populations", "report outcomes", "report reconciliation",
+    "report waterfall", "report populations", "report combinations", "report outcomes",
+    "report trend", "report reconciliation",
     # What a source's own files held.
     "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload", "mpi child-items",
@@ -196,7 +197,7 @@ _NAMED: tuple[str, ...] = (
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
-    "GET /issues.csv", "mpi issues", "GET /v1/sources/{source}/scorecard", "GET /scorecard",
+    "GET /issues.csv", "mpi issues",
     "POST /v1/sources/{source}/tickets", "POST /v1/sources/{source}/tickets/{number}:close",
     "POST /v1/sources/{source}/caseload", "POST /v1/sources/{source}/child-items",
     "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
@@ -215,6 +216,8 @@ _PUBLISHED_AND_NAMED: tuple[str, ...] = (
     # The match rate is published. The rest, and how records differ from those of the model, is named for who
     # may read every question, else published.
     "GET /v1/quality", "GET /v1/quality/forecast", "GET /quality", "mpi quality",
+    # What a source states is named. How often other agencies agree is published.
+    "GET /v1/sources/{source}/scorecard", "GET /scorecard",
 )  # fmt: skip
 
 _SERVICE: tuple[str, ...] = (

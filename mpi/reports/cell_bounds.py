@@ -164,17 +164,21 @@ class CellProgram:
             -float(greatest.fun) if greatest.status == _OPTIMAL else float("inf"),
         )
 
-    def find_unprotected(self, cells: Iterable[Cell]) -> Cell | None:
+    def find_unprotected(self, cells: Iterable[Cell], first: Cell | None = None) -> Cell | None:
         """Return a cell that is bounded tighter than the rule allows.
 
         It is one of the first publication; None if there is none.
+
+        Args:
+            cells: small cells of the first publication.
+            first: one that is tried before the others, which go by their order.
 
         Every solution shows a possible count of all cells, so few cells need programs of their own.
         """
         # Cells for which a solution at their lowest, or at their highest, was seen.
         low: set[int] = set()
         high: set[int] = set()
-        for cell in sorted(cells):
+        for cell in sorted(cells, key=lambda each: (each != first, each)):
             column = self._columns[0, cell]
             for sign, seen in ((1, low), (-1, high)):
                 if column in seen:
@@ -200,7 +204,8 @@ class CellProgram:
             A_eq=equal,
             b_eq=[value for _, value in self._equal] or None,
             bounds=self._bounds,
-            method="highs",
+            method="highs-ds",
+            options={"presolve": False},
         )
 
 

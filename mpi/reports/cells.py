@@ -39,6 +39,9 @@ class CountedTable(Protocol):
     def list_sums(self) -> list[CellSum]:
         """Return every sum between the cells."""
 
+    def list_withheld(self) -> frozenset[Cell]:
+        """Return the cells that no published table shows, whatever they count."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrequencyTable:
@@ -84,6 +87,10 @@ class FrequencyTable:
                         total = self.find_cell(**group, **{name: union})
                         sums.append(CellSum(total, tuple(parts[member] for member in members)))
         return sums
+
+    def list_withheld(self) -> frozenset[Cell]:
+        """Return no cell: each can be shown."""
+        return frozenset()
 
     def _list_groups(self, places: Sequence[int]) -> Iterator[dict[str, str]]:
         """Yield every group by values, or unions of values, of some of the dimensions."""

@@ -13,16 +13,19 @@ _WIDTH, _STEP = 520, 26
 def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
     """Return a chart of a report's last column of numbers, by its columns of text.
 
-    A hidden count has no bar, and the word in its place.
+    A hidden count has no bar, and the word in its place. A report without rows says so.
 
     Raises:
         InputError: the extra ``reports`` is not installed.
     """
     altair, _ = _import_charts()
+    if report.columns[0].name == "day":
+        return _make_line_chart(altair, report)
     labels = [column for column in report.columns if not column.unit]
     value = next(column for column in reversed(report.columns) if column.unit)
     is_named = len({row[0] for row in report.rows}) == len(report.rows)
     data = [_to_point(report, row, labels[: 1 if is_named else None], value) for row in report.rows]
+    data = data or [{"row": "no group to show", "group": "", "value": 0, "label": ""}]
     base = altair.Chart(altair.Data(values=data))
     row = altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=480))
     length = altair.X("value:Q", title=f"{value.title} ({value.unit})", scale=altair.Scale(zero=True))
@@ -41,6 +44,44 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
             width=_WIDTH,
             height=altair.Step(_STEP),
             title=altair.TitleParams(report.title, subtitle=subtitle, anchor="start"),
+        )
+        .configure(background="#ffffff", font="sans-serif")
+    )
+
+
+def _make_line_chart(altair: Any, report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
+    """Return lines of a report's last number over its days, one for each of its other texts.
+
+    A hidden number leaves a gap.
+    """
+    value = next(column for column in reversed(report.columns) if column.unit)
+    panel, line = [column.name for column in report.columns if not column.unit][1:3]
+    names = [column.name for column in report.columns]
+    data = [dict(zip(names, row, strict=True)) for row in report.rows]
+    return (
+        altair.Chart(altair.Data(values=data))
+        .mark_line(point=True)
+        .encode(
+            x=altair.X("day:T", title=None),
+            y=altair.Y(
+                f"{value.name}:Q", title=f"{value.title} ({value.unit})", scale=altair.Scale(zero=True)
+            ),
+            color=altair.Color(
+                f"{line}:N",
+                title=None,
+                scale=altair.Scale(range=list(PALETTE)),
+                legend=altair.Legend(orient="bottom", labelLimit=480, columns=3),
+            ),
+            row=altair.Row(
+                f"{panel}:N", title=None, header=altair.Header(labelOrient="top", labelAnchor="start")
+            ),
+        )
+        .properties(
+            width=_WIDTH,
+            height=6 * _STEP,
+            title=altair.TitleParams(
+                report.title, subtitle=[f"as of {report.as_of}", report.source], anchor="start"
+            ),
         )
         .configure(background="#ffffff", font="sans-serif")
     )

@@ -26,8 +26,10 @@ UPDATE care SET class = class || $code || ' ' WHERE person IN (SELECT person FRO
 """
 _CROSS = """
 WITH flagged AS (
-    SELECT person, string_agg(DISTINCT definition, '|' ORDER BY definition) AS authorities
-    FROM record JOIN flag USING (record)
+    SELECT person, string_agg(DISTINCT authority, '|' ORDER BY authority) AS authorities
+    FROM (SELECT * EXCLUDE definition,
+        CASE definition WHEN $any THEN 'a definition named any' ELSE definition END AS authority FROM flag)
+    JOIN record USING (record)
     WHERE population = $population AND coalesce(begin_on, '') <= $day
       AND coalesce(end_on, '9999-12-31') > $day
     GROUP BY person
@@ -53,18 +55,30 @@ def count_populations(
     Returns:
         Tables by population.
     """
+    codes = classify_care(tables, definitions, day)
+    found = {}
+    for population in POPULATIONS:
+        rows = tables.count(_CROSS, {"population": population, "day": day, "any": ANY})
+        counts: dict[tuple[str, ...], int] = {(row[0], row[1]): row[2] for row in rows}
+        found[population] = _to_table(population, codes, counts)
+    return found
+
+
+def classify_care(tables: ChildTables, definitions: Iterable[CareDefinition], day: str) -> list[str]:
+    """Make the table ``care`` of the set of definitions of care that each person meets on a day.
+
+    A set is the codes in the given order, each followed by a space; it is empty for who is not in care.
+
+    Returns:
+        The codes.
+    """
     tables.count(_CARE)
     codes = []
     for care in definitions:
         tables.find_in_care(care, day)
         tables.count(_ADD_CARE, {"code": care.code})
         codes.append(care.code)
-    found = {}
-    for population in POPULATIONS:
-        rows = tables.count(_CROSS, {"population": population, "day": day})
-        counts: dict[tuple[str, ...], int] = {(row[0], row[1]): row[2] for row in rows}
-        found[population] = _to_table(population, codes, counts)
-    return found
+    return codes
 
 
 def _to_table(population: str, codes: list[str], counts: dict[tuple[str, ...], int]) -> FrequencyTable:
@@ -136,5 +150,6 @@ def make_populations(
             "The definitions are near each other and not equal: AFCARS counts children at home on trial.",
             "The reporting group of ESSA does not count these; a state's own definition may count others.",
             "A population that no record names counts as no, though the school may not have asked.",
+            "The report 'combinations' says how many children are in several populations.",
         ),
     )

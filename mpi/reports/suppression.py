@@ -38,10 +38,12 @@ def publish_tables(
     rule = rule or CellRule()
     exact: dict[Cell, int] = {}
     sums: dict[CellSum, None] = {}
+    withheld: frozenset[Cell] = frozenset()
     for table in tables:
         exact |= table.count_cells()
         sums |= dict.fromkeys(table.list_sums())
-    kept = frozenset() if pattern is None else pattern.hidden & exact.keys()
+        withheld |= table.list_withheld()
+    kept = withheld if pattern is None else withheld | (pattern.hidden & exact.keys())
     # What was hidden stays so at first: a cell that is shown at one time alone tells what it was at another.
     before = kept.union(*(each.hidden & exact.keys() for each in previous))
     draft = _Draft(exact, tuple(sums), rule, kept, before)
@@ -68,6 +70,7 @@ class _Draft:
         small: cells whose counts are small.
         needed: cells that are hidden whatever protects the small ones.
         hidden: cells that are hidden.
+        last_failure: number of the publications and cell that made the last trial fail.
     """
 
     exact: dict[Cell, int]
@@ -78,6 +81,7 @@ class _Draft:
     small: frozenset[Cell] = frozenset()
     needed: frozenset[Cell] = frozenset()
     hidden: frozenset[Cell] = frozenset()
+    last_failure: tuple[int, Cell | None] = (0, None)
 
     def __post_init__(self) -> None:
         self.small = frozenset(
@@ -103,6 +107,9 @@ class _Draft:
             cell = CellProgram(self.rule, publications).find_unprotected(cells)
             if cell is None or not self._hide_another(cell):
                 return cell
+            if other is None:
+                # Hiding more widens every bound: the cells before this one stay protected.
+                cells = cells[cells.index(cell) :]
 
     def protect_against_all(self, previous: Sequence[Publication]) -> bool:
         """Hide cells until no earlier publication helps anybody; return whether that is possible.
@@ -127,18 +134,36 @@ class _Draft:
                 return False
 
     def show_needless(self, previous: Sequence[Publication]) -> None:
-        """Show every cell again that protects none, the largest count first."""
-        for cell in sorted(self.hidden - self.needed, key=lambda each: (-self.exact[each], each)):
-            trial = self.publish(self.hidden - {cell})
-            if self._is_protected(trial, previous):
-                self.hidden -= {cell}
+        """Show cells again that protect none, the largest counts first.
+
+        Cells are tried in groups, which are halved until each is shown as a whole or one cell stays hidden.
+        """
+        cells = sorted(self.hidden - self.needed, key=lambda each: (-self.exact[each], each))
+        groups = [cells] if cells else []
+        while groups:
+            group = groups.pop()
+            if self._is_protected(self.publish(self.hidden.difference(group)), previous):
+                self.hidden = self.hidden.difference(group)
+            elif len(group) > 1:
+                half = len(group) // 2
+                groups += [group[half:], group[:half]]
 
     def _is_protected(self, trial: Publication, previous: Sequence[Publication]) -> bool:
-        """Return whether no small cell of these publications can be computed."""
+        """Return whether no small cell of these publications can be computed.
+
+        What failed last is tried first, as it is the likeliest to fail again.
+        """
         pairs = [(self.small, [trial])]
         pairs += [(self.small, [trial, earlier]) for earlier in previous]
         pairs += [(earlier.small, [earlier, trial]) for earlier in previous]
-        return all(CellProgram(self.rule, pair).find_unprotected(cells) is None for cells, pair in pairs)
+        places = sorted(range(len(pairs)), key=lambda place: place != self.last_failure[0])
+        for place in places:
+            cells, publications = pairs[place]
+            cell = CellProgram(self.rule, publications).find_unprotected(cells, self.last_failure[1])
+            if cell is not None:
+                self.last_failure = (place, cell)
+                return False
+        return True
 
     def _hide_another(self, cell: Cell) -> bool:
         """Hide the smallest shown count that helps to compute a cell.

@@ -107,6 +107,10 @@ class StepCounts:
             for total, parts in _SUMS
         ]
 
+    def list_withheld(self) -> frozenset[Cell]:
+        """Return no cell: each can be shown."""
+        return frozenset()
+
     def find_cell(self, step: str) -> Cell:
         """Return the cell of a step; all children in care are a cell of the populations, too."""
         if step == IN_CARE:

@@ -20,7 +20,7 @@ def test_reports_hold_the_latest_statement_of_every_record(index):
     load_rows(index, "cw", *({**child, "placements": [STAY], "flags": [LEARNER]} for child in children))
     upsert(index, OPERATOR, "cw", {**children[0], "flags": [LEARNER]})
     upsert(index, OPERATOR, "cw", {**children[1], "placements": [STAY]})
-    waterfall, populations = make_child_reports(index, OPERATOR, REQUEST)
+    waterfall, populations, _ = make_child_reports(index, OPERATOR, REQUEST)
     assert waterfall.number == 3
     figures = {row[1]: row[2:4] for row in populations.rows if row[0].startswith("ESSA")}
     assert figures["English learner"] == (3, 2)

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import promql_parser
@@ -122,3 +124,25 @@ def test_the_command_replaces_a_file_at_once_and_says_if_it_cannot(tmp_path, mon
     assert run(["metrics", "--out", str(out)]) == 0
     assert "mpi_build_info{" in out.read_text()
     assert [path.name for path in out.parent.iterdir()] == ["mpi.prom"]
+
+
+ALERT_TESTS = sorted(MONITORING.glob("*.test.yaml"))
+
+
+def test_every_alert_is_tested_to_fire_and_to_stay_silent():
+    cases = [
+        case
+        for path in ALERT_TESTS
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for case in test["alert_rule_test"]
+    ]
+    alerts = {rule["alert"] for rule in RULES}
+    assert {case["alertname"] for case in cases if case.get("exp_alerts")} == alerts
+    assert {case["alertname"] for case in cases if not case.get("exp_alerts")} == alerts
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: apt-get install promtool")
+def test_alerts_fire_and_stay_silent_in_prometheus_own_evaluation():
+    command = ["promtool", "test", "rules", *(path.name for path in ALERT_TESTS)]
+    answer = subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,13 +102,21 @@ def test_two_builds_have_equal_bytes_and_hold_the_typed_package_and_its_model(tm
     )
     for part in ("mpi/cli/main.py", "mpi/_models/", "mpi/py.typed", "LICENSE"):
         assert part in names.stdout, part
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert tops == {"mpi", f"master_person_index-{__version__}.dist-info"}
 
 
 def test_an_offline_bundle_is_installed_without_an_index_and_lists_its_parts(tmp_path):
     wheel = release.build_twice(Path(sys.executable), tmp_path)
     python = release.install_bundle(release.make_bundle(wheel, tmp_path), tmp_path / "place")
-    home = {"MPI_HOME": str(tmp_path / "home"), "MPI_SECOND_APPROVER": "never"}
+    # Without PYTHONPATH, which would put the checkout before what is installed.
+    home = {"MPI_HOME": str(tmp_path / "home"), "MPI_SECOND_APPROVER": "never", "PYTHONPATH": ""}
     release.run([python, "-m", "mpi", "init"], tmp_path, home)
     assert "missing" not in release.run([python, "-m", "mpi", "db", "check"], tmp_path, home)
+    simulate = ("-m", "mpi.training", "simulate", "--records", "200", "--out", "state")
+    release.run([python, *simulate], tmp_path, home)
+    assert any((tmp_path / "state").iterdir())
+    demo = "from mpi.domain.training_tools import import_training_tools as f; f(); import mpi.cli.demo.run"
+    release.run([python, "-c", demo], tmp_path, home)
     release.write_licences(python, tmp_path / "licences.md")
     assert "| duckdb |" in (tmp_path / "licences.md").read_text()

@@ -1109,6 +1109,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "source add": lambda c: Command((c.one_of("hmis", "courts", "sis3"),)),
     "source set": lambda c: Command((c.source(), "--holdings", c.one_of("all", "all", "linked", "tokens"))),
     "source list": lambda _: Command(),
+    "source rename": lambda c: Command((c.source(), c.one_of("Schools", "Care"))),
     "source pause": lambda c: Command((c.source(),)),
     "source resume": lambda c: Command((c.source(),)),
     "source consent": lambda c: Command((c.source(), *(("--no",) if c.is_rare(0.7) else ()))),
@@ -1327,12 +1328,17 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
         f"audit {name}": _PROOFS
         for name in ("sign", "verify", "prove", "export", "key", "lines", "link", "students")
     },
+    "source retire": "ends the feeds of a source for the rest of the run, and names nothing but the source",
+    "audit events": "prints names of clients and kinds of changes, and nothing of a record, to the operator",
     "backup": "writes a file that only a private key outside the site opens, and prints its size",
     "restore": "needs a place without an index",
     "keys backup": "makes a pair of keys in a new file, and opens no index",
     "db grants": "is about roles of the server, and reads no row",
     "digest send": "sends mail, which no test of a site configures; it says so before it reads the index",
     "doctor": "reads settings, keys and disk of the site; of the index it shows the checks of Health",
+    **dict.fromkeys(
+        ("config show", "config check", "config init"), "reads or writes settings of the site; opens no index"
+    ),
     "metrics": "prints the time of the run; its checks are of the page Health, its counts the published ones",
     "demo": "makes an index of its own in another folder",
     "watch": "loads the files of a folder as ingest does, which is called",

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
+from mpi.api.request.client_address import note_caller
 from mpi.api.request.redisclosure import state_terms
 from mpi.domain.viewer import Viewer
 from mpi.policy.access_request import BREAK_GLASS
@@ -65,6 +66,7 @@ class LookUpRoute(FastPathRoute, Generic[Answer]):
         else:
             result, line, viewer = look_up(index, *credentials, query)
             await _await_disclosure(index, viewer, lambda: line)
+        note_caller(request.scope, viewer.client)
         state_terms(request.scope, viewer)
         return self.render(result)
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from mpi.api.fast_path.look_up import json_response, read_api_key
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.api.request.authentication import add_idempotency_key
+from mpi.api.request.client_address import note_caller
 from mpi.api.request.problems import TooLargeError
 from mpi.api.request.record_address import address_from_path
 from mpi.api.request.record_body import parse_json_object, read_raw_body
@@ -52,6 +53,7 @@ def _upsert_record(request: Request, body: bytes) -> Response:
     index: Index = request.app.state.index
     headers = request.headers
     viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
+    note_caller(request.scope, viewer.client)
     require_permission(viewer, Action.RECORD_WRITE)
     viewer = add_idempotency_key(viewer, headers.get("idempotency-key"), request, body)
     address = address_from_path(request.scope["raw_path"])

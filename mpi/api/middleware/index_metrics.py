@@ -82,10 +82,13 @@ def _add_moments(registry: CollectorRegistry, index: Index, viewer: Viewer) -> N
     )
     loaded = Gauge("mpi_last_load_done", "1 if that load is done.", ("source",), registry=registry)
     with index.database.read(viewer) as unit:
+        retired = {source.code for source in unit.sources.all() if source.is_retired}
         batches = unit.batches.latest_by_source()
         commits = unit.commit_info({batch.commit_no for batch in batches.values()})
         roots = unit.ledger_tree.list_roots()
     for source, batch in sorted(batches.items()):
+        if source in retired:
+            continue
         loads.labels(source).set(_to_seconds([commits[batch.commit_no][0]]))
         loaded.labels(source).set(batch.status == LOADED)
     signed = [parse_root(roots[-1]).at] if roots else []

@@ -7,12 +7,14 @@ import logging
 import re
 import time
 import uuid
-from http import HTTPStatus
+from collections.abc import Mapping
+from http import HTTPMethod, HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from mpi.api.middleware.conditional_answer import make_conditional
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
@@ -20,7 +22,7 @@ from mpi.api.middleware.gzip_answer import compress_answer
 from mpi.api.middleware.gzip_request import decompress_request
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.call_limiter import EXEMPT_PATHS, CallLimiter, TooManyCallsError
-from mpi.api.request.client_address import get_client_network
+from mpi.api.request.client_address import find_caller, get_client_network
 from mpi.api.request.guess_limiter import GuessLimiter, TooManyGuessesError
 from mpi.api.request.problems import (
     REQUEST_ID,
@@ -32,6 +34,7 @@ from mpi.api.request.problems import (
 from mpi.api.request.redisclosure import read_statement
 from mpi.api.request.token_clients import TokenClients
 from mpi.domain.errors import MpiError
+from mpi.domain.security_events import CREDENTIAL_REFUSED, HOST_REFUSED, LIMIT_EXCEEDED, mark_event
 from mpi.service.core.index import GuessLimits
 
 if TYPE_CHECKING:
@@ -57,6 +60,13 @@ _REQUEST_ID_HEADER, _CACHE_HEADER = b"x-request-id", b"cache-control"
 _ENCODED_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 _OVERRIDDEN_HEADERS = {_REQUEST_ID_HEADER, *(name for name, _ in _ENCODED_HEADERS)}
 _NO_ROUTE = "other"
+_METHODS = frozenset(HTTPMethod)
+_EVENTS: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: CREDENTIAL_REFUSED,
+    HTTPStatus.TOO_MANY_REQUESTS: LIMIT_EXCEEDED,
+    HTTPStatus.MISDIRECTED_REQUEST: HOST_REFUSED,
+}
+"""Answers that are security events."""
 
 
 class RequestMiddleware:
@@ -94,6 +104,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         call = _CallState(scope, send)
+        bind_contextvars(request_id=call.id)
         try:
             await self._answer(call, scope, receive)
         except Exception as error:  # noqa: BLE001 - the server would log messages, which may hold values
@@ -156,14 +167,35 @@ class RequestMiddleware:
         await answer(scope, receive, make_conditional(scope, call.send))
 
     def _record(self, call: "_CallState", scope: Scope) -> None:
-        """Count and log an answered request, with its latency, by route template.
+        """Count and log an answered request, with its latency, by client and route template.
 
-        Paths and queries hold local IDs, so they are not logged.
+        Paths and queries hold local IDs, so they are not logged. A method may be any word of the sender, so
+        only the known ones are.
         """
         seconds = time.perf_counter() - call.started_at
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.record_call(scope["method"], route, call.status, seconds)
-        _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
+        client, milliseconds = find_caller(scope) or "-", round(seconds * 1000, 1)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        facts = {
+            "request_id": call.id,
+            "client": client,
+            "method": method,
+            "route": route,
+            "status": call.status,
+            "ms": milliseconds,
+        }
+        _log.info(
+            "%s %s %s %s %d %.1f ms",
+            call.id, client, method, route, call.status, milliseconds,
+            extra={"call": facts} | _mark_security_event(call.status, scope),
+        )  # fmt: skip
+
+
+def _mark_security_event(status: int, scope: Scope) -> dict[str, object]:
+    """Mark the line of a call that was refused for its credential, number or host name."""
+    name = _EVENTS.get(status)
+    return {} if name is None else mark_event(name, find_caller(scope), get_client_network(scope))
 
 
 def _is_address(host: str) -> bool:

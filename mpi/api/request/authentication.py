@@ -9,6 +9,7 @@ from fastapi.params import Depends as Dependency
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from mpi.api.entity_tags import parse_state
+from mpi.api.request.client_address import note_caller
 from mpi.api.request.record_body import RawBodyDep
 from mpi.api.request.redisclosure import state_terms
 from mpi.domain.errors import NotFoundError
@@ -101,6 +102,7 @@ CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 def authenticate_caller(request: Request, index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
     """Authenticate the caller of a request."""
     viewer = sent_credentials.authenticate(index)
+    note_caller(request.scope, viewer.client)
     state_terms(request.scope, viewer)
     return viewer
 

@@ -1,9 +1,7 @@
 """Serving the HTTP application with uvicorn, on loopback or with TLS."""
 
 import ipaddress
-import logging
 import socket
-import sys
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network
 
@@ -12,10 +10,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mpi.api.app import create_app
+from mpi.api.server.log_lines import LogOutput, start_log
 from mpi.api.server.proxy_rules import ProxyRules, has_remote_proxies
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.tls_files import TlsFiles
+from mpi.api.server.tracing import trace_calls
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 from mpi.service.processes.pacing import collect_recent_garbage
@@ -78,12 +78,12 @@ def run_application(
     settings = app.state.index.settings
     listener = listen(host, port, is_public=may_be_public(tls, settings.host_names, settings.trusted_proxies))
     proxies = find_proxy_rules(listener, tls, settings.trusted_proxies)
-    log_to_stderr()
+    start_log(LogOutput(settings.log_format, settings.security_log, settings.scope))
     start_resumption(app)
     # Modules, routes and the model stay: to scan them would stop every request for a third of a second.
     collect_recent_garbage()
     config = ServerConfig(
-        front or app,
+        trace_calls(front or app, settings.trace_endpoint),
         request_timeout_s=settings.request_timeout_s,
         grace_s=GRACE_S,
         tls=tls,
@@ -161,15 +161,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def log_to_stderr() -> None:
-    """Send the program's log to standard error, without paths, queries or values."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    for name in ("mpi", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [handler]
-        logger.propagate = False
-    logging.getLogger("mpi").setLevel(logging.INFO)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

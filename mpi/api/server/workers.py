@@ -8,23 +8,24 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
 from mpi.api.middleware.metrics import SHARED_FOLDER_VARIABLE
+from mpi.api.server.log_lines import LogOutput, start_log
 from mpi.api.server.resumption import start_resumption
 from mpi.api.server.serve import (
     GRACE_S,
     Listener,
     find_proxy_rules,
     listen,
-    log_to_stderr,
     may_be_public,
 )
 from mpi.api.server.server_config import ServerConfig
 from mpi.api.server.shared_port import open_shared_port
 from mpi.api.server.tls_files import TlsFiles
+from mpi.api.server.tracing import trace_calls
 from mpi.bootstrap import open_index
 from mpi.composition.network import read_allowed_hosts, read_trusted_proxies
 from mpi.config import Settings
@@ -105,10 +106,11 @@ def _share_metrics() -> Iterator[None]:
             del os.environ[SHARED_FOLDER_VARIABLE]
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """Create one server process's application, for the index that the environment names."""
-    log_to_stderr()
-    app = create_app(open_index(Settings()))
+    settings = Settings()
+    start_log(LogOutput(settings.log_format, settings.security_log, settings.scope))
+    app = create_app(open_index(settings))
     start_resumption(app)
     collect_recent_garbage()
-    return app
+    return trace_calls(app, settings.otel_endpoint)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.errors import ModelError
+from mpi.domain.training_tools import find_training_tools
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
@@ -165,7 +166,7 @@ def require_standardizer(model: MatchModel) -> None:
     if split_version(model.standardizer)[0] != STANDARDIZER_VERSION:
         raise ModelError(
             f"model {model.ref} was fitted on standardizer {model.standardizer}, this is "
-            f"{STANDARDIZER_VERSION}: fit it anew with `python -m training fit`; "
+            f"{STANDARDIZER_VERSION}: fit it anew with `python -m {find_training_tools()} fit`; "
             "`mpi recluster --model FOLDER --apply` moves an index to that one"
         )
 

@@ -8,7 +8,7 @@ import logging
 import secrets
 from datetime import timedelta
 
-from mpi.domain import clock
+from mpi.domain import clock, security_events
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
 from mpi.service.access import passwords
@@ -82,7 +82,7 @@ def sign_in(
     account = count_attempt(index, name.strip().casefold(), place)
     is_correct = passwords.is_correct(account.password_hash if account else None, password)
     if account is None or not is_correct or _is_one_time_password_expired(account):
-        _log.info("sign-in refused: %s", _refusal_reason(account))
+        _log.info("sign-in refused: %s", _refusal_reason(account), extra=_mark_refusal(account, place))
         raise NotAuthenticated(SIGN_IN_REFUSED)
     _require_account_of_index(index, account)
     purposes = PURPOSES_BY_ROLE[Role(account.role)]
@@ -93,7 +93,7 @@ def sign_in(
         # A wrong code was counted with the attempt. The commit uses a right one.
         has_right_code = is_right_code(unit, account, code)
         if not has_right_code or not record_success(index, unit, account, place, password_hash):
-            _log.info("sign-in refused: %s", _refusal_reason(account))
+            _log.info("sign-in refused: %s", _refusal_reason(account), extra=_mark_refusal(account, place))
             raise NotAuthenticated(SIGN_IN_REFUSED)
         if replaced_token is not None:
             unit.sign_ins.end(hash_token(replaced_token))
@@ -102,7 +102,11 @@ def sign_in(
             if is_permitted
             else None
         )
-    _log.info("signed in: %s", account.name)
+    _log.info(
+        "signed in: %s",
+        account.name,
+        extra=security_events.mark_event(security_events.SIGN_IN, account.name, place),
+    )
     if token is None:
         raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")
     return token
@@ -252,6 +256,14 @@ def _refusal_reason(account: Account | None) -> str:
     if account is None:
         return "no account of that name that is open and not locked"
     return f"{account.name}, {account.failed} in a row"
+
+
+def _mark_refusal(account: Account | None, place: str) -> dict[str, object]:
+    """Mark a line of the log as a refused sign-in, with its account if there is one."""
+    name = security_events.SIGN_IN_REFUSED
+    if account is None:
+        return security_events.mark_event(name, address=place)
+    return security_events.mark_event(name, account.name, place, failures=account.failed)
 
 
 def _is_one_time_password_expired(account: Account) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, MpiError, NotAuthenticated, NotFoundError
 from mpi.domain.roles import PURPOSES_BY_ROLE, Role
+from mpi.domain.security_events import SIGN_IN, SIGN_IN_REFUSED, mark_event
 from mpi.domain.viewer import SINGLE_SIGN_ON, Action, Viewer, make_operator, require_permission
 from mpi.service.access.account_rules import require_rights_of
 from mpi.service.access.accounts.account_rights import log_rights, require_sources, write_rights
@@ -106,7 +107,11 @@ def finish_flow(
     try:
         session = _sign_in(index, token or "", claims, replaced_token, shorten_address(address or ""))
     except MpiError as error:
-        _log.info("single sign-on refused: %s", type(error).__name__)
+        _log.info(
+            "single sign-on refused: %s",
+            type(error).__name__,
+            extra=mark_event(SIGN_IN_REFUSED, address=address, method="single-sign-on"),
+        )
         raise
     return session
 
@@ -219,7 +224,11 @@ def _sign_in(
     # A refusal is raised after the commit, so that the sessions of a person without a role have ended.
     if session is None or account is None:
         raise NotAuthenticated(_NOT_PERMITTED)
-    _log.info("signed in by single sign-on: %s", account.name)
+    _log.info(
+        "signed in by single sign-on: %s",
+        account.name,
+        extra=mark_event(SIGN_IN, account.name, address, method="single-sign-on"),
+    )
     return session
 
 

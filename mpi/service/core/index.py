@@ -216,6 +216,9 @@ class IndexSettings:
         max_upload_bytes: largest file that the API takes for a load, in bytes.
         publication_rules: how exact published figures are, and how late.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
+        log_format: form of the server's log, ``text`` or ``json``.
+        security_log: file to which the server appends security events; None for none.
+        trace_endpoint: base address of the collector of traces; None for that of OpenTelemetry's variables.
         seals_per_day: most records that a client may seal or ask to expunge within 24 hours, outside loads.
         break_glass_minutes: minutes that a use of emergency access lasts.
         break_glass_children: children in the answers of such a use, from which on it is over.
@@ -256,6 +259,9 @@ class IndexSettings:
     max_upload_bytes: int = 2_000_000_000
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
     request_timeout_s: float = 10
+    log_format: str = "text"
+    security_log: Path | None = None
+    trace_endpoint: str | None = None
     seals_per_day: int = 20
     break_glass_minutes: int = 60
     break_glass_children: int = 20

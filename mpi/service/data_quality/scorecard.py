@@ -1,8 +1,9 @@
 """Scorecard of a source: how complete, valid, timely and distinct its records are.
 
-Every figure has its denominator. It follows from the source's own statements and says nothing of links. At
-most ``MOST_RECORDS`` records are read, drawn at random, so that no request costs more in a large index.
-Shares are then estimates with 95 % intervals.
+Every figure has its denominator. It follows from the source's own statements and says nothing of links. Only
+``consistency`` does, which the package ``quality`` adds from published figures. At most ``MOST_RECORDS``
+records are read, drawn at random, so that no request costs more in a large index. Shares are then estimates
+with 95 % intervals.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT, suppress_cel
 from mpi.domain.viewer import Viewer
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.data_quality.consistency_score import Consistency
 from mpi.service.data_quality.field_measures import FieldMeasures, GroupCount, Spike
 from mpi.service.data_quality.issues import find_reading_action, may_list_issues, require_issue_reader
 from mpi.service.data_quality.rule_count import RuleCount
@@ -134,6 +136,8 @@ class Scorecard:
         delays: how late events and files are.
         trend: the latest loads, newest first.
         hidden: whether all figures are left out, because they tell who is in care.
+        consistency: how often linked records of other agencies agree; None where the viewer does not see both
+            sides, or nothing is published yet.
     """
 
     source: str
@@ -149,6 +153,7 @@ class Scorecard:
     delays: tuple[Delay, ...] = ()
     trend: tuple[LoadScore, ...] = ()
     hidden: bool = False
+    consistency: Consistency | None = None
 
     @property
     def is_sample(self) -> bool:

@@ -27,7 +27,7 @@ from mpi.service.loads.row_screening import screen_rows
 from mpi.service.processes.core_reservation import reserve_core
 from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.statements.seal_rights import list_forbidden_seals
-from mpi.service.statements.sources import require_own_source
+from mpi.service.statements.sources import require_own_source, require_sending_source
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -141,6 +141,7 @@ def _read_load_state(index: Index, viewer: Viewer, source_code: str, options: Lo
     with record_lapse(index), index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
+        require_sending_source(source)
         require_open_feed(unit, index, source_code, Action.LOAD)
         interrupted = _find_interrupted_load(unit, source, options)
         own_batch = set() if interrupted is None else {interrupted.id}

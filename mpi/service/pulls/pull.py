@@ -21,7 +21,7 @@ from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.receipt import Receipt
 from mpi.service.pulls.pull_lease import PullLease
 from mpi.service.pulls.pulled_rows import PulledRows
-from mpi.service.statements.sources import require_own_source
+from mpi.service.statements.sources import require_own_source, require_sending_source
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.repositories.sources.pull_cursors import PullCursor
 from mpi.storage.repositories.sources.sources import Source
@@ -193,6 +193,7 @@ def _require_source(index: Index, viewer: Viewer, source_code: str) -> Source:
     with record_lapse(index), index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
         require_own_source(source)
+        require_sending_source(source)
         require_open_feed(unit, index, source_code, Action.LOAD)
     return source
 

@@ -82,9 +82,9 @@ def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
         }
         edges = unit.derived_data.all_edges(config_id)
         answers = _tally_answers(unit, facts, now.year * 12 + now.month)
-        linked = list(_list_linked_pairs({record: persons[record] for record in facts}))
-        numbered = _find_numbered_pairs({*linked, *edges}, facts)
-        weights = _weigh_without_numbers(unit, index, config_id, numbered)
+        linked = list(list_linked_pairs({record: persons[record] for record in facts}))
+        numbered = find_numbered_pairs({*linked, *edges}, facts)
+        weights = weigh_without_numbers(unit, index, config_id, numbered)
     link = index.matcher.model.thresholds.link
     rates = (
         *_estimate_by_model(edges, persons, facts),
@@ -105,7 +105,7 @@ def measure_calibration(index: Index, viewer: Viewer) -> Calibration:
     )
 
 
-def _list_linked_pairs(persons: Mapping[int, int]) -> Iterator[Pair]:
+def list_linked_pairs(persons: Mapping[int, int]) -> Iterator[Pair]:
     """Yield every pair of records of one person, the lower number first."""
     members: dict[int, list[int]] = defaultdict(list)
     for record, person in sorted(persons.items()):
@@ -126,7 +126,7 @@ def _estimate_by_model(
     return (tally.estimate(group) for group, tally in sorted(tallies.items()))
 
 
-def _find_numbered_pairs(pairs: set[Pair], facts: Mapping[int, RecordFacts]) -> dict[Pair, bool]:
+def find_numbered_pairs(pairs: set[Pair], facts: Mapping[int, RecordFacts]) -> dict[Pair, bool]:
     """Return pairs whose truth a number tells, and whether they share it.
 
     Args:
@@ -143,7 +143,7 @@ def _find_numbered_pairs(pairs: set[Pair], facts: Mapping[int, RecordFacts]) -> 
     return numbered
 
 
-def _weigh_without_numbers(
+def weigh_without_numbers(
     unit: ReadUnit, index: Index, config_id: int, numbered: Mapping[Pair, bool]
 ) -> dict[Pair, float]:
     """Weigh a sample of pairs without their numbers, in bits."""
@@ -192,7 +192,7 @@ def _tally_answers(
     unit: ReadUnit, facts: Mapping[int, RecordFacts], month_number: int
 ) -> dict[str, AnswerTally]:
     """Tally the verdicts of the last months' blind samples by group."""
-    first, last = (_name_month(month_number - back) for back in (SAMPLED_MONTHS, 0))
+    first, last = (name_month(month_number - back) for back in (SAMPLED_MONTHS, 0))
     pairs = [pair for pair in unit.blind_pairs.samples(first, last) if pair.lo in facts and pair.hi in facts]
     verdicts = {number: answer.verdict for number, answer in unit.blind_pairs.answers_to(
         [pair.id for pair in pairs]
@@ -229,7 +229,7 @@ def _tally_group(
     return tally
 
 
-def _name_month(number: int) -> str:
+def name_month(number: int) -> str:
     """Return a number of months since year 0 as YYYY-MM."""
     year, month = divmod(number - 1, 12)
     return f"{year:04}-{month + 1:02}"

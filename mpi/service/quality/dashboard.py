@@ -259,7 +259,7 @@ def _measure_figures(unit: ReadUnit, now: datetime, match_rate: MatchRate) -> Qu
         workload=_measure_workload(unit, now),
         match_rate=match_rate,
         live=months,
-        agreement=_measure_agreement(unit),
+        agreement=measure_steward_agreement(unit),
         seconds_waiting=unit.blind_pairs.count_unanswered_second_reviews(),
         links=_count_links(unit, months),
         throughput=measure_throughput(unit, clock.format_timestamp(now - timedelta(days=THROUGHPUT_DAYS))),
@@ -305,7 +305,7 @@ def _measure_workload(unit: ReadUnit, now: datetime) -> Workload:
     )
 
 
-def _measure_agreement(unit: ReadUnit) -> tuple[StewardAgreement, ...]:
+def measure_steward_agreement(unit: ReadUnit) -> tuple[StewardAgreement, ...]:
     """Measure the agreement of each pair of stewards on second reviews."""
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
     for first, second, first_verdict, second_verdict, count in unit.blind_pairs.count_second_reviews():

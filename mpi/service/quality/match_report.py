@@ -86,6 +86,8 @@ class MatchReport:
         reasons: linkable records without a link, by reason.
         expected: records that are not expected to be linked, by reason.
         repeated: records of the source that share a person with an earlier one of the source.
+        duplicates: persons with several records of the source, by number of their records.
+        joined: of these, persons with a record that a steward joined.
         unmatched: the linkable records without a link.
     """
 
@@ -95,6 +97,8 @@ class MatchReport:
     reasons: Mapping[str, int]
     expected: Mapping[str, int]
     repeated: int
+    duplicates: Mapping[int, int]
+    joined: int
     unmatched: tuple[UnmatchedRecord, ...]
 
 
@@ -152,6 +156,8 @@ def report_matches(index: Index, viewer: Viewer, source_code: str) -> MatchRepor
                 tally.add(record_id, record_from_bytes(version.payload), find_outcome(record_id))
         labels = unit.records.labels([record_id for record_id, _ in tally.unmatched])
         persons = unit.persons.current_persons(own_ids)
+        joined = _list_joined(unit)
+    sizes = Counter(persons.values())
     disclose(index, viewer, Action.REPORT, [record_id for record_id, _ in tally.unmatched], FIELDS)
     return MatchReport(
         source=source_code,
@@ -159,7 +165,9 @@ def report_matches(index: Index, viewer: Viewer, source_code: str) -> MatchRepor
         groups=tuple(_build_groups(tally.outcomes)),
         reasons=dict(tally.reasons.most_common()),
         expected=dict(tally.expected.most_common()),
-        repeated=len(persons) - len(set(persons.values())),
+        repeated=len(persons) - len(sizes),
+        duplicates=dict(sorted(Counter(size for size in sizes.values() if size > 1).items())),
+        joined=len({person for record, person in persons.items() if sizes[person] > 1 and record in joined}),
         unmatched=tuple(
             UnmatchedRecord(labels[record_id].local_id, reason, SUGGESTIONS[reason])
             for record_id, reason in tally.unmatched
@@ -194,12 +202,7 @@ def _make_outcome_finder(
         for record_id in (low, high)
         if record_id in own
     }
-    joined = {
-        record_id
-        for named in unit.decisions_in_force.all_in_force()
-        if named.decision.kind is DecisionKind.SAME and named.decision.authority is Authority.STEWARD
-        for record_id in named.record_ids
-    }
+    joined = _list_joined(unit)
 
     def find_outcome(record_id: int) -> str:
         if persons.get(record_id) in linked_persons:
@@ -207,6 +210,16 @@ def _make_outcome_finder(
         return OPEN if record_id in asked else UNLINKED
 
     return find_outcome
+
+
+def _list_joined(unit: ReadUnit) -> set[int]:
+    """Return the records that decisions of stewards in force join."""
+    return {
+        record_id
+        for named in unit.decisions_in_force.all_in_force()
+        if named.decision.kind is DecisionKind.SAME and named.decision.authority is Authority.STEWARD
+        for record_id in named.record_ids
+    }
 
 
 def _find_age(record: CanonicalRecord, today: date) -> int | None:

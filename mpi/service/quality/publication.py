@@ -20,6 +20,11 @@ from mpi.domain.statistics.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts
+from mpi.service.quality.consistency_counts import (
+    count_consistency,
+    count_every,
+    find_consistency_rules,
+)
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
 from mpi.service.quality.model_measurement import measure_model_fit
 from mpi.service.quality.new_records import count_new_records
@@ -34,6 +39,8 @@ QUALITY, SUMMARY, SOURCES, OVERLAP = "quality", "summary", "sources", "overlap"
 """Names of the reports that are published."""
 CREATES = "creates"
 """Name of the report of records that clients sent as new."""
+CONSISTENCY = "consistency"
+"""Name of the report of how often linked records of two agencies agree."""
 MODEL_FIT = "model_fit"
 """Name of the report of how records differ from those of the model; only its verdict is published."""
 
@@ -179,6 +186,7 @@ def _measure_reports(unit: ReadUnit, index: Index, now: datetime) -> list[Stored
         CREATES: (count_new_records(unit, index, now), {}),
         OVERLAP: (exact_counts.count_overlap(unit), {}),
         MODEL_FIT: measure_model_fit(unit, index),
+        CONSISTENCY: (count_consistency(unit), {"every": count_every(unit)}),
     }
     return [
         _make_report(unit, index, now, name, exact, details) for name, (exact, details) in measured.items()
@@ -196,12 +204,13 @@ def _make_report(
     """Make a report of one day from its exact counts."""
     day = now.date().isoformat()
     previous = unit.published_reports.latest(name, day)
+    rules = index.settings.publication_rules
     counts = publish_counts(
         index.keyed_hash,
         f"{name}|{day}",
         exact,
         {} if previous is None else json.loads(previous.content)["counts"],
-        index.settings.publication_rules,
+        find_consistency_rules(rules) if name == CONSISTENCY else rules,
     )
     content = json.dumps({"counts": counts, "details": details}, sort_keys=True)
     return StoredReport(day, name, content, clock.format_timestamp(now))

@@ -1,10 +1,13 @@
 """Reports on children for who may read all records: exact, or published."""
 
 from mpi.domain.viewer import Viewer
+from mpi.reports.population_trend import make_trend
 from mpi.reports.report_table import ReportTable
 from mpi.service.core.index import Index
-from mpi.service.reporting.releases import publish_reports
+from mpi.service.reporting.releases import list_published, publish_reports
 from mpi.service.reporting.report_set import (
+    POPULATIONS,
+    TREND,
     ReportRequest,
     build_exact_reports,
     check_request,
@@ -38,7 +41,9 @@ def make_child_reports(index: Index, viewer: Viewer, request: ReportRequest) -> 
     """
     permit_child_reports(viewer)
     check_request(request)
-    if request.is_published:
+    if request.is_published and request.name == TREND:
+        reports = [make_trend(list_published(index, viewer, POPULATIONS, request))]
+    elif request.is_published:
         reports = choose_reports(publish_reports(index, viewer, request).reports, request)
     else:
         with index.database.read(viewer) as unit, open_children(unit, request) as children:

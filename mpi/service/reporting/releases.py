@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from mpi.domain import clock
-from mpi.domain.errors import ConflictError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Viewer
 from mpi.reports.cell_bounds import Publication
 from mpi.reports.cells import Cell, CellSum
@@ -30,6 +30,8 @@ from mpi.service.reporting.report_set import (
 from mpi.storage.repositories.review.report_releases import StoredRelease
 from mpi.storage.unit_of_work.units import ReadUnit
 
+_MOST_LISTED = 400
+"""Most releases that are read for what was published over time."""
 _REMEMBERED = 7
 """Number of earlier releases against which a new one is protected."""
 
@@ -91,6 +93,33 @@ def publish_anew(index: Index, viewer: Viewer, request: ReportRequest, moment: M
     if release.publication.is_held:
         raise ConflictError(_REFUSAL)
     return _store(index, viewer, release, latest)
+
+
+def list_published(index: Index, viewer: Viewer, name: str, request: ReportRequest) -> list[ReportTable]:
+    """Return what was published of a report, one for each day, earliest first.
+
+    A later release of a day takes the place of an earlier one. Nothing is counted anew.
+
+    Args:
+        index: the open index.
+        viewer: who reads them.
+        name: name of the report.
+        request: its first and last day; without a first day, all up to the last.
+
+    Raises:
+        InputError: none was published.
+    """
+    with index.database.read(viewer) as unit:
+        stored = unit.report_releases.latest(_MOST_LISTED)
+    by_day = {}
+    for release in reversed(stored):
+        for text in orjson.loads(release.reports):
+            report = read_report(text)
+            if report.name == name and (request.since or "") <= report.as_of <= request.day:
+                by_day[report.as_of] = report
+    if not by_day:
+        raise InputError("nothing was published of these days yet: publish a report, or use --exact")
+    return [by_day[day] for day in sorted(by_day)]
 
 
 def find_release(unit: ReadUnit, number: int) -> Release:
@@ -178,7 +207,8 @@ def _read_release(stored: StoredRelease) -> Release:
 
 def _write_request(request: ReportRequest) -> str:
     """Return a request as text, equal for requests that give the same release."""
-    members = asdict(replace(request, name="", education=None, afcars=None, definitions=None))
+    members = asdict(replace(request, name="", education=None, afcars=None, definitions=None, edfacts=()))
+    members.pop("edfacts")
     members["education"] = None if request.education is None else digest_file(request.education)
     members["definitions"] = None if request.definitions is None else digest_file(request.definitions)
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()

@@ -10,9 +10,13 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.reports.cells import Cell, CountedTable, FrequencyTable
 from mpi.reports.child_tables import ChildTables
+from mpi.reports.combinations import CombinationTable, count_combinations, make_combinations
 from mpi.reports.definitions import DEFAULT_DEFINITION, CareDefinition, find_definition, read_definitions
+from mpi.reports.edfacts_comparison import EDFACTS, SPECIFICATIONS, make_edfacts_report
+from mpi.reports.edfacts_file import read_edfacts_count
 from mpi.reports.education_extract import read_extract
 from mpi.reports.outcomes import Period, count_outcomes, make_outcomes
+from mpi.reports.population_trend import list_trend_days, make_trend
 from mpi.reports.populations import count_populations, make_populations
 from mpi.reports.reconciliation import make_reconciliation
 from mpi.reports.report_table import ReportTable
@@ -23,15 +27,17 @@ from mpi.service.reporting.afcars_children import read_afcars_children
 from mpi.service.reporting.children import read_children
 from mpi.storage.unit_of_work.units import ReadUnit
 
-WATERFALL, POPULATIONS, OUTCOMES = "waterfall", "populations", "outcomes"
-RECONCILIATION = "reconciliation"
-CHILD_REPORTS = (WATERFALL, POPULATIONS, OUTCOMES, RECONCILIATION)
+WATERFALL, POPULATIONS, COMBINATIONS = "waterfall", "populations", "combinations"
+OUTCOMES, RECONCILIATION, TREND = "outcomes", "reconciliation", "trend"
+CHILD_REPORTS = (WATERFALL, POPULATIONS, COMBINATIONS, TREND, OUTCOMES, RECONCILIATION)
 """Names of the reports on children."""
 ALL = "all"
 """Stands for every report that a request has the files for."""
 
 _AFCARS = "afcars"
 """Code of the definition of care by which an AFCARS file is reconciled."""
+_ESSA = "essa"
+"""Code of the definition of care by which schools report students in foster care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,15 @@ class ReportRequest:
     Args:
         name: one of ``CHILD_REPORTS``, or ``ALL``.
         day: day of the figures, ``YYYY-MM-DD``.
-        since: first day of a period in which a child is in care at any time; None for the day alone.
+        since: first day of a period in which a child is in care at any time, or of a trend; None for the day
+            alone, or a trend of two years.
         care: code of the definition of care.
         definitions: file of definitions; None for the shipped ones.
         education: education extract, CSV or Parquet.
         known_on: day whose knowledge is used; None for now.
         is_published: whether small counts are hidden, so that the report can be given away.
         afcars: AFCARS file (XML) to reconcile with.
+        edfacts: EDFacts files to reconcile with, by the number of their specification.
     """
 
     name: str
@@ -59,6 +67,7 @@ class ReportRequest:
     known_on: str | None = None
     is_published: bool = False
     afcars: Path | None = None
+    edfacts: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +117,12 @@ def check_request(request: ReportRequest) -> None:
             clock.parse_day(text, option)
     if request.since is not None and request.since > request.day:
         raise InputError("--since is after --day: give the first day of the period")
-    if request.name == RECONCILIATION and (request.afcars is None or request.is_published):
-        raise InputError("this report needs --afcars FILE, and --exact: its differences are small counts")
+    has_file = (request.afcars is None) != (not request.edfacts)
+    if request.name == RECONCILIATION and (request.is_published or not has_file):
+        raise InputError("this report needs --exact, and one of --afcars FILE and --edfacts NUMBER=FILE")
+    unknown = [number for number, _ in request.edfacts if number not in SPECIFICATIONS]
+    if unknown:
+        raise InputError(f"--edfacts: no such file specification; there are: {', '.join(SPECIFICATIONS)}")
     if request.name == OUTCOMES and request.education is None:
         raise InputError("this report needs an education extract: give --education FILE")
 
@@ -153,6 +166,7 @@ class ReportSet:
         definitions: definitions of care by code.
         steps: counts of the waterfall.
         populations: counts of special populations, by population.
+        combinations: counts of their combinations.
         outcomes: counts of outcomes; none without an education extract.
     """
 
@@ -161,11 +175,12 @@ class ReportSet:
     definitions: dict[str, CareDefinition]
     steps: StepCounts
     populations: Mapping[str, FrequencyTable]
+    combinations: CombinationTable
     outcomes: Mapping[str, FrequencyTable]
 
     def list_tables(self) -> list[CountedTable]:
         """Return the counts of all reports."""
-        return [self.steps, *self.populations.values(), *self.outcomes.values()]
+        return [self.steps, *self.populations.values(), self.combinations, *self.outcomes.values()]
 
     def make_reports(self, counts: Mapping[Cell, int | None]) -> list[ReportTable]:
         """Return the reports by counts of their cells; None hides a count."""
@@ -175,6 +190,7 @@ class ReportSet:
         reports = [
             make_waterfall(shown, children, definition, day),
             make_populations(self.populations, counts, children, self.definitions, day),
+            make_combinations(self.combinations, counts, children, self.definitions, day),
         ]
         if children.has_education:
             reports.append(
@@ -196,6 +212,12 @@ def count_reports(children: ChildTables, request: ReportRequest) -> ReportSet:
         definitions,
         count_steps(children, definition, request.day),
         count_populations(children, definitions.values(), request.day),
+        count_combinations(
+            children,
+            definitions.values(),
+            request.day,
+            [request.care] if request.is_published else list(definitions),
+        ),
         outcomes,
     )
 
@@ -207,6 +229,8 @@ def _find_period(request: ReportRequest) -> Period:
 def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
     """Return the reports that a request asks for, with every count."""
     reports = []
+    if request.name == TREND:
+        return [make_trend(_count_days(children, request))]
     if request.name != RECONCILIATION:
         counted = count_reports(children, request)
         cells: dict[Cell, int] = {}
@@ -217,12 +241,29 @@ def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[R
         definition = find_definition(read_definitions(request.definitions), _AFCARS)
         file_children = read_afcars_children(request.afcars, request.day)
         reports.append(make_reconciliation(children, file_children, definition, request.day))
+    if request.edfacts and request.name in {RECONCILIATION, ALL}:
+        definitions = read_definitions(request.definitions)
+        files = [(SPECIFICATIONS[number], read_edfacts_count(path)) for number, path in request.edfacts]
+        care = [find_definition(definitions, code) for code in (_ESSA, _AFCARS)]
+        reports.append(make_edfacts_report(children, files, care, _find_period(request)))
     return choose_reports(reports, request)
+
+
+def _count_days(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
+    """Return the exact report of special populations of each day of a trend."""
+    definitions = read_definitions(request.definitions)
+    reports = []
+    for day in list_trend_days(request.since, request.day):
+        populations = count_populations(children, definitions.values(), day)
+        cells = {cell: count for table in populations.values() for cell, count in table.count_cells().items()}
+        reports.append(make_populations(populations, cells, children, definitions, day))
+    return reports
 
 
 def choose_reports(reports: Iterable[ReportTable], request: ReportRequest) -> list[ReportTable]:
     """Return those of some reports that a request names."""
-    return [report for report in reports if request.name in {ALL, report.name}]
+    names = {request.name, EDFACTS} if request.name == RECONCILIATION else {request.name}
+    return [report for report in reports if request.name == ALL or report.name in names]
 
 
 def note_report(

@@ -19,6 +19,7 @@ from mpi.service.reporting.extract_file import digest_file
 from mpi.service.reporting.releases import Release, find_release, publish_anew, repeat_release
 from mpi.service.reporting.report_set import (
     ALL,
+    TREND,
     Moment,
     ReportRequest,
     build_exact_reports,
@@ -50,7 +51,9 @@ def freeze_report(index: Index, viewer: Viewer, code: str, request: ReportReques
     check_request(request)
     if request.name == ALL:
         raise InputError("--freeze is for one report: name it")
-    if request.afcars is not None:
+    if request.name == TREND:
+        raise InputError("a trend cannot be frozen: write it to a file with --out")
+    if request.afcars is not None or request.edfacts:
         raise InputError("a reconciliation cannot be frozen: write it to a file with --out")
     if not _CODE.fullmatch(code):
         raise InputError("code: 1 to 64 of a-z, 0-9, '-' and '_', and the first is a letter or digit")
@@ -167,6 +170,7 @@ def _write_request(request: ReportRequest, release: Release | None) -> str:
     members["definitions"] = None if request.definitions is None else str(request.definitions)
     members.pop("education")
     members.pop("afcars")
+    members.pop("edfacts")
     members[_RELEASE] = None if release is None else release.number
     return orjson.dumps(members, option=orjson.OPT_SORT_KEYS).decode()
 

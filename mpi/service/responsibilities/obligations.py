@@ -176,6 +176,8 @@ class _Reader:
         commits = unit.commit_info({each.commit_no for each in latest.values()})
         info = unit.configs.index_info()
         for source in unit.sources.all():
+            if source.is_retired:
+                continue
             declaration = self._declared.find(ObligationKind.FEED, source.code)
             if declaration is None:
                 self.without_owner.append((ObligationKind.FEED, source.code))

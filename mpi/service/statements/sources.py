@@ -99,6 +99,18 @@ def require_own_source(source: Source) -> None:
         )
 
 
+def require_sending_source(source: Source) -> None:
+    """Check that a source still sends records.
+
+    Raises:
+        ConflictError: it is retired.
+    """
+    if source.is_retired:
+        raise ConflictError(
+            f"source {source.code!r} is retired and sends nothing any more: mpi source retire --no ends that"
+        )
+
+
 def require_owned_source(unit: ReadUnit, code: str) -> Source:
     """Return a source whose owner can be asked for consent.
 

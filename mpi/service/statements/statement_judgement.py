@@ -7,7 +7,7 @@ from enum import StrEnum
 from mpi.service.core.comparable_record import ComparableRecord
 from mpi.service.core.index import Index
 from mpi.service.statements.overlay_detection import find_overlays
-from mpi.service.statements.sources import require_data_source
+from mpi.service.statements.sources import require_data_source, require_sending_source
 from mpi.service.statements.statement import EXPUNGED, Statement, StatementHeading
 from mpi.service.statements.statement_features import make_comparable
 from mpi.service.statements.tombstones import merge_buried_records
@@ -91,10 +91,11 @@ def judge_statements(
             against its tombstones, and they name all restrictions in force.
 
     Raises:
-        ConflictError: the source is the one of stewards' corrections, or belongs to a scope.
+        ConflictError: the source is the one of stewards' corrections, belongs to a scope, or is retired.
     """
     require_data_source(source, is_from_scope=is_from_scope)
     if not is_from_scope:
+        require_sending_source(source)
         existing = with_buried(unit, index, source, statements, existing)
     outcomes = {
         statement.local_id: judge_statement(existing.get(statement.local_id), statement)

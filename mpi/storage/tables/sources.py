@@ -22,7 +22,8 @@ class SourceRow(SQLModel, table=True):
     ``group_id`` is the visibility group of its records. ``complete_for`` lists the flag populations for
     which absence means no. ``paused`` holds automatic linking. ``asks_consent`` lets others' decisions
     about its records wait for its owner. ``scope`` is the scope to which its records are sent; None where
-    they are sent to this index. ``holdings`` tells which of its records the index holds.
+    they are sent to this index. ``holdings`` tells which of its records the index holds. ``feed_mode`` is
+    ``none`` of a source that is retired.
     """
 
     __tablename__ = "source"

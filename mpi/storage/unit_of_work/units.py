@@ -43,11 +43,14 @@ from mpi.storage.repositories.notices.desk_links import DeskLinks
 from mpi.storage.repositories.notices.digests import Digests
 from mpi.storage.repositories.notices.notice_marks import NoticeMarks
 from mpi.storage.repositories.notices.returned_answers import ReturnedAnswers
+from mpi.storage.repositories.notices.security_log import SecurityLog
 from mpi.storage.repositories.notices.webhooks import Webhooks
 from mpi.storage.repositories.payload_keys import PayloadKeys
 from mpi.storage.repositories.persons.fast_look_up import FastLookUps
+from mpi.storage.repositories.persons.id_changes import IdChanges
 from mpi.storage.repositories.persons.identity_events import IdentityEvents
 from mpi.storage.repositories.persons.known_records import KnownRecords
+from mpi.storage.repositories.persons.linked_records import LinkedRecords
 from mpi.storage.repositories.persons.persons import Persons
 from mpi.storage.repositories.persons.record_holders import RecordHolders
 from mpi.storage.repositories.review.blind_pairs import BlindPairs
@@ -59,6 +62,7 @@ from mpi.storage.repositories.review.published_reports import PublishedReports
 from mpi.storage.repositories.review.report_releases import ReportReleases
 from mpi.storage.repositories.review.report_snapshots import ReportSnapshots
 from mpi.storage.repositories.review.saved_views import SavedViews
+from mpi.storage.repositories.review.steward_work import StewardWork
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
@@ -165,6 +169,9 @@ class ReadUnit:
     derived_data = _LazyRepository(DerivedRepository, "keys")
     persons = _LazyRepository(Persons)
     record_holders = _LazyRepository(RecordHolders)
+    linked_records = _LazyRepository(LinkedRecords)
+    id_changes = _LazyRepository(IdChanges)
+    steward_work = _LazyRepository(StewardWork)
     known_records = _LazyRepository(KnownRecords, "payload_keys")
     identity_events = _LazyRepository(IdentityEvents)
     decisions = _LazyRepository(Decisions)
@@ -223,6 +230,7 @@ class ReadUnit:
     agreements = _LazyRepository(Agreements)
     agreement_duties = _LazyRepository(AgreementDuties)
     refusals = _LazyRepository(Refusals)
+    security_log = _LazyRepository(SecurityLog)
     subpoenas = _LazyRepository(Subpoenas)
     rights_cases = _LazyRepository(RightsCases, "payload_keys")
     legal_holds = _LazyRepository(LegalHolds)

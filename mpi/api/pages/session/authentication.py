@@ -17,6 +17,7 @@ from starlette.routing import Match
 from mpi.api.pages.session.cookies import read_demo_role, read_sign_in_token
 from mpi.api.pages.session.demo_people import create_demo_person
 from mpi.api.request.authentication import IndexDep
+from mpi.api.request.client_address import PERSON, note_caller
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.service.access.session_authentication import SignedInAccount, authenticate_session
@@ -64,6 +65,7 @@ def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
     except NotAuthenticated:
         # A browser with a token was signed in before; the form that it sends now is lost.
         raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
+    note_caller(request.scope, PERSON)
     if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
         raise PageRedirect(CHANGE_PASSWORD)
     if signed.must_enroll and request.url.path not in (CHANGE_PASSWORD, SECOND_FACTOR, SIGN_OUT):

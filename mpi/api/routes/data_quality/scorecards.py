@@ -7,7 +7,8 @@ from mpi.api.schemas.data_quality.scorecards import ScorecardOut
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.service.data_quality.issues import READERS
-from mpi.service.data_quality.scorecard import Scorecard, read_scorecard
+from mpi.service.data_quality.scorecard import Scorecard
+from mpi.service.quality.consistency import read_whole_scorecard
 
 router = APIRouter(tags=["quality"])
 
@@ -24,5 +25,7 @@ def get_scorecard(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQu
     """Return how complete, valid, timely and distinct a source's records are, measured now.
 
     For the data owner and the sender of the source. A source of many records is measured on a random draw.
+    How often linked records of other agencies agree is a published figure of an earlier day, for who may see
+    both sides.
     """
-    return read_scorecard(index, viewer, source)
+    return read_whole_scorecard(index, viewer, source)

@@ -89,6 +89,28 @@ class LoadScoreOut(BaseModel):
     issues: int | None = Field(description="Issues of accepted rows; null for an old load.")
 
 
+class FieldConsistencyOut(BaseModel):
+    """How often a field agrees with linked records of another kind of source."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    partner: str = Field(description="Kind of the other sources.")
+    field: str = Field(description="Canonical field, or the population of a flag.")
+    known: int = Field(description="Linked children of whom both state it, or one the flag; published.")
+    agreeing: int = Field(description="Of these, children of whom both state the same; published.")
+    share: ShareOut = Field(description="Their share, in whole percents.")
+
+
+class ConsistencyOut(BaseModel):
+    """How often linked records of other agencies agree, as published."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    as_of: str = Field(description="Day of which the figures are.")
+    every: int = Field(description="One child of so many was looked at.")
+    fields: list[FieldConsistencyOut] = Field(description="By partner and field, without small counts.")
+
+
 class ScorecardOut(BaseModel):
     """Scorecard of a source."""
 
@@ -134,6 +156,19 @@ class ScorecardOut(BaseModel):
                 "delays": [{"kind": "school entry", "count": 52, "median": 3.0, "p90": 11.0}],
                 "trend": [{"load": 9, "at": EXAMPLE_TIME, "received": 1201, "rejected": 1, "issues": 14}],
                 "hidden": False,
+                "consistency": {
+                    "as_of": EXAMPLE_TIME[:10],
+                    "every": 1,
+                    "fields": [
+                        {
+                            "partner": "ccwis",
+                            "field": "birth_date",
+                            "known": 8440,
+                            "agreeing": 8200,
+                            "share": _SHARE,
+                        }
+                    ],
+                },
             }
         },
     )
@@ -152,3 +187,6 @@ class ScorecardOut(BaseModel):
     delays: list[DelayOut] = Field(description="How late events and files are.")
     trend: list[LoadScoreOut] = Field(description="The latest loads, newest first.")
     hidden: bool = Field(description="Whether figures are left out, since they would tell who is in care.")
+    consistency: ConsistencyOut | None = Field(
+        description="Agreement with linked records of other agencies; null if the caller sees one side only."
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table, show_facts
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
 from mpi.domain.source import Holdings, SourceKind
@@ -87,13 +87,45 @@ def change(
         print_facts(setting)
 
 
+def rename(
+    code: Annotated[str, typer.Argument(help="The source.")],
+    name: Annotated[str, typer.Argument(help="Its new name for people.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a source another name; its code stays.
+
+    Records, agreements and clients name the code, so it never changes.
+    """
+    from mpi.service.statements import source_end
+
+    with open_session() as session:
+        source = source_end.rename_source(session.index, session.viewer, code, name)
+    show_facts({"code": source.code, "name": source.name}, as_json=as_json)
+
+
+def retire(
+    code: Annotated[str, typer.Argument(help="The source.")],
+    no: Annotated[bool, typer.Option("--no", help="Take its records again.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take no further record of a source that has ended.
+
+    Its records stay. To withdraw them, load an empty full snapshot before.
+    """
+    from mpi.service.statements import source_end
+
+    with open_session() as session:
+        source = source_end.retire_source(session.index, session.viewer, code, is_retired=not no)
+    show_facts({"code": source.code, "retired": source.is_retired}, as_json=as_json)
+
+
 def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
     from mpi.service.statements import sources as sources_service
 
     with open_session(for_look_up=True) as session:
         sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
-    columns = (*_COLUMNS, "asks_consent", "holdings")
+    columns = (*_COLUMNS, "asks_consent", "holdings", "is_retired")
     if as_json:
         print_json([{column: source[column] for column in columns} for source in sources])
     else:

@@ -42,7 +42,9 @@ def _print_report(report: MatchReport) -> None:
         {
             "source": report.source,
             "expected in": ", ".join(report.counterparts),
-            "records that share a person with another of the source": report.repeated,
+            "records that share a person with an earlier one of the source": report.repeated,
+            "persons with several records of the source": sum(report.duplicates.values()),
+            "of these, joined by a steward": report.joined,
         }
     )
     columns = (
@@ -69,5 +71,8 @@ def _print_report(report: MatchReport) -> None:
         for group in report.groups
     ]
     print_table(columns, rows, "Records by outcome")
+    print_table(
+        ("records of the source", "persons"), report.duplicates.items(), "Duplicates within the source"
+    )
     print_table(("reason", "records"), report.reasons.items(), "Linkable and not linked")
     print_table(("reason", "records"), report.expected.items(), "Not expected to be linked")

@@ -23,10 +23,11 @@ def show_scorecard(source: str, *, every: bool, as_json: bool) -> None:
         every: whether every record is read, not a random draw.
         as_json: whether to print JSON.
     """
-    from mpi.service.data_quality.scorecard import MOST_RECORDS, read_scorecard
+    from mpi.service.data_quality.scorecard import MOST_RECORDS
+    from mpi.service.quality.consistency import read_whole_scorecard
 
     with open_session() as session:
-        card = read_scorecard(session.index, session.viewer, source, _ALL if every else MOST_RECORDS)
+        card = read_whole_scorecard(session.index, session.viewer, source, _ALL if every else MOST_RECORDS)
     if as_json:
         print_json(asdict(card))
         return
@@ -86,6 +87,15 @@ def _print_card(card: Scorecard) -> None:
         [(one.load, one.at[:19], one.received, one.rejected, one.issues) for one in card.trend],
         "Latest loads",
     )
+    if card.consistency is not None:
+        print_table(
+            ("partner", "field", "children", "agree", "share"),
+            [
+                (one.partner, one.field, one.known, one.agreeing, _format_share(one.share))
+                for one in card.consistency.fields
+            ],
+            f"Agreement with linked records of other agencies, as of {card.consistency.as_of}",
+        )
 
 
 def _format_share(share: Estimate | None) -> str:

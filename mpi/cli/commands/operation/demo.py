@@ -17,6 +17,9 @@ def run(
     folder: Annotated[Path, typer.Option(help="Folder of the demo, kept for the next start.")] = FOLDER,
 ) -> None:
     """Simulate a small state and show how it is resolved."""
+    from mpi.domain.training_tools import import_training_tools
+
+    import_training_tools()
     from mpi.cli.demo import run as demo_run
 
     demo_run.run_demo(serving=serve, records=records, folder=folder)

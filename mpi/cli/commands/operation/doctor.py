@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from mpi.config import Settings
     from mpi.service.core.index import Index
 
-_PREFIX = "MPI_"
-_OTHER_VARIABLES = frozenset({"MPI_API_KEY", "MPI_DEBUG"})
-"""Variables that are read elsewhere than in the settings."""
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 _BACKUP_AGE = timedelta(hours=26)
 _MEGABYTE = 1_000_000
@@ -78,10 +73,9 @@ def examine() -> Iterator[Line]:
     try:
         settings = read_settings()
     except MpiError as error:
-        yield Line(
-            "settings", State.FAIL, str(error), "correct the variable: docs/reference/configuration.md"
-        )
+        yield Line("settings", State.FAIL, str(error), "correct it: docs/reference/configuration.md")
         return
+    yield _describe_file()
     yield _check_server_settings(settings)
     yield from _check_home(settings)
     yield from _check_keys(settings)
@@ -91,16 +85,25 @@ def examine() -> Iterator[Line]:
 
 def _check_variables() -> Iterator[Line]:
     """Check that each variable ``MPI_…`` is one that the program reads."""
-    from mpi.config import Settings
+    from mpi.config_check import list_unknown_variables
 
-    known = {_PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
-    unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
-    for name in unknown:
-        nearest = difflib.get_close_matches(name, known, 1)
-        action = f"did you mean {nearest[0]}?" if nearest else "remove it"
+    unknown = list_unknown_variables()
+    for name, nearest in unknown:
+        action = f"did you mean {nearest}?" if nearest else "remove it"
         yield Line("settings", State.WARN, f"{name} is no setting and has no effect", action)
     if not unknown:
         yield Line("settings", State.OK, "every MPI_ variable is known")
+
+
+def _describe_file() -> Line:
+    """Say which file of settings is read, and how many settings it gives."""
+    from mpi.config import read_file_settings
+    from mpi.config_file import find_config_file
+
+    path = find_config_file()
+    if path is None:
+        return Line("settings", State.OK, "no file of settings is read: MPI_CONFIG is not set")
+    return Line("settings", State.OK, f"{path} gives {len(read_file_settings(path))} settings")
 
 
 def _check_server_settings(settings: Settings) -> Line:

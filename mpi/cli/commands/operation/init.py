@@ -16,6 +16,7 @@ from mpi.cli.command_session import read_settings
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
 from mpi.domain.source import SHARED_SCOPE, check_scope_code
+from mpi.domain.training_tools import find_training_tools
 
 if TYPE_CHECKING:
     from mpi.config import Settings
@@ -106,15 +107,16 @@ def _fit_model(settings: Settings, files: Sequence[Path], mappings: Sequence[str
     if not files:
         yield settings
         return
+    tools = find_training_tools()
     if settings.model is not None:
         raise InputError("MPI_MODEL names a model already: leave it out, or --fit")
     if (settings.home / "secret.key").exists():
-        raise InputError(f"{settings.home} holds an index already: fit a model with python -m training fit")
+        raise InputError(f"{settings.home} holds an index already: fit a model with python -m {tools} fit")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         arguments = [argument for file in files for argument in ("--data", str(file))]
         arguments += [argument for pair in mappings for argument in ("--mapping", pair)]
-        command = [sys.executable, "-m", "training", "fit", *arguments, "--out", str(model)]
+        command = [sys.executable, "-m", tools, "fit", *arguments, "--out", str(model)]
         # The program of its own writes to standard output, which holds the result of this command.
         if subprocess.run(command, stdout=sys.stderr, check=False).returncode:  # noqa: S603 - our own program
             raise InputError("no model could be fitted, for the reason above; nothing was created")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.commands.access.responsibilities import show_report
+from mpi.cli.commands.data_quality.link_figures import LINK_REPORTS, show_link_figures
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
@@ -45,8 +46,10 @@ def run(
     name: Annotated[
         str,
         typer.Argument(
-            help="summary, sources, loads, overlap, creates, responsibilities; of one source: scorecard, "
-            "matches; on children: waterfall, populations, outcomes, reconciliation, or all of these."
+            help="summary, sources, loads, overlap, creates, responsibilities; on links, with --current: "
+            "churn, stewards, reliability; of one source: scorecard, "
+            "matches; on children: waterfall, populations, combinations, trend, outcomes, reconciliation, "
+            "or all of these but trend."
         ),
     ] = "summary",
     source: Annotated[
@@ -70,13 +73,24 @@ def run(
         str | None, typer.Option(metavar="DAY", help="Day of the figures; today by default.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="DAY", help="Children in care at any time from this day to --day.")
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="Children in care at any time from this day to --day, or of a trend, churn or stewards.",
+        ),
     ] = None,
     care: Annotated[str, typer.Option(help="Definition of care: essa, afcars, stated or your own.")] = "essa",
     definitions: Annotated[Path | None, typer.Option(help="Your file of definitions of care.")] = None,
     education: Annotated[Path | None, typer.Option(help="Education extract, CSV or Parquet.")] = None,
     afcars: Annotated[
         Path | None, typer.Option(help="AFCARS file (XML) that reconciliation compares with.")
+    ] = None,
+    edfacts: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER=FILE",
+            help="EDFacts file that reconciliation compares with: FS222=FILE and others.",
+        ),
     ] = None,
     known_on: Annotated[
         str | None, typer.Option(metavar="DAY", help="Use what the index knew at the end of this day.")
@@ -105,12 +119,6 @@ def run(
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
-    if name == _RESPONSIBILITIES:
-        show_report(since, as_json=as_json)
-        return
-    if name == SNAPSHOTS:
-        _list_snapshots(as_json=as_json)
-        return
     if name in (*CHILD_REPORTS, ALL):
         request = ReportRequest(
             name,
@@ -122,6 +130,7 @@ def run(
             known_on,
             is_published=not exact,
             afcars=afcars,
+            edfacts=_read_numbers(edfacts or ()),
         )
         if name == ALL:
             is_single = freeze is not None or out is not None or as_json
@@ -130,15 +139,33 @@ def run(
             _write_child_report(request, form, out, freeze, as_json=as_json)
         return
     _refuse_child_options({"--freeze": freeze, "--format": form, "--into": into})
-    if name == _MATCHES:
+    if name == _RESPONSIBILITIES:
+        show_report(since, as_json=as_json)
+    elif name == SNAPSHOTS:
+        _list_snapshots(as_json=as_json)
+    elif name in LINK_REPORTS:
+        _show_links(name, since, is_current=current, as_json=as_json)
+    elif name == _MATCHES:
         _show_matches(source, out, is_current=current, as_json=as_json)
-        return
-    if out is not None:
+    elif out is not None:
         raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
-    if name == _SCORECARD:
+    elif name == _SCORECARD:
         _show_scorecard(source, every=every, as_json=as_json)
-        return
-    _show_figures(name, is_current=current, as_json=as_json)
+    else:
+        _show_figures(name, is_current=current, as_json=as_json)
+
+
+def _read_numbers(options: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    """Return the number and path of each EDFacts file."""
+    files = []
+    for text in options:
+        number, separator, path = text.partition("=")
+        if not separator or not path:
+            raise InputError("--edfacts needs the number and the file, such as FS222=foster.csv")
+        files.append((number.strip().upper(), Path(path)))
+    if len({number for number, _ in files}) < len(files):
+        raise InputError("--edfacts: give each number once")
+    return tuple(files)
 
 
 def _refuse_child_options(options: Mapping[str, object]) -> None:
@@ -162,6 +189,13 @@ def _show_matches(source: str | None, out: Path | None, *, is_current: bool, as_
             "matches are exact figures of one source: name it with --source CODE, and say --current"
         )
     show_matches(source, out, as_json=as_json)
+
+
+def _show_links(name: str, since: str | None, *, is_current: bool, as_json: bool) -> None:
+    """Print a report on links, which has exact figures alone."""
+    if not is_current:
+        raise InputError(f"{name} has exact figures: say --current, and do not pass them on")
+    show_link_figures(name, since, as_json=as_json)
 
 
 def _show_figures(name: str, *, is_current: bool, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
+from mpi.domain.security_events import SESSIONS_ENDED, mark_event
 from mpi.domain.viewer import Viewer
 from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
@@ -79,7 +80,12 @@ def end_other_sessions(index: Index, viewer: Viewer, token: str, begun_at: str |
         )
     if begun_at is not None and not count:
         raise NotFoundError("this session has ended already, or is not one of your other ones")
-    _log.info("%s ended %d of their other sessions", viewer.client, count)
+    _log.info(
+        "%s ended %d of their other sessions",
+        viewer.client,
+        count,
+        extra=mark_event(SESSIONS_ENDED, viewer.client, sessions=count),
+    )
     return count
 
 

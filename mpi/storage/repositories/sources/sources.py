@@ -13,6 +13,8 @@ from mpi.storage.tables import AgencyRow, AgreementStepRow, SourceRow, table_of
 
 _agency = table_of(AgencyRow)
 _source = table_of(SourceRow)
+_FEED, _NO_FEED = "delta", "none"
+"""Values of ``feed_mode`` of a source that sends, and of one that is retired."""
 
 
 _step = table_of(AgreementStepRow)
@@ -40,6 +42,7 @@ class Source:
         asks_consent: whether others' decisions about its records need its owner's consent.
         scope: code of the scope to which its records are sent; None where they are sent to this index.
         holdings: which of its records the index holds.
+        is_retired: whether it sends nothing any more.
     """
 
     id: int
@@ -53,6 +56,7 @@ class Source:
     asks_consent: bool = False
     scope: str | None = None
     holdings: Holdings = Holdings.ALL
+    is_retired: bool = False
 
 
 class Sources:
@@ -81,6 +85,7 @@ class Sources:
                     asks_consent=row.asks_consent,
                     scope=row.scope,
                     holdings=Holdings(row.holdings),
+                    is_retired=row.feed_mode == _NO_FEED,
                 )
                 for row in rows
             ]
@@ -149,6 +154,17 @@ class Sources:
     def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
         """Pause or resume automatic linking for data sources."""
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
+        self._known = None
+
+    def set_name(self, number: int, name: str) -> None:
+        """Set the name of a data source for people."""
+        self._connection.execute(update(_source).where(_source.c.id == number).values(name=name))
+        self._known = None
+
+    def set_retired(self, number: int, *, is_retired: bool) -> None:
+        """Set whether a data source sends nothing any more."""
+        mode = _NO_FEED if is_retired else _FEED
+        self._connection.execute(update(_source).where(_source.c.id == number).values(feed_mode=mode))
         self._known = None
 
     def set_asks_consent(self, number: int, *, asks_consent: bool) -> None:

@@ -10,6 +10,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.matching.diagnostics.error_rates import Evidence
 from mpi.service.quality.calibration import measure_calibration
+from mpi.service.quality.link_reliability import measure_reliability
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, load_rows, many_children
@@ -102,3 +103,27 @@ def test_blind_answers_rate_links_and_bound_recall(sqlite_index):
     recall = measure_calibration(sqlite_index, OPERATOR).recall
     assert recall.verdicts == drawn
     assert 0 < recall.recall.low <= recall.recall.value < 1
+
+
+def test_predicted_matches_are_compared_with_observed_ones_by_range_of_weight(sqlite_index):
+    load_numbered_children(sqlite_index)
+    ranges = measure_reliability(sqlite_index, OPERATOR)
+    numbers = [each for each in ranges if each.evidence is Evidence.NUMBERS]
+    assert sum(each.pairs for each in numbers) == FAMILIES
+    assert all(each.observed.value == 1 and each.predicted > 0.9 for each in numbers)
+    for each in ranges:
+        assert each.least is None or each.below is None or each.least < each.below
+        assert each.is_as_predicted == (each.observed.low <= each.predicted <= each.observed.high)
+
+
+def test_blind_answers_that_contradict_the_weight_show_that_the_model_promises_too_much(sqlite_index):
+    load_linked_and_doubtful_pairs(sqlite_index)
+    draw_blind_sample(sqlite_index, OPERATOR)
+    for _ in range(6):
+        judge(sqlite_index, steward("ana"), "different")
+    judged = [
+        each for each in measure_reliability(sqlite_index, OPERATOR) if each.evidence is Evidence.ANSWERS
+    ]
+    assert judged
+    assert all(each.observed.value == 0 for each in judged)
+    assert not judged[-1].is_as_predicted

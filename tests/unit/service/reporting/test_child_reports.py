@@ -11,10 +11,11 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Viewer
+from mpi.reports.report_page import write_html_page
 from mpi.reports.waterfall import TITLES
 from mpi.service.access.ledger import LedgerFilter, export_ledger
 from mpi.service.records.upsert import upsert
-from mpi.service.reporting.child_reports import make_child_report
+from mpi.service.reporting.child_reports import make_child_report, make_child_reports
 from mpi.service.reporting.report_set import ReportRequest
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -138,7 +139,9 @@ def test_reader_of_some_sources_or_without_records_is_refused(index):
 
 
 def test_wrong_requests_are_refused(index):
-    with pytest.raises(NotFoundError, match="waterfall, populations, outcomes, reconciliation"):
+    with pytest.raises(
+        NotFoundError, match="waterfall, populations, combinations, trend, outcomes, reconciliation"
+    ):
         count(index, ReportRequest("none", DAY))
     with pytest.raises(InputError, match="--day"):
         count(index, ReportRequest("waterfall", "soon"))
@@ -187,3 +190,28 @@ def test_reconciliation_needs_its_file_and_is_not_published(index, tmp_path):
             make_child_report(index, OPERATOR, ReportRequest("reconciliation", DAY, **options))
     with pytest.raises(FileError, match="has no number"):
         make_child_report(index, OPERATOR, ReportRequest("reconciliation", DAY, afcars=file))
+
+
+def test_edfacts_files_are_reconciled_beside_an_afcars_file(index, tmp_path):
+    file = tmp_path / "fs222.csv"
+    file.write_text("SEA FOSTER CARE ENROLLED,1,x,V22,2026-2027,\n1,39,01,,,FOSTER,,Y,,6\n")
+    request = ReportRequest("reconciliation", DAY, since="2026-04-01", edfacts=(("FS222", file),))
+    report = make_child_report(index, OPERATOR, request)
+    figures = {row[1]: row[2] for row in report.rows}
+    assert (figures["in the file"], figures["in the index"], figures["index less file"]) == (6, 4, -2)
+    assert figures["not counted: in care, no school record is linked"] == 3
+    afcars = write_afcars(tmp_path / "afcars.xml", ("R1", "20140301", "20260110", ""))
+    reports = make_child_reports(index, OPERATOR, replace(request, name="all", afcars=afcars))
+    assert [each.name for each in reports][-2:] == ["reconciliation", "edfacts"]
+    for options in ({"afcars": afcars}, {"is_published": True}, {"edfacts": (("FS999", file),)}):
+        with pytest.raises(InputError, match="--edfacts"):
+            make_child_report(index, OPERATOR, replace(request, **options))
+
+
+def test_an_exact_trend_counts_each_quarter_by_dates_of_placements(index):
+    report = make_child_report(index, OPERATOR, ReportRequest("trend", DAY, since="2025-12-15"))
+    in_care = {row[0]: row[3] for row in report.rows if row[1].startswith("AFCARS")}
+    assert in_care == {"2026-01-01": 0, "2026-04-01": 8, "2026-07-01": 7, DAY: 7}
+    assert "<svg" in write_html_page(report)
+    with pytest.raises(InputError, match="ten years"):
+        make_child_report(index, OPERATOR, ReportRequest("trend", DAY, since="2010-01-01"))

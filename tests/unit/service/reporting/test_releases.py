@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from scipy.optimize import linprog
 
+from mpi.domain.errors import InputError
 from mpi.domain.source import SourceKind
 from mpi.reports.report_table import write_report
 from mpi.service.records.upsert import upsert
@@ -14,6 +14,7 @@ from mpi.service.reporting.releases import find_release
 from mpi.service.reporting.report_set import ReportRequest
 from mpi.service.reporting.snapshots import freeze_report, repeat_report
 from mpi.service.statements.sources import NewSource, add_source
+from tests.cell_programs import bound
 from tests.index import OPERATOR, load_rows, many_children, open_test_index
 
 DAY = "2026-09-01"
@@ -43,55 +44,6 @@ def place(number, **more):
 def take_flags(index, numbers):
     for number in numbers:
         upsert(index, OPERATOR, "ccwis", place(number))
-
-
-def bound(cell, mine, other):
-    """Return the bounds of a cell by a program that is written for this test alone."""
-    hidden = [(which, each) for which, table in enumerate((mine, other)) for each in sorted(table.hidden)]
-    places = {variable: place for place, variable in enumerate(hidden)}
-    move = len(hidden)
-
-    def line(*terms):
-        row, rest = [0.0] * (move + 1), 0.0
-        for sign, which, each in terms:
-            count = (mine, other)[which].counts[each]
-            if count is None:
-                row[places[which, each]] += sign
-            else:
-                rest += sign * count
-        return row, rest
-
-    equal = [
-        line((1, which, total.total), *((-1, which, part) for part in total.parts))
-        for which, table in enumerate((mine, other))
-        for total in table.sums
-    ]
-    moves = []
-    for each in mine.counts.keys() & other.counts.keys():
-        for sign in (1, -1):
-            row, rest = line((sign, 0, each), (-sign, 1, each))
-            row[move] = -1.0
-            moves.append((row, rest))
-    lowest = []
-    for which, each in hidden:
-        table = (mine, other)[which]
-        parts = {part for total in table.sums if table.counts[total.total] is None for part in total.parts}
-        lowest.append(0 if each in parts | table.possible_zeros else 1)
-    system = {
-        "A_eq": [row for row, _ in equal],
-        "b_eq": [-rest for _, rest in equal],
-        "A_ub": [row for row, _ in moves],
-        "b_ub": [-rest for _, rest in moves],
-    }
-
-    def solve(column, sign, most):
-        objective = [0.0] * (move + 1)
-        objective[column] = sign
-        answer = linprog(objective, **system, bounds=[*((low, None) for low in lowest), (0, most)])
-        return sign * answer.fun if answer.status == 0 else sign * float("-inf")
-
-    least_move = solve(move, 1, None)
-    return tuple(solve(places[0, cell], sign, least_move + 1e-7) for sign in (1, -1))
 
 
 def read_numbers(index):
@@ -138,7 +90,7 @@ def test_the_same_request_of_a_day_gives_the_same_release(index):
     reports = make_child_reports(index, OPERATOR, ALL)
     upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
     assert make_child_report(index, OPERATOR, replace(ALL, name="waterfall")) == reports[0]
-    assert [report.name for report in reports] == ["waterfall", "populations"]
+    assert [report.name for report in reports] == ["waterfall", "populations", "combinations"]
     assert read_numbers(index) == [1]
 
 
@@ -157,3 +109,20 @@ def test_a_frozen_published_report_is_a_release_and_repeats_to_equal_bytes(index
     upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
     again = repeat_report(index, OPERATOR, "fall", anew=True)
     assert write_report(again) == write_report(frozen)
+
+
+def test_a_published_trend_tells_what_was_published_of_each_day_and_counts_nothing(index, manual_clock):
+    trend = ReportRequest("trend", "2026-09-30", is_published=True)
+    with pytest.raises(InputError, match="nothing was published"):
+        make_child_report(index, OPERATOR, trend)
+    [_, first, *_] = make_child_reports(index, OPERATOR, ALL)
+    manual_clock.now += timedelta(days=1)
+    take_flags(index, range(50, 54))
+    [_, second, *_] = make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02"))
+    take_flags(index, range(12))
+    report = make_child_report(index, OPERATOR, trend)
+    rows = [(each.as_of, *row) for each in (first, second) for row in each.rows]
+    assert list(report.rows) == rows
+    assert read_numbers(index) == [1, 2]
+    with pytest.raises(InputError, match="cannot be frozen"):
+        freeze_report(index, OPERATOR, "fall", trend)

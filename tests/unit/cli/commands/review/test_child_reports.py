@@ -20,7 +20,8 @@ def test_all_reports_are_written_in_each_format(mpi, tmp_path):
         written = mpi("report", "all", *DAY, "--format", form, "--into", str(folder))
         assert written.code == 0
         files = sorted(folder.iterdir())
-        assert [file.name for file in files] == [f"populations.{form}", f"waterfall.{form}"]
+        names = ("combinations", "populations", "waterfall")
+        assert [file.name for file in files] == [f"{name}.{form}" for name in names]
         for file in files:
             assert file.read_bytes().startswith(beginning)
             assert file.stat().st_mode & 0o077 == 0
@@ -31,3 +32,25 @@ def test_wrong_options_of_all_reports_are_refused(mpi, tmp_path):
     for options in ((), ("--into", str(tmp_path / "none")), ("--into", str(tmp_path), "--freeze", "fall")):
         assert mpi("report", "all", *DAY, *options).code != 0
     assert mpi("report", "summary", "--into", str(tmp_path)).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_edfacts_files_are_given_by_number(mpi, tmp_path):
+    file = tmp_path / "fs118.csv"
+    file.write_text("SEA HOMELESS STUDENTS ENROLLED,1,x,V22,2026-2027,\n1,39,01,,,HOMELESS,,Y,,6\n")
+    reconciled = mpi("report", "reconciliation", "--exact", "--edfacts", f"fs118={file}", *DAY, "--json")
+    assert reconciled.code == 0
+    assert '"in the file"' in reconciled.out
+    for wrong in (str(file), "FS999=x", f"FS118={tmp_path / 'none'}"):
+        assert mpi("report", "reconciliation", "--exact", "--edfacts", wrong, *DAY).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_reports_on_links_are_exact_and_say_so(mpi):
+    churn = mpi("report", "churn", "--current", "--since", "2000-01-01", "--json").json
+    assert sum(each["created"] for each in churn["days"]) == 1
+    assert mpi("report", "stewards", "--current", "--json").json["days"] == []
+    assert mpi("report", "reliability", "--current", "--json").json == []
+    for name in ("churn", "stewards", "reliability"):
+        assert mpi("report", name, "--current").code == 0
+        assert mpi("report", name).code != 0

@@ -1,0 +1,39 @@
+"""How often linked records of two agencies agree, as a scorecard shows it."""
+
+from dataclasses import dataclass
+
+from mpi.domain.statistics.sampling import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConsistency:
+    """How often a field agrees with linked records of another kind of source.
+
+    Args:
+        partner: kind of the other sources.
+        field: canonical field, or the population of a flag.
+        known: linked children of whom both state the field, or one of them states the flag; published.
+        agreeing: of these, those of whom both state the same; published.
+        share: their share.
+    """
+
+    partner: str
+    field: str
+    known: int
+    agreeing: int
+    share: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """How often a source's records agree with linked records of other kinds of sources.
+
+    Args:
+        as_of: day of which the figures are, ``YYYY-MM-DD``.
+        every: one child of so many was looked at.
+        fields: shares by partner and field; counts that are too small are left out.
+    """
+
+    as_of: str
+    every: int
+    fields: tuple[FieldConsistency, ...]

@@ -1,0 +1,73 @@
+"""Another name for a source, and its end: a source that sends nothing any more.
+
+The code of a source never changes: tie-breaking, agreements, clients and the labels of records name it.
+"""
+
+from dataclasses import replace
+
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.service.core.index import Index
+from mpi.service.statements.sources import require_data_source
+from mpi.storage.repositories.sources.sources import Source
+
+_MAX_NAME_LENGTH = 200
+
+
+def rename_source(index: Index, viewer: Viewer, code: str, name: str) -> Source:
+    """Set the name of a source for people; its code stays.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        code: code of the source.
+        name: the new name.
+
+    Returns:
+        The source with its new name.
+
+    Raises:
+        InputError: the name is empty, too long, or cannot be printed.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not administer the source.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN, code)
+    clean = " ".join(name.split())
+    if not clean or len(clean) > _MAX_NAME_LENGTH or not clean.isprintable():
+        raise InputError(f"a source's name has 1 to {_MAX_NAME_LENGTH} characters that can be printed")
+    with index.database.write(viewer, "source-rename") as unit:
+        source = unit.sources.get_by_code(code)
+        unit.ensure_commit()
+        unit.sources.set_name(source.id, clean)
+    return replace(source, name=clean)
+
+
+def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool = True) -> Source:
+    """Take no further record of a source, or take them again.
+
+    Its records stay, with their persons and links; withdrawals, seals and requests to expunge are still
+    taken. To withdraw all of them, load an empty full snapshot first.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        code: code of the source.
+        is_retired: whether it is retired from now on.
+
+    Returns:
+        The source as it is now.
+
+    Raises:
+        NotFoundError: no such source.
+        ConflictError: the records are sent to a scope, or the source takes stewards' corrections.
+        AccessDenied: the viewer may not administer the source.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN, code)
+    act = "retire" if is_retired else "return"
+    with index.database.write(viewer, f"source-{act}") as unit:
+        source = unit.sources.get_by_code(code)
+        require_data_source(source)
+        if source.is_retired != is_retired:
+            unit.ensure_commit()
+            unit.sources.set_retired(source.id, is_retired=is_retired)
+    return replace(source, is_retired=is_retired)
