@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from operator import attrgetter
 
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record import SENT_FIELDS
 from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.policy.parties import ALL, Party

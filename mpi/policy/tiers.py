@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record import SENT_FIELDS
 from mpi.domain.viewer import OTHER_POPULATIONS
 

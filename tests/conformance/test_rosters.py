@@ -1,6 +1,6 @@
 """The rosters follow every change of records and persons, on both stores."""
 
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record_ref import RecordRef
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild

@@ -17,8 +17,6 @@ from mpi.domain.keyed_hash import TokenExchange
 from mpi.domain.record_ref import RecordRef
 from mpi.service.maintenance.payload_encryption import encrypt_index, rotate_payload_key
 from mpi.service.records.upsert import upsert
-from mpi.service.rosters.item_file import read_item_file
-from mpi.service.rosters.item_intake import store_items
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.repositories.access.research_projects import StoredProject
@@ -26,6 +24,7 @@ from mpi.storage.repositories.access.rights_cases import StoredText
 from mpi.storage.repositories.notices.webhooks import StoredWebhook
 from mpi.storage.repositories.review.owner_questions import StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import QuestionAction
+from mpi.storage.repositories.rosters.child_items import StoredItem
 from mpi.storage.repositories.sign_in.second_factors import SecondFactor
 from mpi.storage.repositories.steps.idempotent_answers import StoredAnswer
 from tests.accounts import add_person, cheap_password_hashing
@@ -103,9 +102,6 @@ def plant(index, canaries):
     )
     child["local_id"] = readable["local ID"]
     upsert(index, OPERATOR, "sis", {**child, "postal_code": "43002"})
-    text = "local_id,education_decision_maker,decision_maker_role\n{},{},surrogate\n"
-    rows = read_item_file(text.format(readable["local ID"], encrypted["decision maker"]))
-    assert store_items(index, OPERATOR, "sis", rows).changed == 1
     upsert(index, OPERATOR, "ccwis", make_child("other"))
     exchange = TokenExchange("schools", b"a secret of 16 bytes or more")
     with_exchange = replace(index, keyed_hash=replace(index.keyed_hash, exchanges=(exchange,)))
@@ -142,6 +138,12 @@ def plant(index, canaries):
         unit.research_projects.add(
             StoredProject("study", "Study", encrypted["salt"], "D. Director", unit.commit_no)
         )
+        record = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, {readable["local ID"]})[
+            readable["local ID"]
+        ]
+        value = {"education_decision_maker": encrypted["decision maker"]}
+        item = StoredItem(record.id, "education_decision_maker", now[:10], value)
+        unit.child_items.replace(unit.commit_no, [], [item])
         secrets = (encrypted["webhook secret"], encrypted["former webhook secret"])
         unit.webhooks.add(
             StoredWebhook(

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from operator import attrgetter
 
 from mpi.domain import clock
-from mpi.domain.child_items import ITEM_OWNERS, ItemKind
+from mpi.domain.children.items import ITEM_OWNERS, ItemKind
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.policy.agreement import Agreement, AgreementState
 from mpi.service.agreements.duties import list_duties

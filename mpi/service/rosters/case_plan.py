@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mpi.domain import clock
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mpi.domain import clock
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.domain.errors import InputError
 
 ITEM_COLUMNS = MappingProxyType({

@@ -1,7 +1,7 @@
 """Items that children of a source lack, for the list of who owes what."""
 
 from mpi.domain import clock
-from mpi.domain.child_items import ItemKind
+from mpi.domain.children.items import ItemKind
 from mpi.service.rosters.items import STAY
 from mpi.storage.repositories.rosters.child_items import ItemGap
 from mpi.storage.unit_of_work.units import ReadUnit

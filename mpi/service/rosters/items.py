@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from mpi.domain import clock
-from mpi.domain.child_items import ITEM_OWNERS, SCHOOL_ITEMS, ItemKind, ItemOwner
+from mpi.domain.children.items import ITEM_OWNERS, SCHOOL_ITEMS, ItemKind, ItemOwner
 from mpi.storage.repositories.rosters.child_items import StoredItem
 from mpi.storage.unit_of_work.units import ReadUnit
 

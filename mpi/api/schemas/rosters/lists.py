@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.rosters.contacts import CONTACT_EXAMPLE, ContactOut
-from mpi.domain.child_items import ItemKind, ItemOwner
+from mpi.domain.children.items import ItemKind, ItemOwner
 from mpi.service.rosters.children import MissingSchool
 from mpi.service.rosters.students import PAGE_SIZE, Show
 

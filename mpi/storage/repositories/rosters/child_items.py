@@ -6,7 +6,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from mpi.domain.child_items import SCHOOL_ITEMS, ItemKind
+from mpi.domain.children.items import SCHOOL_ITEMS, ItemKind
 from mpi.storage.driver.bulk_rows import execute_many, insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in

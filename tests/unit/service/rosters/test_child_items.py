@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.child_items import ItemKind, ItemOwner
+from mpi.domain.children.items import ItemKind, ItemOwner
 from mpi.domain.errors import AccessDenied, InputError
 from mpi.domain.viewer import Action
 from mpi.policy.agreement import Clock
@@ -127,7 +127,7 @@ def test_what_is_told_is_on_the_ledger(index):
     read_students(index, contact(terms("contact_restriction")))
     with index.database.ledger.read(OPERATOR) as ledger:
         lines = ledger.disclosures.lines_of_client("pat", [Action.ROSTER_READ], "2000-01-01")
-    [last] = sorted(lines, key=lambda line: line.no)[-1:]
+    last = max(lines, key=lambda line: line.at)
     assert {"contact_restriction", "records_requested"} <= set(last.fields)
     assert "education_decision_maker" not in last.fields
 
