@@ -44,6 +44,7 @@ from mpi.api.routes.administration import clients
 from mpi.api.routes.data_quality import issues, scorecards, tickets
 from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger, obligations
+from mpi.api.routes.reports import child_reports
 from mpi.api.routes.rights import cases as rights_cases
 from mpi.api.routes.rights import legal, retention
 from mpi.api.routes.rosters import caseloads, contacts, items, letters, lists
@@ -94,6 +95,7 @@ _API_MODULES = (
     quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
     legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, contacts, edfi,
     letters, health, token_endpoint, tickets, obligations, caseloads, items,
+    child_reports,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
 _FAST_PATH_ROUTERS = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)

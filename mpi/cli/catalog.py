@@ -22,6 +22,9 @@ class CatalogEntry:
 
 COMMANDS: Mapping[str, CatalogEntry] = {
     "demo": CatalogEntry("Simulate a small state and show how it is resolved.", "operation.demo:run"),
+    "pilot": CatalogEntry(
+        "Try the index on your own files, and leave nothing behind.", "operation.pilot:run"
+    ),
     "init": CatalogEntry("Create a new index and its first API key.", "operation.init:run"),
     "source": CatalogEntry("Manage sources."),
     "source add": CatalogEntry("Add a source.", "access.source:add"),

@@ -59,12 +59,12 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
     Role.POINT_OF_CONTACT: _CHILD_ACTIONS | {Action.ROSTER_READ} | _LETTER_ACTIONS,
     Role.REGISTRAR: _LETTER_ACTIONS,
     Role.HOMELESS_LIAISON: _CHILD_ACTIONS,
-    Role.ANALYST: frozenset({Action.QUALITY_READ}),
+    Role.ANALYST: frozenset({Action.QUALITY_READ, Action.REPORT_READ}),
     Role.AUDITOR: frozenset({Action.LEDGER_READ}),
     Role.PRIVACY_OFFICER: frozenset({
         Action.LEDGER_READ, Action.QUALITY_READ, Action.AGREEMENT_READ, Action.AGREEMENT_ADMIN,
     }),
-    Role.AGENCY_HEAD: frozenset({Action.QUALITY_READ}),
+    Role.AGENCY_HEAD: frozenset({Action.QUALITY_READ, Action.REPORT_READ}),
 }  # fmt: skip
 """Actions of each role, on the sources that the account names.
 

@@ -7,6 +7,7 @@ accounts of staff, agreements and codes of cases, never a child, a record or wha
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from ipaddress import ip_network
 
 
 class Severity(IntEnum):
@@ -175,5 +176,22 @@ class EventMark:
 def mark_event(
     name: str, actor: str | None = None, address: str | None = None, **facts: str | int
 ) -> dict[str, object]:
-    """Return what makes a line of the log a security event: its argument ``extra``."""
-    return {MARK: EventMark(name, actor, address or None, facts)}
+    """Return what makes a line of the log a security event: its argument ``extra``.
+
+    Args:
+        name: key of ``EVENT_CLASSES``.
+        actor: client or account; None for nobody known.
+        address: address or network that the call came from; what is none, such as the text of a forged
+            header, is left out.
+        facts: further facts, without anything of a person.
+    """
+    return {MARK: EventMark(name, actor, address if _is_network(address or "") else None, facts)}
+
+
+def _is_network(text: str) -> bool:
+    """Return whether a text is an IP address or network."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

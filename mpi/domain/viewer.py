@@ -71,6 +71,8 @@ class Action(StrEnum):
     """Ask whether an own student is the child of a placement letter."""
     ENROLLMENT_READ = "enrollment.read"
     """Read what a school needs to enroll a student whom a placement letter confirmed."""
+    REPORT_READ = "report.read"
+    """Read the published reports on children, which hide small counts."""
 
 
 ACTIONS_GRANTED_BY_NAME = frozenset({
@@ -243,6 +245,17 @@ class AccessRights(Protocol):
     @property
     def smallest_count(self) -> int:
         """Smallest count above 0 that the agreement lets the caller be told."""
+
+    @property
+    def granted_actions(self) -> frozenset[Action]:
+        """Actions that the caller has for any purpose."""
+
+    @property
+    def role(self) -> str | None:
+        """Role of a person; None for a client."""
+
+    def find_report_refusal(self, report: str, smallest_shown: int) -> Refusal | None:
+        """Return why a published report on children is not shown, or None."""
 
     def find_clock(self, name: str) -> int | None:
         """Return the days of a clock of the agreement, or None."""

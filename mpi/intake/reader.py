@@ -140,7 +140,7 @@ def open_file(
         FileError: the file cannot be read, or its format is not known.
         MappingError: the mapping and the file's columns do not account for each other.
     """
-    chosen_format = file_format or (mapping.format if mapping else None) or _detect_format(path)
+    chosen_format = file_format or (mapping.format if mapping else None) or detect_format(path)
     if chosen_format not in FORMATS:
         raise FileError(f"{chosen_format!r} is no format; there are {', '.join(FORMATS)}")
     if student_rules is not None and chosen_format != "oneroster":
@@ -343,7 +343,12 @@ def _project_rows(table: TabularFile, projection: Projection) -> Iterator[Canoni
             yield projection.project(row) if projection.is_wanted(row) else None
 
 
-def _detect_format(path: Path) -> str:
+def detect_format(path: Path) -> str:
+    """Return the format of a file by its name, or of a folder by its files.
+
+    Raises:
+        FileError: its name does not tell its format.
+    """
     if path.is_dir():
         return "oneroster" if (path / _ONEROSTER_USERS).exists() else "edfi"
     if path.suffix.lower() == ".zip":

@@ -55,6 +55,7 @@ ACTION_CLASSES = MappingProxyType({
     Action.LINK_REPORT: AnswerClass.REVIEW,
     Action.QUESTION_ANSWER: AnswerClass.REVIEW,
     Action.REPORT: AnswerClass.FIGURES,
+    Action.REPORT_READ: AnswerClass.FIGURES,
     Action.QUALITY_READ: AnswerClass.FIGURES,
     Action.DISCLOSURE_READ: AnswerClass.LEDGER,
     Action.LEDGER_READ: AnswerClass.LEDGER,

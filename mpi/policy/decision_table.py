@@ -170,7 +170,7 @@ def find_party(
     return owners[0] if len(owners) == 1 else None
 
 
-def _list_actions(request: AccessRequest) -> frozenset[Action]:
+def list_actions(request: AccessRequest) -> frozenset[Action]:
     """Return the actions of a client or of a person."""
     if request.role is None:
         return request.granted
@@ -188,7 +188,7 @@ class _Facts:
         self.purpose = default if request.purpose is None else request.purpose
         self.role_rule: RoleRule = rule_of(request.role)
         self.party: Party | None = None if request.party is None else agreement.find_party(request.party)
-        self.actions = _list_actions(request)
+        self.actions = list_actions(request)
         self.answer_class = None if request.action is None else ACTION_CLASSES.get(request.action)
         self.is_break_glass = self.purpose == BREAK_GLASS
 

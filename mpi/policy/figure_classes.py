@@ -81,6 +81,8 @@ _NONE: tuple[str, ...] = (
     "mpi policy explain", "mpi policy papers", "GET /papers", "GET /transparency",
     "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
+    # Which reports on children were published, without their figures.
+    "GET /v1/reports", "GET /reports",
     # The directory of points of contact.
     "GET /v1/contacts", "GET /contacts", "mpi contacts",
     # Links into the pages.
@@ -183,6 +185,8 @@ _NAMED: tuple[str, ...] = (
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report combinations", "report outcomes",
     "report trend", "report reconciliation",
+    # Released reports on children: small counts hidden, for named readers who write no record.
+    "GET /v1/reports/{name}", "GET /reports/{name}", "GET /reports/{name}.csv",
     # What a source's own files held.
     "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload", "mpi child-items",

@@ -12,6 +12,7 @@ _ACCESS = "It tells of accounts or clients, and of no child."
 _WEBHOOK = "It tells of a webhook. The worker that sends changes writes a line for each page that it reads."
 _TERMS = "It tells of agreements, purposes and laws, and of no child."
 _FIGURES = "It holds counts and figures, with small ones hidden where others could learn from them."
+_REPORT_LIST = "It names published reports, without their figures."
 _CONTACTS = "It tells of organizations and whom to call there, and of no child."
 _SETTINGS = "It tells of a source's settings, rules, pauses or freeze windows."
 _OWN_ROWS = "It counts the sender's own rows, and names them by line of the sender's file."
@@ -66,6 +67,8 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/clients/{client}:expire": _ACCESS,
     "POST /v1/clients/{client}:end": _ACCESS,
     "GET /v1/contacts": _CONTACTS,
+    "GET /v1/reports": _REPORT_LIST,
+    "GET /reports": _REPORT_LIST,
     "GET /contacts": _CONTACTS,
     "GET /v1/sources": _SETTINGS,
     "POST /v1/sources": _SETTINGS,

@@ -7,6 +7,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Carried, ConsentScope, RecordAccess, Refusal, StatedFacts
 from mpi.policy.access_request import BREAK_GLASS, AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.agreement import OUTPUT_FIELDS, Agreement
+from mpi.policy.cases.child_reports import ReportReader, find_report_refusal
 from mpi.policy.decision_table import (
     DEFAULT_PURPOSES,
     covers_child,
@@ -16,6 +17,7 @@ from mpi.policy.decision_table import (
     find_party,
     is_of_party,
     is_own,
+    list_actions,
     trusts_statement,
 )
 from mpi.policy.duties import receives_from_others
@@ -150,6 +152,26 @@ class Rights:
     def smallest_count(self) -> int:
         """Smallest count above 0 that the agreement lets the caller be told."""
         return 1 if self._agreement is None else self._agreement.small_cell
+
+    @property
+    def granted_actions(self) -> frozenset[Action]:
+        """Actions that the caller has for any purpose."""
+        return list_actions(self._request(None, None))
+
+    @property
+    def role(self) -> Role | None:
+        """Role of a person; None for a client."""
+        return self._subject.role
+
+    def find_report_refusal(self, report: str, smallest_shown: int) -> Refusal | None:
+        """Return why a published report on children is not shown, or None.
+
+        Args:
+            report: name of the report.
+            smallest_shown: smallest count above 0 that it shows.
+        """
+        reader = ReportReader(self._subject.role, self.purpose, self._party)
+        return find_report_refusal(report, smallest_shown, reader, self._agreement)
 
     def find_clock(self, name: str) -> int | None:
         """Return the days of a clock of the agreement, or None.

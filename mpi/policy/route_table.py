@@ -34,6 +34,7 @@ _SIGNED_IN = RouteRule()
 _PERSON_AND_RECORD = _needs(Action.PERSON_READ, Action.RECORD_READ)
 _STUDENTS = _needs(Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ)
 _CHILDREN = _needs(Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ)
+_REPORTS = _needs(Action.REPORT_READ)
 _LETTER = _needs(Action.LOCAL_MATCH)
 _ENROLLMENT = _needs(Action.ENROLLMENT_READ)
 _TERMS = RouteRule((Action.AGREEMENT_READ,), choices=(Action.AGREEMENT_ADMIN, Action.APPROVE))
@@ -115,6 +116,8 @@ ROUTES = MappingProxyType({
     "GET /v1/students-in-care": _STUDENTS,
     "GET /v1/children-in-care": _CHILDREN,
     "GET /v1/contacts": _CONTACTS,
+    "GET /v1/reports": _REPORTS,
+    "GET /v1/reports/{name}": _REPORTS,
     "POST /v1/local-match": _LETTER,
     "POST /v1/enroll-today": _ENROLLMENT,
     # Ed-Fi identities
@@ -296,6 +299,9 @@ ROUTES = MappingProxyType({
     "POST /enroll-today": _ENROLLMENT,
     "GET /my-children.csv": _needs(*_CHILDREN.actions, Action.ROSTER_EXPORT),
     "GET /contacts": _CONTACTS,
+    "GET /reports": _REPORTS,
+    "GET /reports/{name}": _REPORTS,
+    "GET /reports/{name}.csv": _REPORTS,
     "GET /people": _SIGNED_IN,
     "GET /people/{eid}": _needs(Action.PERSON_READ),
     "GET /register": _needs(Action.RECORD_WRITE),

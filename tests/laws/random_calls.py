@@ -536,6 +536,8 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/quality": _nothing,
     "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
     "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
+    "GET /v1/reports": _nothing,
+    "GET /v1/reports/{name}": lambda c: {"params": {"care": c.one_of("essa", "afcars")}},
     "GET /v1/contacts": lambda c: {"params": {"level": c.one_of("state", "district")}},
     "POST /v1/local-match": lambda c: {
         "json": {"local_id": c.local_id(), c.one_of("client_number", "case_number"): c.local_id()}
@@ -650,6 +652,7 @@ PAGES = (
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
     "/my-children.csv", "/my-children/{eid}/case-plan", "/contacts", "/obligations", "/local-match",
+    "/reports", "/reports/{name}", "/reports/{name}.csv",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -1341,6 +1344,7 @@ COMMANDS_LEFT_OUT: Mapping[str, str] = {
     ),
     "metrics": "prints the time of the run; its checks are of the page Health, its counts the published ones",
     "demo": "makes an index of its own in another folder",
+    "pilot": "makes an index of its own in a temporary folder, and destroys it",
     "watch": "loads the files of a folder as ingest does, which is called",
     "map": "reads a file of the agency and opens no index",
     "init": "makes an index; it refuses an existing one, whose scope the operator names",

@@ -12,6 +12,7 @@ from mpi.storage.repositories.rosters.caseloads import Caseworker
 from tests.index import OPERATOR, open_test_index
 from tests.pages.desk import PASSWORD
 from tests.pages.person import Person
+from tests.published_reports import add_children, publish_ago
 from tests.rosters import add_sources, days_ago, put_child, put_student
 from tests.unit.api.live import serving
 
@@ -31,6 +32,8 @@ def site(tmp_path_factory):
     with ExitStack() as stack:
         index = stack.enter_context(open_test_index(tmp_path_factory.mktemp("first")))
         add_sources(index)
+        add_children(index)
+        publish_ago(index)
         put_student(index, entry_date=days_ago(1), school_id="2001", grade="07")
         last = {"school_id": "1042", "district_id": "D77", "grade": "06", "entry_date": days_ago(400)}
         put_child(index, since=days_ago(2), enrollments=[last])
@@ -102,9 +105,17 @@ def test_a_caseworker_sees_where_each_child_goes_to_school(person):
 
 
 @pytest.mark.parametrize("name", ["ann", "hal"])
-def test_an_analyst_and_an_agency_head_see_the_figures(person, name):
+def test_an_analyst_and_an_agency_head_open_the_report_that_they_came_for(person, name):
     reader = person(name)
-    assert reader.shows("Quality")
-    assert reader.shows("of children in care have a school record")
+    assert reader.shows("Latest reports")
+    assert reader.has_no_violations()
+    reader.page.get_by_role("link", name="From care to outcome").first.click()
+    assert reader.shows("Number in the report: 40 children")
+    assert reader.shows("Linked to a school record")
+    assert reader.page.locator(".bars li").count() == 15
+    assert reader.shows("Who is counted")
     assert not reader.shows("Quennell")
     assert reader.has_no_violations()
+    with reader.page.expect_download() as download:
+        reader.page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename.startswith("waterfall-")

@@ -51,7 +51,7 @@ def test_no_enterprise_id_changes(earlier_home, tmp_path, capsysbinary):
     # Its standardizer is an earlier one, which the message says.
     assert run(["verify"]) == 9
     assert b"mpi recluster --model" in capsysbinary.readouterr().err
-    assert run(["recluster", "--model", "children/6", "--apply"]) == 0
+    assert run(["recluster", "--model", "children/7", "--apply"]) == 0
     assert run(["keys", "encrypt"]) == 0
     assert run(["verify"]) == 0
     assert run(["export", "crosswalk", "--out", str(tmp_path / "after.csv")]) == 0

@@ -188,14 +188,8 @@ class RequestMiddleware:
         _log.info(
             "%s %s %s %s %d %.1f ms",
             call.id, client, method, route, call.status, milliseconds,
-            extra={"call": facts} | _mark_security_event(call.status, scope),
+            extra={"call": facts} | _mark_security_event(call, scope, route),
         )  # fmt: skip
-
-
-def _mark_security_event(status: int, scope: Scope) -> dict[str, object]:
-    """Mark the line of a call that was refused for its credential, number or host name."""
-    name = _EVENTS.get(status)
-    return {} if name is None else mark_event(name, find_caller(scope), get_client_network(scope))
 
 
 def _is_address(host: str) -> bool:
@@ -208,6 +202,15 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _mark_security_event(call: "_CallState", scope: Scope, route: str) -> dict[str, object]:
+    """Mark the line of a call that was refused for its credential, number or host name."""
+    name = _EVENTS.get(call.status)
+    if name is None:
+        return {}
+    address = get_client_network(scope)
+    return mark_event(name, find_caller(scope), address, route=route, request_id=call.id)
 
 
 class _CallState:

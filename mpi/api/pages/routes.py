@@ -46,6 +46,7 @@ from mpi.api.pages.oversight import (
     subpoenas,
 )
 from mpi.api.pages.rendering import assets
+from mpi.api.pages.reports import child_reports
 from mpi.api.pages.rosters import contacts, letters, lists
 
 router = APIRouter(include_in_schema=False)
@@ -72,6 +73,7 @@ for module in (
     sources,
     health,
     quality,
+    child_reports,
     queue,
     pending_steps,
     jobs,

@@ -278,7 +278,7 @@ class DecisionOut(BaseModel):
                 "groups": [[_LEFT], [_RIGHT]],
                 "seen": [{**_LEFT, "as_of": EXAMPLE_TIME}, {**_RIGHT, "as_of": EXAMPLE_TIME}],
                 "evidence": {
-                    "model": "children/6",
+                    "model": "children/7",
                     "pairs": [
                         {"records": [_LEFT, _RIGHT], "match_weight": 9.4, "levels": {"birth_date": "equal"}}
                     ],

@@ -32,7 +32,7 @@ from mpi.standardize.version import MODEL_VERSIONS, STANDARDIZER_VERSION, split_
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """Files that ``model.toml`` lists with their SHA-256."""
 
-DEFAULT_MODEL = "children/6"
+DEFAULT_MODEL = "children/7"
 """Name and version of the model that is used by default."""
 
 _PACKAGED_MODELS = Path(__file__).resolve().parents[2] / "_models"

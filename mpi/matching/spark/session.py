@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +112,8 @@ def _require_spark() -> None:
         import pyspark  # noqa: F401, PLC0415 - an optional extra
     except ImportError:
         raise EngineError(_PYSPARK_MISSING) from None
+    # It warns of pandas 3, which nothing here hands to it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"pyspark\.")
     home = os.environ.get("JAVA_HOME")
     if not (Path(home) / "bin" / "java").exists() if home else shutil.which("java") is None:
         raise EngineError(_JAVA_MISSING)

@@ -95,9 +95,11 @@ def find_givable(actions: frozenset[Action]) -> frozenset[Action]:
     """Return the actions that somebody with some actions may give to others.
 
     A list holds only children whom a reader with a search may look up one by one, and a placement letter
-    tells of one of them, so who may search may give both.
+    tells of one of them, so who may search may give both. Who may make reports may let others read them.
     """
-    return actions | _OF_CHILDREN_IN_CARE if Action.PERSON_SEARCH in actions else actions
+    if Action.PERSON_SEARCH in actions:
+        actions |= _OF_CHILDREN_IN_CARE
+    return actions | {Action.REPORT_READ} if Action.REPORT in actions else actions
 
 
 def covers(sources: frozenset[str] | None, others: frozenset[str] | None) -> bool:

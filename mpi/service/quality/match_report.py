@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import AccessDenied, InputError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.source import SourceKind
+from mpi.domain.source import CARE_KINDS, EDUCATION_KINDS, SourceKind
 from mpi.domain.statistics.sampling import Estimate, estimate_share
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
@@ -107,6 +107,7 @@ class _Tally:
     """Counts of a match report while records are read."""
 
     today: date
+    expects_school: bool
     outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     expected: Counter[str] = field(default_factory=Counter)
@@ -115,7 +116,7 @@ class _Tally:
     def add(self, record_id: int, record: CanonicalRecord, outcome: str) -> None:
         """Add a record with its outcome: linked, open or unlinked."""
         if outcome in (OPEN, UNLINKED):
-            reason = _find_expectation(record, self.today)
+            reason = _find_expectation(record, self.today, expects_school=self.expects_school)
             if reason is not None:
                 outcome = EXPECTED
                 self.expected[reason] += 1
@@ -128,16 +129,20 @@ class _Tally:
                 self.outcomes[kind, group, outcome] += 1
 
 
-def report_matches(index: Index, viewer: Viewer, source_code: str) -> MatchReport:
+def report_matches(
+    index: Index, viewer: Viewer, source_code: str, counterpart_codes: Collection[str] | None = None
+) -> MatchReport:
     """Return which records of a source are linked, exact and as of now.
 
     Args:
         index: the open index.
         viewer: who holds the database.
         source_code: the source.
+        counterpart_codes: sources in which its records are expected; None for those of the kinds that usually
+            hold them.
 
     Raises:
-        NotFoundError: there is no such source.
+        NotFoundError: there is no such source, or counterpart.
         InputError: no source of the index holds counterparts of its records.
         AccessDenied: the viewer does not hold the database.
     """
@@ -146,10 +151,17 @@ def report_matches(index: Index, viewer: Viewer, source_code: str) -> MatchRepor
         raise AccessDenied("exact figures about links are for who holds the database")
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(source_code)
-        counterparts = _find_counterparts(unit, source)
+        counterparts = (
+            _find_counterparts(unit, source)
+            if counterpart_codes is None
+            else [unit.sources.get_by_code(code) for code in sorted(counterpart_codes)]
+        )
         own_ids = unit.records.ids_of_source(source.id, [RecordState.ACTIVE])
         find_outcome = _make_outcome_finder(unit, counterparts, own_ids)
-        tally = _Tally(date.fromisoformat(clock.today()))
+        expects_school = source.kind in CARE_KINDS and any(
+            each.kind in EDUCATION_KINDS for each in counterparts
+        )
+        tally = _Tally(date.fromisoformat(clock.today()), expects_school or counterpart_codes is None)
         for start in range(0, len(own_ids), _CHUNK):
             versions = unit.record_versions.active_versions(own_ids[start : start + _CHUNK])
             for record_id, version in versions.items():
@@ -231,10 +243,12 @@ def _find_age(record: CanonicalRecord, today: date) -> int | None:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def _find_expectation(record: CanonicalRecord, today: date) -> str | None:
+def _find_expectation(record: CanonicalRecord, today: date, *, expects_school: bool) -> str | None:
     """Return why a record is not expected to be linked, or None."""
     if record.death_date:
         return "died"
+    if not expects_school:
+        return None
     age = _find_age(record, today)
     if age is None or age in SCHOOL_AGES:
         return None

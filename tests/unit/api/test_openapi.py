@@ -129,7 +129,11 @@ def _has_no_members(document, schema):
 
 
 def _has_example(document, response):
-    [content] = response["content"].values()
+    contents = response["content"].values()
+    return bool(contents) and all(_shows_example(document, content) for content in contents)
+
+
+def _shows_example(document, content):
     if "example" in content:
         return True
     schema = content["schema"]

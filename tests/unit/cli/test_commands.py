@@ -69,7 +69,7 @@ def test_sources_are_added_and_listed(mpi, home):
     mpi("source", "add", "lea-7", "--name", "Köln [red]", "--agency", "doe", "--kind", "sis")
     listed = mpi("source", "list", "--json").json
     expected = {"code": "lea-7", "name": "Köln [red]", "agency": "doe", "kind": "sis"}
-    assert expected | {"asks_consent": False, "holdings": "all"} in listed
+    assert expected | {"asks_consent": False, "holdings": "all", "retired": False} in listed
     assert "Köln [red]" in mpi("source", "list").out
 
 
@@ -384,3 +384,13 @@ def test_a_command_restores_the_garbage_collector(mpi, home, is_enabled):
         assert gc.isenabled() is is_enabled
     finally:
         gc.enable()
+
+
+def test_a_source_is_renamed_and_retired_until_it_returns(mpi, home):
+    assert mpi("source", "rename", "sis", "Lake County Schools", "--json").json == {
+        "code": "sis", "name": "Lake County Schools"
+    }  # fmt: skip
+    assert mpi("source", "retire", "sis", "--json").json == {"code": "sis", "retired": True}
+    [source] = [each for each in mpi("source", "list", "--json").json if each["code"] == "sis"]
+    assert (source["name"], source["retired"]) == ("Lake County Schools", True)
+    assert not mpi("source", "retire", "sis", "--no", "--json").json["retired"]

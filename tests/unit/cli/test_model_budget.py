@@ -24,6 +24,6 @@ def test_a_budget_is_told_with_what_is_expected():
     shipped = load_model(find_model_folder())
     model = replace(shipped, link_budget=LinkBudget(20.0, 4.0, 5_000, 4.0))
     assert describe_budget(model).endswith(
-        "up: the budget is 20 false links in 10,000, and children/6 expects 8.0 (95 %: 0.2 to 15.8) in the "
+        "up: the budget is 20 false links in 10,000, and children/7 expects 8.0 (95 %: 0.2 to 15.8) in the "
         "data that it was fitted on"
     )

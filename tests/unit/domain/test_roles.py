@@ -19,10 +19,10 @@ EXPECTED = {
     Role.POINT_OF_CONTACT: ONE_CHILD | {"roster.read", "local.match", "enrollment.read"},
     Role.REGISTRAR: {"local.match", "enrollment.read"},
     Role.HOMELESS_LIAISON: ONE_CHILD,
-    Role.ANALYST: {"quality.read"},
+    Role.ANALYST: {"quality.read", "report.read"},
     Role.AUDITOR: {"ledger.read"},
     Role.PRIVACY_OFFICER: {"ledger.read", "quality.read", "agreement.read", "agreement.admin"},
-    Role.AGENCY_HEAD: {"quality.read"},
+    Role.AGENCY_HEAD: {"quality.read", "report.read"},
 }  # fmt: skip
 """Repeated here, so that an accidental change of the code's list is noticed."""
 ALL_SOURCES = {Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMIN}

@@ -122,7 +122,7 @@ def test_an_analyst_gets_figures_and_no_child(index, eid, agreement):
     terms = replace(terms, parties=parties, grants=(*terms.grants, grant))
     caller = Caller("ann", frozenset(), None, terms.code, 1, Role.ANALYST)
     analyst = build_viewer(caller, "program_evaluation", terms, clock.now().date())
-    assert analyst.actions == {Action.QUALITY_READ}
+    assert analyst.actions == {Action.QUALITY_READ, Action.REPORT_READ}
     assert measure_quality(index, analyst)
     with pytest.raises(Exception, match=r"may not do 'person.read'"):
         look_up_person(index, analyst, eid)

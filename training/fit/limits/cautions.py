@@ -84,6 +84,7 @@ def _unless(*reliefs: str) -> str:
 
 _BIRTH_AGREES = any_of([SAME_BIRTH, equal_swapped("birth_date", "birth_date_swapped"), within_days(1)])
 _OTHER_PLACE = differ(equal("birth_place"), "birth_place")
+_SAME_SSN = any_of([equal("ssn"), equal("ssn_last4")])
 _OTHER_SSN = any_of([differ(equal("ssn"), "ssn"), differ(equal("ssn_last4"), "ssn_last4")])
 _WEAK_SUPPORT = any_of([equal("middle_initial"), equal("birth_place")])
 _OTHER_FAMILY = f"({all_of(equal('household_system'), differ(overlap('household_ids'), 'household_ids'))})"
@@ -145,6 +146,7 @@ _HOME_OF_THE_CHILD = all_of(
 )
 """One home, birth date and sex, and no multiple birth known: one child."""
 
+OTHER_NUMBER_AND_YEAR_CAUTION = "birth years are apart, and numbers of one system differ"
 CAUTIONS: dict[str, str] = {
     "a given name is missing": all_of(
         _missing_in_either("given"),
@@ -164,6 +166,9 @@ CAUTIONS: dict[str, str] = {
     ),
     "birth years differ, and nothing but names is in common": all_of(
         differ(_BIRTH_AGREES, "birth_date"), differ(equal("birth_year"), "birth_year"), ONLY_NAMES_AGREE
+    ),
+    OTHER_NUMBER_AND_YEAR_CAUTION: all_of(
+        "abs(birth_year_l - birth_year_r) > 1", _NUMBERS_DIFFER, _is_not_true(_SAME_SSN)
     ),
     "born on the first of January, as one whose birthday is unknown, and names differ": all_of(
         FIRST_OF_JANUARY, _unless(SAME_NUMBER_OR_LAST4, NEAR_HOME), _is_not_true(_SAME_NAMES)
@@ -266,6 +271,7 @@ _CONFIRMATIONS = {
     NAMESAKE_CAUTION: Confirmation("birth_year", _SAME_BIRTH_AS_KNOWN),
     OTHER_SSN_CAUTION: Confirmation("ssn", equal("ssn")),
     OTHER_ID_CAUTION: Confirmation("identifiers", overlap("identifiers")),
+    OTHER_NUMBER_AND_YEAR_CAUTION: Confirmation("identifiers", overlap("identifiers")),
     OTHER_NUMBER_AND_NAME_CAUTION: Confirmation(
         "coalesce(ssn, identifiers[1])", any_of([equal("ssn"), overlap("identifiers")])
     ),

@@ -40,6 +40,7 @@ _MENU = (
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),
     ("corrections", "/corrections", RECIPIENT_ACTIONS),
     ("runs", "/runs", (Action.RECLUSTER,)),
+    ("reports", "/reports", (Action.REPORT_READ,)),
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("agreements", "/agreements", (Action.AGREEMENT_READ,)),
     ("papers", "/papers", (Action.AGREEMENT_READ,)),
@@ -89,6 +90,7 @@ _MENU_GROUPS = (
     (
         "oversight",
         (
+            "reports",
             "quality",
             "runs",
             "ledger",

@@ -253,7 +253,7 @@ class QualityOut(BaseModel):
                 },
                 "throughput": [THROUGHPUT_EXAMPLE],
                 "model_fit": {
-                    "model": "children/6",
+                    "model": "children/7",
                     "verdict": "unlike",
                     "outgrown": False,
                     "differences": [{"column": "given", "what": "listed", "fitted": 0.9, "observed": 0.3}],

@@ -124,8 +124,9 @@ def list_all(as_json: JsonFlag = False) -> None:
     from mpi.service.statements import sources as sources_service
 
     with open_session(for_look_up=True) as session:
-        sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
-    columns = (*_COLUMNS, "asks_consent", "holdings", "is_retired")
+        found = sources_service.list_sources(session.index, session.viewer)
+    sources = [asdict(source) | {"retired": source.is_retired} for source in found]
+    columns = (*_COLUMNS, "asks_consent", "holdings", "retired")
     if as_json:
         print_json([{column: source[column] for column in columns} for source in sources])
     else:

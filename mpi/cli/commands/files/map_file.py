@@ -11,12 +11,12 @@ import typer
 
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.output_files import check_output_file, write_private_file
+from mpi.cli.pilot.mapping_dialog import ask_unclear, leave_out_unclear, print_proposal_notes, show_columns
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
     from mpi.intake.proposal.proposal import Proposal
-    from mpi.intake.proposal.sample import Sample
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet", ".ndjson", ".jsonl", ".zip", ".gz")
 
@@ -73,8 +73,8 @@ def run(
     proposal = propose_for_sample(sample, options, clock.now())
     is_asked = not accept and not no_input and not as_json and sys.stdin.isatty()
     if not as_json:
-        _show_columns(proposal)
-    choices = _ask(proposal) if is_asked else _leave_out_unclear(proposal) if no_input else {}
+        show_columns(proposal)
+    choices = ask_unclear(proposal) if is_asked else leave_out_unclear(proposal) if no_input else {}
     if choices:
         options = replace(options, choices={**(options.choices or {}), **choices})
         proposal = propose_for_sample(sample, options, clock.now())
@@ -99,52 +99,6 @@ def _read_choices(texts: list[str]) -> dict[str, str]:
             raise InputError("--column: give COLUMN=FIELD, such as --column 'Stu No=local_id'")
         choices[name.strip()] = target.strip()
     return choices
-
-
-def _ask(proposal: Proposal) -> dict[str, str]:
-    """Ask a person what the unclear columns mean."""
-    from mpi.intake.proposal.columns import list_unclear
-    from mpi.intake.proposal.starters import IGNORE
-
-    choices: dict[str, str] = {}
-    for column in list_unclear(proposal.columns):
-        shapes = " or ".join(column.shapes) or "no value"
-        answer = typer.prompt(
-            f"Column {column.column!r} ({shapes}): {column.reason}. Field, or {IGNORE}",
-            default=column.target,
-            err=True,
-        )
-        choices[column.column] = str(answer).strip()
-    return choices
-
-
-def _leave_out_unclear(proposal: Proposal) -> dict[str, str]:
-    """Return the choice to leave out each unclear column."""
-    from mpi.intake.proposal.columns import list_unclear
-    from mpi.intake.proposal.starters import IGNORE
-
-    return {column.column: IGNORE for column in list_unclear(proposal.columns)}
-
-
-def _show_columns(proposal: Proposal) -> None:
-    """Print what each column probably means."""
-    origin = "" if proposal.starter is None else f"; it looks like {proposal.starter.title}"
-    sample = proposal.sample
-    print_note(f"{sample.name}: {sample.form.describe()}, {len(sample.columns)} columns{origin}")
-    print_table(
-        ("column", "becomes", "sure", "filled", "commonest shapes", "because"),
-        [
-            (
-                column.column,
-                column.target or "left out",
-                f"{column.confidence:.0%}" if column.target else "",
-                column.filled,
-                ", ".join(column.shapes),
-                column.reason,
-            )
-            for column in proposal.columns
-        ],
-    )
 
 
 def _show_result(proposal: Proposal, file: Path, target: Path, *, as_json: bool) -> None:
@@ -182,20 +136,8 @@ def _show_result(proposal: Proposal, file: Path, target: Path, *, as_json: bool)
             issues = sorted(profile.issues, key=lambda issue: -issue[2])
             rows = [(f"{name}: {code}", count) for name, code, count in issues]
             print_table(("quality issue", "rows"), rows)
-    _print_notes(proposal, proposal.sample)
+    print_proposal_notes(proposal)
     snapshot = " --snapshot full" if proposal.lacks_local_id else ""
     print_note(
         f"wrote {target}; next: mpi ingest {file} --source CODE --mapping {target}{snapshot} --dry-run"
     )
-
-
-def _print_notes(proposal: Proposal, sample: Sample) -> None:
-    """Print what a person should know of the proposal."""
-    if sample.unread:
-        print_note(f"{sample.unread:,} rows are totals or cannot be read; mpi ingest --dry-run lists them")
-    if proposal.lacks_local_id:
-        print_note("no column tells the rows apart: the row number is the local ID")
-    if proposal.lacks_state:
-        print_note("the state that gives the student IDs is not known: give --state, the same for all files")
-    if any(column.target in {"ssn", "ssn_last4"} for column in proposal.columns):
-        print_note("Social Security numbers become tokens; --column NAME=ignore leaves them out")

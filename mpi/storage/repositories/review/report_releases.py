@@ -36,9 +36,17 @@ class ReportReleases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def latest(self, count: int) -> list[StoredRelease]:
-        """Return the latest releases, latest first."""
-        rows = self._connection.execute(select(_release).order_by(_release.c.number.desc()).limit(count))
+    def latest(self, count: int, last_day: str | None = None) -> list[StoredRelease]:
+        """Return the latest releases, latest first.
+
+        Args:
+            count: the greatest number of them.
+            last_day: last day of publication; None for today.
+        """
+        query = select(_release).order_by(_release.c.number.desc()).limit(count)
+        if last_day is not None:
+            query = query.where(_release.c.day <= last_day)
+        rows = self._connection.execute(query)
         return [StoredRelease(*row) for row in rows]
 
     def get(self, number: int) -> StoredRelease:

@@ -1,5 +1,6 @@
 """Logs and traces tell which client called which route, and nothing of a person."""
 
+import asyncio
 import io
 import json
 import logging
@@ -34,13 +35,15 @@ RECORD = {"first_name": CANARY, "last_name": "Quill", "birth_date": "2014-05-06"
 
 
 @pytest.fixture
-def log():
+def log(tmp_path):
     """The program's log as JSON lines, as ``mpi serve`` writes it; the loggers are put back."""
     loggers = [logging.getLogger(name) for name in ("mpi", "uvicorn.error")]
     before = [(each, list(each.handlers), each.propagate, each.level) for each in loggers]
     stream = io.StringIO()
-    start_log(LogOutput("json", stream=stream))
+    start_log(LogOutput("json", tmp_path / "security.jsonl", stream=stream))
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    for handler in loggers[0].handlers:
+        handler.close()
     for each, handlers, propagate, level in before:
         each.handlers[:], each.propagate = handlers, propagate
         each.setLevel(level)
@@ -69,7 +72,9 @@ def send_calls(call):
     call.get("/desk", headers={**HOSTILE, "Authorization": ""})
 
 
-def test_log_and_spans_name_client_and_route_and_hold_nothing_of_a_person(fresh_index, log, tracer_and_spans):
+def test_log_and_spans_name_client_and_route_and_hold_nothing_of_a_person(
+    fresh_index, log, tracer_and_spans, tmp_path
+):
     tracer, exporter = tracer_and_spans
     key = add_key(fresh_index, "sis-vendor")
     with calling(TracedApplication(create_app(fresh_index), tracer), key) as call:
@@ -96,7 +101,11 @@ def test_log_and_spans_name_client_and_route_and_hold_nothing_of_a_person(fresh_
     assert [line.get("security_event") for line in calls] == [
         *[None] * 6, "credential-refused", "host-refused", None
     ]  # fmt: skip
-    for text in (json.dumps(lines), "".join(span.to_json() for span in spans)):
+    events = (tmp_path / "security.jsonl").read_text()
+    refused, wrong_host = map(json.loads, events.splitlines())
+    assert refused["labels"]["request_id"] == calls[6]["request_id"]
+    assert (refused["event.action"], wrong_host["event.action"]) == ("credential-refused", "host-refused")
+    for text in (json.dumps(lines), events, "".join(span.to_json() for span in spans)):
         assert CANARY.lower() not in text.lower()
         assert "Quill" not in text
 
@@ -120,14 +129,14 @@ def test_a_line_within_a_call_has_its_request_id_and_no_traceback(index, key, lo
     assert request["status"] == 500
 
 
-def test_a_failed_call_is_an_error_span_without_the_message(index, key, tracer_and_spans, monkeypatch):
-    def fail(*_args, **_kwargs):
+def test_a_failed_call_is_an_error_span_without_the_message(tracer_and_spans):
+    async def fail(_scope, _receive, _send):
         raise RuntimeError(CANARY)
 
     tracer, exporter = tracer_and_spans
-    monkeypatch.setattr("mpi.api.request.authentication.authenticate", fail)
-    with calling(TracedApplication(create_app(index), tracer), key) as call:
-        call.get("/v1/sources")
+    scope = {"type": "http", "method": "GET", "path": f"/{CANARY}", "headers": []}
+    with pytest.raises(RuntimeError):
+        asyncio.run(TracedApplication(fail, tracer)(scope, None, None))
     [span] = exporter.get_finished_spans()
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())
     assert CANARY not in span.to_json()

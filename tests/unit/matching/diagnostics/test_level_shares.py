@@ -9,7 +9,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.level_shares import draw_pairs, find_level_differences
 from mpi.matching.model.match_model import find_model_folder, load_model
 
-MODEL = load_model(find_model_folder("children/6"))
+MODEL = load_model(find_model_folder("children/7"))
 
 
 def make_stranger(number, **fields):
@@ -19,7 +19,7 @@ def make_stranger(number, **fields):
         given=f"G{number:05}",
         surname=f"S{number:05}",
         birth_date=date,
-        birth_year=date[:4],
+        birth_year=int(date[:4]),
         **fields,
     )
 

@@ -17,7 +17,7 @@ def with_new_checksums(folder):
 
 def test_the_default_model_loads_with_thresholds_above_zero():
     model = load_model(find_model_folder())
-    assert model.ref == "children/6"
+    assert model.ref == "children/7"
     assert model.thresholds.influence_floor > 0
     assert 0 < model.statistical.link < model.thresholds.link
     assert model.statistical.margin == 0
@@ -30,7 +30,7 @@ def test_every_shipped_version_loads_for_the_move_to_the_next(version):
 
 
 def test_a_model_is_found_by_name_or_by_folder(tmp_path):
-    assert find_model_folder("children/6") == find_model_folder(None)
+    assert find_model_folder("children/7") == find_model_folder(None)
     assert find_model_folder(str(tiny_model(tmp_path / "m"))) == tmp_path / "m"
     with pytest.raises(ModelError, match="nobody/7"):
         find_model_folder("nobody/7")

@@ -50,11 +50,9 @@ def test_a_revision_is_published_with_the_figures_of_its_weights(revised, tmp_pa
 
 
 def test_the_shipped_model_is_the_revision_that_the_program_makes(tmp_path):
-    made = revise_model(CHILDREN, "6", tmp_path / "made")
-    shipped = find_model_folder("children/6")
-    # The shipped model was revised under the standardizer before, whose features its cautions read alike.
-    before, after = read_head(shipped), read_head(made)
-    assert {**before, "standardizer": after["standardizer"]} == after
+    made = revise_model(CHILDREN, "7", tmp_path / "made")
+    shipped = find_model_folder("children/7")
+    assert read_head(shipped) == read_head(made)
     assert (made / "settings.json").read_bytes() == (shipped / "settings.json").read_bytes()
     assert (made / "frequencies.csv").read_bytes() == (shipped / "frequencies.csv").read_bytes()
 

@@ -1,0 +1,1 @@
+"""Routes of published reports on children."""

@@ -1,0 +1,156 @@
+"""Published reports on children over HTTP and as pages: stored releases, never a fresh reading."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain.roles import Role
+from mpi.domain.viewer import Action
+from mpi.reports.report_table import STANDING_NOTICE
+from mpi.service.access.ledger import LedgerFilter, read_ledger
+from mpi.service.records.upsert import upsert
+from mpi.service.reporting.child_reports import make_child_reports
+from mpi.service.reporting.published_reports import list_published_reports, read_published_report
+from tests.index import OPERATOR, open_test_index
+from tests.published_reports import (
+    PUBLISHED,
+    add_children,
+    make_children,
+    make_reader,
+    narrow_house,
+    publish_ago,
+)
+from tests.unit.api.live import PLAIN, add_key, problem, serving
+
+READ = {Action.REPORT_READ}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    with open_test_index(tmp_path_factory.mktemp("reports")) as opened:
+        add_children(opened)
+        publish_ago(opened)
+        upsert(opened, OPERATOR, "ccwis", make_children(41)[40])
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def site(index):
+    with serving(create_app(index, open_pages=True)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def program(index, site):
+    headers = {"Authorization": f"Bearer {add_key(index, 'warehouse', actions=READ)}"}
+    with httpx.Client(base_url=site, headers=headers, verify=PLAIN) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def analyst(site):
+    with httpx.Client(base_url=site, verify=PLAIN, cookies={"mpi-acting-as": "analyst"}) as client:
+        yield client
+
+
+def list_lines(index, client):
+    return read_ledger(index, OPERATOR, LedgerFilter(client=client)).lines
+
+
+def test_a_program_lists_and_reads_the_stored_figures(program):
+    listed = program.get("/v1/reports").json()
+    assert [each["name"] for each in listed["reports"]] == ["waterfall", "populations", "combinations"]
+    assert {each["refusal"] for each in listed["reports"]} == {None}
+    report = program.get("/v1/reports/waterfall").json()
+    # The child who came since is not counted.
+    assert report["rows"][0][:3] == ["In care", "step", 40]
+    assert (report["number"], report["as_of"], report["day"]) == (
+        40,
+        "2026-09-01",
+        listed["reports"][0]["day"],
+    )
+    for told in ("title", "unit", "source", "definition", "notice"):
+        assert report[told]
+    assert program.get(f"/v1/reports/waterfall?day={report['day']}&care=essa").json() == report
+
+
+def test_the_same_report_comes_as_csv(program, analyst):
+    answer = program.get("/v1/reports/waterfall", headers={"Accept": "text/csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    page_file = analyst.get("/reports/waterfall.csv")
+    assert page_file.text == answer.text
+    assert page_file.headers["content-disposition"].startswith('attachment; filename="waterfall-')
+    told = [line for line in answer.text.splitlines() if line.startswith("#")]
+    assert any(STANDING_NOTICE in line for line in told)
+    rows = csv.reader(io.StringIO("".join(f"{line}\n" for line in answer.text.splitlines()[len(told) :])))
+    assert list(rows)[1][:3] == ["In care", "step", "40"]
+
+
+def test_what_is_not_there_is_not_found(program, analyst):
+    for path in ("/v1/reports/nothing", "/v1/reports/waterfall?day=2020-01-01", "/v1/reports/outcomes"):
+        problem(program.get(path), 404, "not-found")
+    problem(program.get("/v1/reports/waterfall?month=1"), 400, "invalid-parameter")
+    problem(program.get("/v1/reports/waterfall?day=soon"), 400, "invalid-input")
+    assert analyst.get("/reports/waterfall?day=soon").status_code == 404
+
+
+def test_every_reading_is_on_the_ledger_with_report_days_columns_and_role(index, program):
+    program.get("/v1/reports/populations")
+    line = list_lines(index, "warehouse")[0]
+    assert (line.action, line.enterprise_ids) == ("report.read", ())
+    assert {"report:populations", "as-of:2026-09-01", "care:essa", "in_both", "percent"} <= set(line.fields)
+    read_published_report(index, make_reader(), "populations")
+    assert "role:analyst" in list_lines(index, "ann")[0].fields
+
+
+def test_the_pages_show_list_chart_and_table(analyst):
+    start = analyst.get("/", follow_redirects=True)
+    assert start.url.path == "/reports"
+    href = re.search(r'href="(/reports/waterfall\?[^"]+)"', start.text).group(1).replace("&amp;", "&")
+    page = analyst.get(href).text
+    assert page.count('data-label="Children"') == 15
+    for told in ("In care", "Number in the report: 40 children", "Source", "Figures of", STANDING_NOTICE):
+        assert told in page
+    assert page.count("<li><span>") == 15
+    assert "hidden" in analyst.get("/reports/populations").text
+
+
+@pytest.mark.parametrize("role", ["steward", "operator", "caseworker", "privacy-officer"])
+def test_other_roles_get_no_report(site, role):
+    with httpx.Client(base_url=site, verify=PLAIN, cookies={"mpi-acting-as": role}) as client:
+        for path in ("/reports", "/reports/waterfall", "/reports/waterfall.csv"):
+            assert client.get(path).status_code == 403
+
+
+def test_an_agreement_with_a_higher_smallest_count_gets_the_reason_and_no_figure(index):
+    strict = make_reader(terms=narrow_house(small_cell=20))
+    for entry in list_published_reports(index, strict).reports:
+        assert "below 20" in entry.refusal
+    with pytest.raises(AccessDenied, match="below 20"):
+        read_published_report(index, strict, "waterfall")
+
+
+def test_who_writes_records_or_sees_some_sources_gets_no_report(index):
+    writer = make_reader(granted=frozenset({Action.RECORD_WRITE}))
+    named = make_reader(None, "data_quality", granted=READ, sources=frozenset({"sis"}))
+    both = make_reader(None, "program_evaluation", granted=frozenset({Action.REPORT_READ, Action.LOAD}))
+    for viewer in (writer, named, both):
+        with pytest.raises(AccessDenied):
+            list_published_reports(index, viewer)
+        with pytest.raises(AccessDenied):
+            read_published_report(index, viewer, "waterfall")
+
+
+def test_a_report_is_shown_from_the_day_after_it_was_published(tmp_path):
+    with open_test_index(tmp_path / "late") as late:
+        add_children(late, 12, 0)
+        make_child_reports(late, OPERATOR, replace(PUBLISHED, name="waterfall"))
+        assert list_published_reports(late, make_reader(Role.AGENCY_HEAD)).reports == ()
+        with pytest.raises(NotFoundError):
+            read_published_report(late, make_reader(Role.AGENCY_HEAD), "waterfall")
