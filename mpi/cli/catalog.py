@@ -154,6 +154,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "caseload": CatalogEntry(
         "Replace the caseload of a child-welfare source by a file.", "files.caseload:run"
     ),
+    "child-items": CatalogEntry("Store items of children in care from a file.", "files.child_items:run"),
     "contacts": CatalogEntry(
         "List the points of contact, and which have to be confirmed.", "files.contacts:run"
     ),
@@ -352,6 +353,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export research": CatalogEntry(
         "Export the extract of a research project into a new folder.", "rights.research_extract:export"
+    ),
+    "export school-record": CatalogEntry(
+        "Export the schools of an agency's children in care as CSV.", "files.export:school_record"
     ),
     "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "issues": CatalogEntry("List what is wrong with a source's records.", "data_quality.issues:run"),

@@ -1,5 +1,6 @@
 """Senders of mail, from the settings."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpi.config import Settings
@@ -11,26 +12,34 @@ if TYPE_CHECKING:
     from mpi.service.notices.mail import MailServer
 
 
-def read_digest_sender(settings: Settings) -> "DigestSender":
+def read_digest_sender(settings: Settings, folder: Path | None = None) -> "DigestSender":
     """Return how the daily mail is sent.
+
+    Args:
+        settings: the settings.
+        folder: folder into which mails are written instead; None to send them.
 
     Raises:
         InputError: no mail server is configured, or a setting of it is missing or cannot be read.
     """
-    from mpi.service.notices import digest  # noqa: PLC0415 - other commands send no mail
+    from mpi.service.notices import digest, mail  # noqa: PLC0415 - other commands send no mail
 
     missing = [
         name
         for name, value in (
-            ("MPI_SMTP_HOST", settings.smtp_host),
+            ("MPI_SMTP_HOST", settings.smtp_host or folder),
             ("MPI_SMTP_SENDER", settings.smtp_sender),
             ("MPI_PAGES_URL", settings.pages_url),
         )
         if not value
     ]
-    if missing or not settings.smtp_host or not settings.smtp_sender or not settings.pages_url:
+    if missing or not settings.smtp_sender or not settings.pages_url:
         raise InputError(f"{', '.join(missing)}: set this to send mail; nothing was sent")
-    server = _read_mail_server(settings, settings.smtp_host, settings.smtp_sender)
+    if folder is not None:
+        if not folder.is_dir():
+            raise InputError(f"--into {folder}: there is no such folder; nothing was written")
+        return digest.DigestSender(mail.MailFolder(folder, settings.smtp_sender), settings.pages_url)
+    server = _read_mail_server(settings, settings.smtp_host or "", settings.smtp_sender)
     return digest.DigestSender(server, settings.pages_url)
 
 

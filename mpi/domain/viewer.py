@@ -65,6 +65,8 @@ class Action(StrEnum):
     """Read the list of a caseworker's children, with their schools."""
     ROSTER_EXPORT = "roster.export"
     """Take such a list away as a file."""
+    SCHOOL_EXPORT = "school.export"
+    """Take the schools of an agency's children in care away as a file."""
     LOCAL_MATCH = "local.match"
     """Ask whether an own student is the child of a placement letter."""
     ENROLLMENT_READ = "enrollment.read"
@@ -76,7 +78,7 @@ class Action(StrEnum):
 ACTIONS_GRANTED_BY_NAME = frozenset({
     Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
     Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD, Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE,
-    Action.ROSTER_EXPORT,
+    Action.ROSTER_EXPORT, Action.SCHOOL_EXPORT,
 })  # fmt: skip
 """Actions that hide, destroy, open or copy records, such as seals, subpoenas and lists as files.
 

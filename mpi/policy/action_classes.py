@@ -41,6 +41,7 @@ ACTION_CLASSES = MappingProxyType({
     Action.ROSTER_READ: AnswerClass.ROSTER,
     Action.CASELOAD_READ: AnswerClass.ROSTER,
     Action.ROSTER_EXPORT: AnswerClass.ROSTER,
+    Action.SCHOOL_EXPORT: AnswerClass.ROSTER,
     Action.LOCAL_MATCH: AnswerClass.ROSTER,
     Action.ENROLLMENT_READ: AnswerClass.ROSTER,
     Action.CROSSWALK_EXPORT: AnswerClass.EXPORT,

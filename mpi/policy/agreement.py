@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from operator import attrgetter
 
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record import SENT_FIELDS
 from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
 from mpi.policy.parties import ALL, Party
@@ -19,8 +20,10 @@ NOTICE_DAYS = (90, 30, 7)
 FLAG_PREFIX = "flags."
 """Beginning of the name of the flags of one population, such as ``flags.foster_care``."""
 
-OUTPUT_FIELDS = frozenset({*SENT_FIELDS, "caseworker"}) - {"ssn", "ssn_last4", "linkage_tokens"}
-"""Fields of the canonical record that an agreement may permit in an answer, and ``caseworker``.
+OUTPUT_FIELDS = frozenset({*SENT_FIELDS, "caseworker", *ItemKind}) - {
+    "ssn", "ssn_last4", "linkage_tokens",
+}  # fmt: skip
+"""Fields of the canonical record that an agreement may permit, ``caseworker`` and items of a child.
 
 A name that starts with ``FLAG_PREFIX`` permits the flags of one population. Numbers of Social Security are
 never in an answer, and nor are linkage tokens.

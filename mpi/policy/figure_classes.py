@@ -181,7 +181,8 @@ _NAMED: tuple[str, ...] = (
     "mpi undo", "mpi approve", "mpi consent", "mpi expunge approve", "mpi expunge refuse",
     "mpi unseal approve", "mpi unseal refuse", "mpi scope split", "mpi export id-map", "mpi holdings apply",
     "mpi holdings approve", "mpi holdings ask", "mpi holdings list", "mpi db orders",
-    "mpi export crosswalk", "mpi export labels", "mpi sample", "mpi blocks", "mpi verify", "mpi rebuild",
+    "mpi export crosswalk", "mpi export labels", "mpi export school-record", "mpi sample", "mpi blocks",
+    "mpi verify", "mpi rebuild",
     "mpi quality --current", "mpi report --current", "mpi calibration", "mpi digest send",
     "mpi audit export", "mpi audit lines", "mpi audit link", "mpi audit prove", "mpi audit students",
     "mpi audit verify", "mpi audit events",
@@ -192,10 +193,11 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/reports/{name}", "GET /reports/{name}", "GET /reports/{name}.csv",
     # What a source's own files held.
     "mpi map", "mpi watch",
-    "mpi merges import", "mpi merges take-back", "mpi caseload",
+    "mpi merges import", "mpi merges take-back", "mpi caseload", "mpi child-items",
     # Own students and children, each of whom the reader may open.
     "GET /v1/students-in-care", "GET /v1/children-in-care", "GET /students-in-care",
     "GET /students-in-care.csv", "GET /my-children", "GET /my-children.csv",
+    "GET /my-children/{eid}/case-plan",
     "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
     "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",
@@ -205,7 +207,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/sources/{source}/issues", "GET /v1/sources/{source}/issue-counts", "GET /issues",
     "GET /issues.csv", "mpi issues",
     "POST /v1/sources/{source}/tickets", "POST /v1/sources/{source}/tickets/{number}:close",
-    "POST /v1/sources/{source}/caseload",
+    "POST /v1/sources/{source}/caseload", "POST /v1/sources/{source}/child-items",
     "GET /v1/sources/{source}/tickets", "mpi ticket open", "mpi ticket list", "mpi ticket close",
 )  # fmt: skip
 

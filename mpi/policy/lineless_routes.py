@@ -80,6 +80,7 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/sources/{source}/tickets": _OWN_COUNTS,
     "POST /v1/sources/{source}/tickets/{number}:close": _OWN_COUNTS,
     "POST /v1/sources/{source}/caseload": _OWN_ROWS,
+    "POST /v1/sources/{source}/child-items": _OWN_ROWS,
     "GET /v1/webhooks": _WEBHOOK,
     "POST /v1/webhooks": _WEBHOOK,
     "GET /v1/webhooks/{code}": _WEBHOOK,

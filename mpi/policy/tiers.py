@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record import SENT_FIELDS
 from mpi.domain.viewer import OTHER_POPULATIONS
 
@@ -73,8 +74,13 @@ _DEMOGRAPHIC_FIELDS = frozenset({
 })  # fmt: skip
 CASEWORKER_FIELD = "caseworker"
 """Stands for a child's caseworker and how to reach them; no record holds it."""
-_PROGRAM_FIELDS = frozenset({"identifiers", "household_ids", CASEWORKER_FIELD})
-_SENSITIVE_FIELDS = frozenset({"placements"})
+_SENSITIVE_ITEMS = frozenset({ItemKind.CONTACT_RESTRICTION.value})
+ITEM_FIELDS = frozenset(kind.value for kind in ItemKind)
+"""Items of a child in care; no record holds them."""
+_PROGRAM_FIELDS = frozenset({"identifiers", "household_ids", CASEWORKER_FIELD}) | (
+    ITEM_FIELDS - _SENSITIVE_ITEMS
+)
+_SENSITIVE_FIELDS = frozenset({"placements"}) | _SENSITIVE_ITEMS
 _UNCARRIED_FIELDS = frozenset({"ssn", "ssn_last4", "linkage_tokens"})
 """No record holds an SSN's digits, and no answer holds a linkage token."""
 

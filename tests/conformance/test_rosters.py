@@ -1,11 +1,15 @@
 """The rosters follow every change of records and persons, on both stores."""
 
+from mpi.domain.children.items import ItemKind
 from mpi.domain.record_ref import RecordRef
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.rosters.children import read_children
 from mpi.service.rosters.derivation import rebuild_rosters
+from mpi.service.rosters.item_file import read_item_file
+from mpi.service.rosters.item_gaps import find_item_gaps
+from mpi.service.rosters.item_intake import store_items
 from mpi.service.rosters.students import read_students
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.service.stewardship.undo import undo_step
@@ -51,6 +55,32 @@ def test_the_list_follows_upserts_splits_undo_loads_and_seals(index):
     assert verify(index, OPERATOR) == []
     expunge(index, "CCWIS", make_child("c1", **MARISOL))
     assert names(index) == []
+    assert verify(index, OPERATOR) == []
+
+
+def test_items_and_gaps_are_read_alike_on_both_stores(index):
+    add_sources(index)
+    put_student(index)
+    put_child(index)
+    assign(index, "c1")
+    head = "local_id,as_of,best_interest_decision,best_interest_date,contact_restriction\n"
+    row = f"c1,{days_ago(3)},stay,{days_ago(4)},no\n"
+    assert store_items(index, OPERATOR, "CCWIS", read_item_file(head + row)).changed == 2
+    assert store_items(index, OPERATOR, "CCWIS", read_item_file(head + row)).unchanged == 2
+    newer = f"c1,{days_ago(2)},stay,{days_ago(4)},yes\n"
+    assert store_items(index, OPERATOR, "CCWIS", read_item_file(head + newer)).changed == 1
+    [child] = read_children(index, caseworker()).children
+    assert [item.kind for item in child.items if not item.is_missing] == [
+        ItemKind.CONTACT_RESTRICTION,
+        ItemKind.BEST_INTEREST,
+    ]
+    with index.database.read(OPERATOR) as unit:
+        gaps = {gap.kind: gap.begin for gap in find_item_gaps(unit)}
+    assert gaps == {
+        ItemKind.DECISION_MAKER: days_ago(30),
+        ItemKind.SCHOOL_OF_ORIGIN: days_ago(30),
+        ItemKind.TRANSPORT: days_ago(4),
+    }
     assert verify(index, OPERATOR) == []
 
 

@@ -24,6 +24,7 @@ from mpi.storage.repositories.access.rights_cases import StoredText
 from mpi.storage.repositories.notices.webhooks import StoredWebhook
 from mpi.storage.repositories.review.owner_questions import StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import QuestionAction
+from mpi.storage.repositories.rosters.child_items import StoredItem
 from mpi.storage.repositories.sign_in.second_factors import SecondFactor
 from mpi.storage.repositories.steps.idempotent_answers import StoredAnswer
 from tests.accounts import add_person, cheap_password_hashing
@@ -63,6 +64,7 @@ def canaries():
         "salt",
         "webhook secret",
         "former webhook secret",
+        "decision maker",
     )
     readable = ("name", "local ID", "former local ID", "subject")
     letters = iter(string.ascii_uppercase)
@@ -136,6 +138,12 @@ def plant(index, canaries):
         unit.research_projects.add(
             StoredProject("study", "Study", encrypted["salt"], "D. Director", unit.commit_no)
         )
+        record = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, {readable["local ID"]})[
+            readable["local ID"]
+        ]
+        value = {"education_decision_maker": encrypted["decision maker"]}
+        item = StoredItem(record.id, "education_decision_maker", now[:10], value)
+        unit.child_items.replace(unit.commit_no, [], [item])
         secrets = (encrypted["webhook secret"], encrypted["former webhook secret"])
         unit.webhooks.add(
             StoredWebhook(

@@ -457,6 +457,9 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/sources/{source}/caseload": lambda c: {
         "json": {"csv": f"local_id,caseworker,name\n{c.local_id()},cal,Cal Osei\n"}
     },
+    "POST /v1/sources/{source}/child-items": lambda c: {
+        "json": {"csv": f"local_id,contact_restriction\n{c.local_id()},yes\n"}
+    },
     "POST /v1/sources/{source}/records/{local_id}/separate": lambda c: {"json": {"to": c.local_id()}},
     "POST /v1/records:bulk": _bulk,
     "POST /v1/sources/{source}/loads": lambda c: {
@@ -648,7 +651,7 @@ PAGES = (
     "/people/{eid}/correct", "/people/{eid}/link", "/people/{eid}/move", "/link", "/register", "/runs",
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
-    "/my-children.csv", "/contacts", "/obligations", "/local-match",
+    "/my-children.csv", "/my-children/{eid}/case-plan", "/contacts", "/obligations", "/local-match",
     "/reports", "/reports/{name}", "/reports/{name}.csv",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
@@ -994,6 +997,11 @@ def _caseload(c: Chooser) -> Command:
     return Command(("file.csv", "--source", c.source()), files=files)
 
 
+def _child_items(c: Chooser) -> Command:
+    files = {"file.csv": f"local_id,contact_restriction\n{c.local_id()},{c.one_of('yes', 'no')}\n"}
+    return Command(("file.csv", "--source", c.source()), files=files)
+
+
 def _import_crosswalk(c: Chooser) -> Command:
     line = f"{c.source()},{c.local_id()},{c.eid()}\n"
     files = {"file.csv": f"source,local_id,enterprise_id\n{line}"}
@@ -1188,6 +1196,7 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "rekey": _rekey,
     "merges import": _merges_import,
     "caseload": _caseload,
+    "child-items": _child_items,
     "responsibilities": lambda c: Command(("--late",) if c.is_rare() else ()),
     "contacts": lambda c: Command(("--due",) if c.is_rare() else ()),
     "separate": lambda c: Command((f"{c.source()}:{c.local_id()}", c.local_id())),
@@ -1311,6 +1320,9 @@ COMMANDS: Mapping[str, Callable[[Chooser], Command]] = {
     "export id-map": lambda c: Command(("--client", c.one_of("all", "nobody"), "--out", "map.csv")),
     "export crosswalk": lambda c: Command(
         ("--out", "out.csv", "--purpose", c.one_of("operational", "statistical"))
+    ),
+    "export school-record": lambda c: Command(
+        ("--client", c.one_of("all", "nobody"), "--source", c.source(), "--out", "schools.csv")
     ),
     "export labels": lambda _: Command(("--out", "labels.csv")),
     "report": lambda c: Command((c.one_of("summary", "sources", "loads", "overlap", "creates"),)),

@@ -366,6 +366,7 @@ _PAGES = (
     ("quality", "steward", "/quality"),
     ("students-in-care", "point-of-contact", "/students-in-care"),
     ("my-children", "caseworker", "/my-children"),
+    ("case-plan", "caseworker", "/my-children/{wrong}/case-plan"),
     ("local-match", "registrar", "/local-match"),
     ("contacts", "caseworker", "/contacts"),
     ("contacts-operator", "operator", "/contacts"),

@@ -60,8 +60,9 @@ _PAGES_BY_PATH = (
 )
 """Name, role and path of pages that need no action."""
 _PAGES_OF_TESTS = {
-    "account", "accounts", "account-end", "account-requests", "client", "clients", "consents", "contacts",
-    "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident", "incidents",
+    "account", "accounts", "account-end", "account-requests", "case-plan", "client", "clients", "consents",
+    "contacts", "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident",
+    "incidents",
     "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "local-match", "my-children",
     "not-permitted", "obligations",
     "register", "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",

@@ -12,10 +12,10 @@ from enum import StrEnum
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.record import SENT_FIELDS
 from mpi.policy.agreement import OUTPUT_FIELDS
-from mpi.policy.tiers import OWN_FIELDS
+from mpi.policy.tiers import ITEM_FIELDS, OWN_FIELDS
 
-RELEASABLE_FIELDS = OUTPUT_FIELDS - OWN_FIELDS
-"""Fields that a case may ask for: numbers of Social Security and restrictions never."""
+RELEASABLE_FIELDS = OUTPUT_FIELDS - OWN_FIELDS - ITEM_FIELDS
+"""Fields that a case may ask for, all of a record: numbers of Social Security and restrictions never."""
 
 MAX_RECORDS = 100
 """Most records that one case asks for."""

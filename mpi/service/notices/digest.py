@@ -1,6 +1,7 @@
 """Daily mail with counts of what waits for a person.
 
-It holds the counts and a link, and nothing else. The mail names no child, no record, no question and no
+It holds the counts and a link, and nothing else. A caseworker and a district's point of contact get those of
+their lists. The mail names no child, no record, no question and no
 colleague. A person gets it only for an address of their own choice, at most once a day, and only if something
 waits.
 """
@@ -21,7 +22,14 @@ from mpi.domain.viewer import Viewer
 from mpi.service.access.session_authentication import viewer_from_account
 from mpi.service.core.index import Index
 from mpi.service.notices.due_incidents import count_overdue_incidents
-from mpi.service.notices.mail import MailError, MailServer, MailUncertainError, send_mail
+from mpi.service.notices.list_counts import ListCounts, count_lists
+from mpi.service.notices.mail import (
+    MailError,
+    MailFolder,
+    MailServer,
+    MailUncertainError,
+    deliver_mail,
+)
 from mpi.service.notices.menu_counts import MAX_COUNTED, MenuCounts, count_for_menu
 from mpi.storage.repositories.notices.digests import FAILED, SENDING, SENT, Digest
 from mpi.storage.unit_of_work.database import Lock
@@ -40,6 +48,17 @@ _LINES = (
     ("incidents", "wrong link waits for you.", "wrong links wait for you."),
 )
 """Field of the counts, and the line of the mail for one and for more."""
+_LIST_LINES = (
+    ("new_students", "student is new on your list.", "students are new on your list."),
+    ("entered_students", "student came onto it this week.", "students came onto it this week."),
+    (
+        "children_without_school",
+        "of your children has no known school.",
+        "of your children have no known school.",
+    ),
+    ("late_items", "thing to be known of a child is overdue.", "things to be known of children are overdue."),
+)  # fmt: skip
+"""Field of the counts of a list of children in care, and the line of the mail for one and for more."""
 _OVERDUE_LINE = ("wrong link is overdue.", "wrong links are overdue.")
 
 
@@ -67,12 +86,12 @@ class DigestSender:
     """How the daily mail is sent.
 
     Args:
-        server: the mail server.
+        server: the mail server, or the folder into which mails are written.
         link: address of the pages, which the mail links to.
         pause: waits some seconds before the next attempt.
     """
 
-    server: MailServer
+    server: MailServer | MailFolder
     link: str
     pause: Callable[[float], None] = time.sleep
 
@@ -144,13 +163,15 @@ def _send_one(index: Index, sender: DigestSender, digest: Digest, day: str) -> s
             unit.digests.delete(digest.person)
         return _REMOVED
     counts = count_for_menu(index, viewer)
-    if counts == MenuCounts():
+    list_counts = count_lists(index, viewer)
+    if counts == MenuCounts() and list_counts == ListCounts():
         return _SKIPPED
     with index.database.write(_OPERATOR, "digest", Lock.NONE) as unit:
         if not unit.digests.begin(digest.person, day):
             return _SKIPPED
     lines = [_write_line(getattr(counts, name), one, many) for name, one, many in _LINES]
     lines.append(_write_line(count_overdue_incidents(index, viewer), *_OVERDUE_LINE))
+    lines += [_write_line(getattr(list_counts, name), one, many) for name, one, many in _LIST_LINES]
     message = _write_message(index, sender, digest, lines, day)
     state = _deliver(sender, message, digest.person)
     with index.database.write(_OPERATOR, "digest", Lock.NONE) as unit:
@@ -171,7 +192,7 @@ def _deliver(sender: DigestSender, message: EmailMessage, person: str) -> str:
     """Hand a mail over, again after a passing failure; return its state."""
     for pause in (*PAUSES_S, None):
         try:
-            send_mail(sender.server, message)
+            deliver_mail(sender.server, message)
         except MailUncertainError as error:
             _log.warning("mail to %s: %s", person, error)
             return SENDING

@@ -1,14 +1,17 @@
-"""Mail through an SMTP server, encrypted unless the settings say otherwise.
+"""Mail through an SMTP server, encrypted unless the settings say otherwise, or into a folder.
 
 An error names the mail server and the code of its answer, never an address or what the server wrote.
 """
 
+import os
 import smtplib
 import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.policy import SMTP
 from enum import StrEnum
 from pathlib import Path
 
@@ -50,6 +53,19 @@ class MailServer:
     ca_file: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MailFolder:
+    """Folder into which mail is written, for another program to send.
+
+    Args:
+        path: the folder.
+        sender: address that the mail comes from.
+    """
+
+    path: Path
+    sender: str
+
+
 class MailError(Exception):
     """Failure of a mail that is known to be unsent.
 
@@ -71,6 +87,44 @@ class MailUncertainError(Exception):
 
     The connection broke while the mail was handed over.
     """
+
+
+def deliver_mail(place: MailServer | MailFolder, message: EmailMessage) -> None:
+    """Hand a mail over to a mail server or into a folder.
+
+    Raises:
+        MailError: it was not taken, or cannot be written.
+        MailUncertainError: the connection broke while the mail was handed over.
+    """
+    if isinstance(place, MailServer):
+        send_mail(place, message)
+    else:
+        write_mail(place, message)
+
+
+def write_mail(folder: MailFolder, message: EmailMessage) -> None:
+    """Write a mail into a folder, whole or not (RFC 5322).
+
+    The file is named by the ID of the mail, so that the same mail written twice is one file. Only its owner
+    can read it.
+
+    Raises:
+        MailError: it cannot be written.
+    """
+    name = message["Message-ID"].strip("<>").partition("@")[0]
+    try:
+        descriptor, partial = tempfile.mkstemp(prefix=".mail-", dir=folder.path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(message.as_bytes(policy=SMTP))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(partial).replace(folder.path / f"{name}.eml")
+        except BaseException:  # an interrupt too must leave no part of a mail behind
+            Path(partial).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise MailError(f"cannot write into {folder.path}: {error.strerror}", is_permanent=True) from None
 
 
 def send_mail(server: MailServer, message: EmailMessage) -> None:

@@ -32,6 +32,7 @@ class ObligationKind(StrEnum):
     AGREEMENT = "agreement"
     CLOCK = "clock"
     CONTACT = "contact"
+    ITEM = "item"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,23 @@ from datetime import date, timedelta
 from operator import attrgetter
 
 from mpi.domain import clock
+from mpi.domain.children.items import ITEM_OWNERS, ItemKind
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
-from mpi.policy.agreement import Agreement
+from mpi.policy.agreement import Agreement, AgreementState
 from mpi.service.agreements.duties import list_duties
 from mpi.service.agreements.views import AgreementView, list_agreements
 from mpi.service.core.index import Index
 from mpi.service.directory.contact_file import find_directory
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.responsibilities.declarations import Declarations, ObligationKind, load_declarations
+from mpi.service.rosters.item_gaps import find_item_gaps
+from mpi.service.rosters.items import add_days
 from mpi.storage.unit_of_work.units import ReadUnit
 
 SOON_DAYS = 30
 """Days before its due day from which an agreement's end and a contact's confirmation are listed."""
 _STEWARD_DUTY = "data_steward"
+_LAST_WEEKDAY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,14 @@ class Obligation:
         kind: what it is about.
         subject: code of the source, agreement or organization; empty for the queue.
         what: what is to be done, as a code: ``answer``, ``correct``, ``send``, ``renew``, ``confirm``, the
-            name of an agreement's clock, or ``destruction``.
+            name of an agreement's clock, ``destruction``, or the kind of an item of children.
         owner: office or party that answers for it; None where nobody is declared.
         owed_to: whom it is owed to; None where it is the index's own work.
         due: day by which it is due (ISO).
         days_left: days until then, negative afterwards.
         escalates_to: whom to ask once it is late; None where nobody is declared.
         reference: number of the ticket, or code of the clock; None for others.
-        detail: field and kind of a ticket's issue; None for others.
+        detail: field and kind of a ticket's issue, role of who answers for an item; None for others.
     """
 
     kind: ObligationKind
@@ -95,6 +99,7 @@ def read_obligations(index: Index, viewer: Viewer) -> Overview:
     with index.database.read(viewer) as unit:
         found += reader.read_tickets(unit)
         found += reader.read_feeds(unit)
+        found += reader.read_items(unit, views)
         if is_allowed(viewer, Action.TASK_READ):
             found += reader.read_queue(unit)
     found.sort(key=attrgetter("due", "kind", "subject", "what"))
@@ -183,6 +188,46 @@ class _Reader:
             if begin is not None:
                 due = date.fromisoformat(begin[:10]) + timedelta(declaration.days or 0)
                 yield self._make(ObligationKind.FEED, source.code, "send", None, "index", due)
+
+    def read_items(self, unit: ReadUnit, views: list[AgreementView]) -> Iterator[Obligation]:
+        """Yield the items that children lack, by source and item.
+
+        The day is the last one of the week in which the oldest is due, so that it is no child's.
+        """
+        limited = find_limited_sources(unit)
+        code_by_source = {source.id: source.code for source in unit.sources.all()}
+        for gap in find_item_gaps(unit):
+            source = code_by_source[gap.source_id]
+            days, office = self._find_item_clock(views, source, gap.kind)
+            due = None if days is None else add_days(gap.begin, days)
+            if source in limited or due is None:
+                continue
+            day = date.fromisoformat(due)
+            yield self._make(
+                ObligationKind.ITEM, source, gap.kind, office, "parties",
+                day + timedelta(_LAST_WEEKDAY - day.weekday()), detail=ITEM_OWNERS[gap.kind],
+            )  # fmt: skip
+
+    def _find_item_clock(
+        self, views: list[AgreementView], source: str, kind: ItemKind
+    ) -> tuple[int | None, str | None]:
+        """Return the days within which an item is due, and the office that answers for it.
+
+        The shortest clock counts of the agreements in force whose party owns the source.
+        """
+        clocks = [
+            (each.days, _find_office(view.terms, party.code) or party.code)
+            for view in views
+            if view.terms.state(self.today) is AgreementState.ACTIVE
+            for party in view.terms.parties
+            if party.owns(source)
+            for each in view.terms.clocks
+            if each.name == kind
+        ]
+        if clocks:
+            return min(clocks)
+        declaration = self._declared.find(ObligationKind.ITEM, source)
+        return (None, None) if declaration is None else (declaration.days, None)
 
     def read_queue(self, unit: ReadUnit) -> Iterator[Obligation]:
         """Yield by when the oldest open question has to be answered."""

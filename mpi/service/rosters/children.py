@@ -4,10 +4,11 @@ A child is on it while the caseload names the caseworker and the child-welfare r
 child without a school the list says why, as far as the caseworker may know.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from mpi.domain import clock
 from mpi.domain.record import CanonicalRecord
@@ -20,8 +21,9 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import read_facts_by_record, sees_whole_source, visible_labels
 from mpi.service.directory.contact_file import find_directory
 from mpi.service.directory.contacts import Contact, ContactDirectory, ContactLevel
-from mpi.service.rosters.coverage import find_carried_fields, may_hold
-from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
+from mpi.service.rosters.coverage import find_carried_fields, may_hold, state_care
+from mpi.service.rosters.items import ChildItem, ItemSubject, Permitted, list_told_fields, read_items
+from mpi.service.rosters.school_clock import SETTLED, SchoolClock, measure_school_clock
 from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.caseloads import CareTime
@@ -31,7 +33,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 FIRST_SCHOOL_AGE, LAST_SCHOOL_AGE = 5, 18
 """Ages in whole years within which a child is of school age."""
 _READ_FIELDS = ("first_name", "last_name", "birth_date", "enrollments", "addresses", "restrictions")
-_LEDGER_FIELDS = (
+CHILD_FIELDS = (
     "local_id",
     "first_name",
     "last_name",
@@ -40,6 +42,7 @@ _LEDGER_FIELDS = (
     "placements",
     "household_ids",
 )
+"""Fields that a list of children is made of, for the ledger."""
 _OUTSIDE = {
     "private": "private-school",
     "home": "private-school",
@@ -103,6 +106,7 @@ class ChildInCare:
         schools: where the child is enrolled today; mostly one.
         missing: why there is no school; None where there is one.
         siblings: children of the same household who are in care too.
+        items: what has to be known of the child; none for a sibling.
     """
 
     record: RecordRef
@@ -114,6 +118,7 @@ class ChildInCare:
     schools: tuple[School, ...] = ()
     missing: MissingSchool | None = None
     siblings: tuple["ChildInCare", ...] = ()
+    items: tuple[ChildItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +169,28 @@ def export_children(index: Index, viewer: Viewer, caseworker: str | None = None)
     return _read(index, viewer, Action.ROSTER_EXPORT, caseworker or viewer.client)
 
 
+def count_children(index: Index, viewer: Viewer) -> tuple[int, int]:
+    """Count the viewer's children without a known school, and overdue items of all.
+
+    It tells no child, so it is not on the ledger. Children who need no school of the state do not count.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.CASELOAD_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    with index.database.read(viewer) as unit:
+        reader = ChildReader(unit, clock.today(), ContactDirectory())
+        children = reader.read(unit.caseloads.children_of(reader.care_source_ids, viewer.client))
+    without_school = sum(child.missing is not None and child.missing not in SETTLED for child in children)
+    return without_school, sum(item.is_late for child in children for item in child.items)
+
+
 def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> ChildRoster:
     today = clock.today()
     directory = find_directory(index)
     with index.database.read(viewer) as unit:
-        reader = _ChildReader(unit, today, directory)
+        reader = ChildReader(unit, today, directory)
         caseload = unit.caseloads.children_of(reader.care_source_ids, caseworker)[:MAX_EXPORTED]
         children = reader.read(caseload)
         known = reader.list_known(child.record for child in children)
@@ -185,7 +207,8 @@ def _read(index: Index, viewer: Viewer, action: Action, caseworker: str) -> Chil
             is_known=bool(caseload),
             contacts=directory.list_level(ContactLevel.STATE),
         )
-    disclose(index, viewer, action, reader.read_records, _LEDGER_FIELDS)
+    told = list_told_fields([item for child in roster.children for item in child.items])
+    disclose(index, viewer, action, reader.read_records, (*CHILD_FIELDS, *told))
     return roster
 
 
@@ -193,8 +216,17 @@ def _sort_key(child: ChildInCare) -> tuple[bool, str, str, str]:
     return (child.missing is None, child.last_name or "", child.first_name or "", child.record.local_id)
 
 
-class _ChildReader:
-    """Reads the children of one caseworker, and their siblings.
+class _LinkedSchool(NamedTuple):
+    """A school's record that is linked to a child, and what may be told of it."""
+
+    code: str
+    fields: Permitted
+    school: School | None
+    is_withheld: bool
+
+
+class ChildReader:
+    """Reads children in care of the viewer's agency, and their siblings.
 
     Attributes:
         care_source_ids: sources of child welfare whose children the viewer's agency is responsible for.
@@ -211,6 +243,7 @@ class _ChildReader:
         }
         self.read_records: set[int] = set()
         self._since: dict[RecordRef, tuple[str, int]] = {}
+        self._linked: dict[int, dict[int, _LinkedSchool]] = {}
 
     def read(self, record_ids: Collection[int]) -> list[ChildInCare]:
         """Return the children of some child-welfare records who are in care today, with siblings."""
@@ -221,11 +254,20 @@ class _ChildReader:
         by_household: dict[str, list[int]] = {}
         for record, household in sibling_households.items():
             by_household.setdefault(household, []).append(record)
+        own = [record for record in begins if record in children]
+        items = self._read_items(own, children)
         return [
-            _add_siblings(children, record, by_household.get(households.get(record, ""), ()))
-            for record in begins
-            if record in children
+            replace(
+                _add_siblings(children, record, by_household.get(households.get(record, ""), ())),
+                items=items[record],
+            )
+            for record in own
         ]
+
+    def read_alone(self, record_ids: Collection[int]) -> list[ChildInCare]:
+        """Return the same children without siblings and items."""
+        begins, _ = self._keep_in_care(self._unit.caseloads.care_times(record_ids))
+        return list(self._describe(begins).values())
 
     def list_known(self, labels: Iterable[RecordRef]) -> list[tuple[str, int]]:
         """Return first day in care, and commit since which the school is known, of children with one."""
@@ -258,8 +300,10 @@ class _ChildReader:
         children = {}
         for record_id, (_, payload) in payloads.items():
             record = record_from_bytes(payload, _READ_FIELDS)
-            linked = [schools[m] for m in members[person_by_record[record_id]] if m in schools]
-            found = tuple(school for school, is_withheld in linked if school is not None and not is_withheld)
+            own = {m: schools[m] for m in members[person_by_record[record_id]] if m in schools}
+            self._linked[record_id] = own
+            linked = list(own.values())
+            found = tuple(each.school for each in linked if each.school is not None and not each.is_withheld)
             missing = None if found else self._find_reason(record, linked, in_review=record_id in in_review)
             begin = begins[record_id]
             if found:
@@ -281,7 +325,30 @@ class _ChildReader:
         if commits:
             self._since[label] = (begin, min(commits))
 
-    def _read_schools(self, record_ids: Collection[int]) -> dict[int, tuple[School | None, bool]]:
+    def _read_items(
+        self, record_ids: Sequence[int], children: Mapping[int, ChildInCare]
+    ) -> dict[int, tuple[ChildItem, ...]]:
+        """Return the items of some children."""
+        subjects = []
+        for record_id in record_ids:
+            child, linked = children[record_id], self._linked[record_id]
+            code = child.record.source
+            enrolled = [each.school for each in linked.values() if each.school is not None]
+            fields = find_carried_fields(self._unit.viewer, code, state_care([code]))
+            subjects.append(
+                ItemSubject(
+                    {record_id: (code, fields)},
+                    {number: (each.code, each.fields) for number, each in linked.items() if each.school},
+                    care_begin=child.in_care_since or "",
+                    enrolled_begin=max((each.entry_date or "" for each in enrolled), default=""),
+                    is_of_school_age=child.missing
+                    not in {MissingSchool.NOT_OF_SCHOOL_AGE, MissingSchool.OTHER_STATE},
+                    is_withheld=any(each.is_withheld for each in linked.values()),
+                )
+            )
+        return dict(zip(record_ids, read_items(self._unit, subjects), strict=True))
+
+    def _read_schools(self, record_ids: Collection[int]) -> dict[int, "_LinkedSchool"]:
         """Return each school's record with the school of today, if any, and whether it is withheld."""
         unit = self._unit
         labels = visible_labels(unit, record_ids)
@@ -294,7 +361,7 @@ class _ChildReader:
         facts = read_facts_by_record(unit, payloads)
         withheld = find_withheld_records(unit, list(payloads))
         self.read_records |= payloads.keys()
-        schools: dict[int, tuple[School | None, bool]] = {}
+        schools: dict[int, _LinkedSchool] = {}
         for record_id, (source_id, payload) in payloads.items():
             source = self._sources[source_id]
             fields = find_carried_fields(unit.viewer, source.code, facts[record_id])
@@ -302,7 +369,7 @@ class _ChildReader:
             school = None
             if source.kind == SourceKind.SIS and not is_withheld:
                 school = self._find_school(labels[record_id], record_from_bytes(payload, _READ_FIELDS))
-            schools[record_id] = (school, is_withheld)
+            schools[record_id] = _LinkedSchool(source.code, fields, school, is_withheld)
         return schools
 
     def _find_school(self, label: RecordRef, record: CanonicalRecord) -> School | None:
@@ -320,10 +387,10 @@ class _ChildReader:
         )
 
     def _find_reason(
-        self, record: CanonicalRecord, linked: Collection[tuple[School | None, bool]], *, in_review: bool
+        self, record: CanonicalRecord, linked: Collection["_LinkedSchool"], *, in_review: bool
     ) -> MissingSchool:
         """Return why there is no school of a child."""
-        if any(is_withheld for _, is_withheld in linked):
+        if any(each.is_withheld for each in linked):
             return MissingSchool.WITHHELD
         if not _is_of_school_age(record.birth_date, self._today):
             return MissingSchool.NOT_OF_SCHOOL_AGE

@@ -57,6 +57,11 @@ class SchoolDirectory:
         school = school_id or ""
         return self.offices.get((district_id or "", school)) or self.offices.get(("", school))
 
+    def find_name(self, school_id: str | None, district_id: str | None) -> str | None:
+        """Return the name of a school, or None."""
+        school = school_id or ""
+        return self.schools.get((district_id or "", school)) or self.schools.get(("", school))
+
     def add_names(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a record or enrollment with names before its school IDs.
 

@@ -28,6 +28,7 @@ from mpi.service.rosters.coverage import (
     may_hold,
     state_care,
 )
+from mpi.service.rosters.items import ChildItem, ItemSubject, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
 from mpi.service.rosters.visits import VisitHistory, keep_left, read_visits, record_visit
 from mpi.standardize.serialization import record_from_bytes
@@ -72,6 +73,7 @@ class StudentInCare:
         has_left: whether the child was on the list this week and is not in care any more.
         school_of_origin: school in which the child was enrolled when entering care; None where unknown.
         caseworker: the child's caseworker, where the agreement permits it.
+        items: what has to be known of the child, where the agreement permits it.
     """
 
     record: RecordRef
@@ -89,6 +91,7 @@ class StudentInCare:
     has_left: bool = False
     school_of_origin: str | None = None
     caseworker: Caseworker | None = None
+    items: tuple[ChildItem, ...] = ()
 
     @property
     def is_in_school_of_origin(self) -> bool | None:
@@ -128,7 +131,8 @@ class StudentRoster:
 class _Listed(NamedTuple):
     """A student of the list, before the records are read.
 
-    A named tuple, since a district may have thousands.
+    A named tuple, since a district may have thousands. ``care_sources`` has the source of each of
+    ``care_records``.
     """
 
     school_record: int
@@ -174,6 +178,28 @@ def export_students(index: Index, viewer: Viewer, show: Show = Show.ALL) -> Stud
     return _read(index, viewer, Action.ROSTER_EXPORT, show, 0, MAX_EXPORTED)
 
 
+def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], int]:
+    """Count the students of each part of the list, and their overdue items.
+
+    It tells no student, so it is neither a visit nor on the ledger.
+
+    Raises:
+        AccessDenied: the viewer may not read such lists, persons or records.
+    """
+    for action in (Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ):
+        require_permission(viewer, action)
+    with index.database.read(viewer) as unit:
+        history = read_visits(unit, LIST_NAME, clock.today())
+        coverage = find_coverage(unit)
+        listed, _ = _list_students(unit, coverage, history)
+        parts = _divide(listed)
+        records = [one.school_record for one in parts[Show.ALL]]
+        withheld = find_withheld_records(unit, [*records, *_list_care_records(parts[Show.ALL])])
+        items = _read_items(unit, coverage, parts[Show.ALL], withheld)
+    late = sum(item.is_late for group in items.values() for item in group)
+    return {part: len(members) for part, members in parts.items()}, late
+
+
 def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, size: int) -> StudentRoster:
     """Read a page of the list, and write its line on the ledger."""
     today = clock.today()
@@ -198,7 +224,8 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
         )
     record_ids = {record for one in page for record in (one.school_record, *one.care_records)}
     with_caseworker = any(student.caseworker is not None for student in students)
-    fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()))
+    told = list_told_fields([item for student in students for item in student.items])
+    fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()), *told)
     disclose(index, viewer, action, record_ids, fields)
     record_visit(index, viewer, LIST_NAME, history, commit_no)
     return roster
@@ -260,7 +287,7 @@ def _summarize(
         school_record=first.school_record_id,
         school_source=first.school_source_id,
         care_records=tuple({row.care_record_id: None for row in rows}),
-        care_sources=tuple({row.care_source_id: None for row in rows}),
+        care_sources=tuple({row.care_record_id: row.care_source_id for row in rows}.values()),
         care_begin=min(row.care_begin for row in rows),
         enrolled_begin=max(row.enrolled_begin for row in rows),
         since_commit=min(row.since_commit for row in rows),
@@ -287,10 +314,11 @@ def _describe(
     records = [one.school_record for one in page]
     labels = visible_labels(unit, records)
     payloads = unit.record_versions.payloads(list(labels))
-    withheld = find_withheld_records(unit, list(labels))
+    withheld = find_withheld_records(unit, [*labels, *_list_care_records(page)])
     person_by_record = unit.persons.current_persons(records)
     persons = unit.persons.by_ids(set(person_by_record.values()))
     caseworkers = _find_caseworkers(unit, coverage, page)
+    items = _read_items(unit, coverage, page, withheld)
     students = []
     for one in page:
         if one.school_record not in payloads:
@@ -310,11 +338,46 @@ def _describe(
             has_entered=one.has_entered,
             has_left=one.has_left,
             caseworker=None if one.has_left else caseworkers.get(one.school_record),
+            items=items.get(one.school_record, ()),
         )
         if may_hold(fields, "enrollments") and one.school_record not in withheld:
             student = _add_school(student, record, one.care_begin, today)
         students.append(student)
     return students
+
+
+def _read_items(
+    unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed], withheld: frozenset[int]
+) -> dict[int, tuple[ChildItem, ...]]:
+    """Return the items of each student in care."""
+    present = [one for one in page if not one.has_left]
+    subjects = []
+    for one in present:
+        codes = {
+            record: coverage.cares[source][0].code
+            for record, source in zip(one.care_records, one.care_sources, strict=True)
+        }
+        facts = state_care(codes.values())
+        school = coverage.schools[one.school_source].code
+        subjects.append(
+            ItemSubject(
+                {
+                    record: (code, find_carried_fields(unit.viewer, code, state_care([code])))
+                    for record, code in codes.items()
+                },
+                {one.school_record: (school, find_carried_fields(unit.viewer, school, facts))},
+                care_begin=one.care_begin,
+                enrolled_begin=one.enrolled_begin,
+                is_withheld=not withheld.isdisjoint((one.school_record, *one.care_records)),
+            )
+        )
+    records = [one.school_record for one in present]
+    return dict(zip(records, read_items(unit, subjects), strict=True))
+
+
+def _list_care_records(page: Iterable[_Listed]) -> list[int]:
+    """Return the child-welfare records of the students who are in care."""
+    return [record for one in page if not one.has_left for record in one.care_records]
 
 
 def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed]) -> dict[int, Caseworker]:

@@ -19,12 +19,14 @@ from mpi.storage.repositories.notices.webhooks import former_secret_place, webho
 from mpi.storage.repositories.payload_keys import PayloadKeys, RecordCipher
 from mpi.storage.repositories.review.owner_questions import note_place
 from mpi.storage.repositories.review.task_work import action_note_place
+from mpi.storage.repositories.rosters.child_items import item_place
 from mpi.storage.repositories.sign_in.second_factors import secret_place
 from mpi.storage.repositories.sources.record_erasure import ERASED_PAYLOAD
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.idempotent_answers import answer_place
 from mpi.storage.repositories.steps.steps import decision_note_place
 from mpi.storage.tables import (
+    ChildItemRow,
     KeptAnswerRow,
     NoteRow,
     OwnerQuestionRow,
@@ -48,6 +50,7 @@ _rights_text = table_of(RightsTextRow)
 _second_factor = table_of(SecondFactorRow)
 _project = table_of(ResearchProjectRow)
 _webhook = table_of(WebhookRow)
+_item = table_of(ChildItemRow)
 
 _TEXTS: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
     "note.body": (_note.c.body, (_note.c.id,), decision_note_place),
@@ -55,6 +58,7 @@ _TEXTS: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
     "owner_question.note": (_owner_question.c.note, (_owner_question.c.id,), note_place),
     "kept_answer.answer": (_answer.c.answer, (_answer.c.client, _answer.c.key), answer_place),
     "rights_text.text": (_rights_text.c.text, (_rights_text.c.code, _rights_text.c.kind), text_place),
+    "child_item.value": (_item.c.value, (_item.c.record_id, _item.c.kind, _item.c.from_commit), item_place),
     "second_factor.secret": (_second_factor.c.secret, (_second_factor.c.account_id,), secret_place),
     "research_project.salt": (_project.c.salt, (_project.c.code,), salt_place),
     "webhook.secret": (_webhook.c.secret, (_webhook.c.code,), webhook_secret_place),

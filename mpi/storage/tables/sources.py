@@ -304,6 +304,22 @@ class CaseloadRow(SQLModel, table=True):
     to_commit: int | None = bigint(default=None)
 
 
+class ChildItemRow(SQLModel, table=True):
+    """What a source states of one item of a child, for commits ``[from_commit, to_commit)``.
+
+    ``value`` is JSON of the item's values, encrypted; None where the source says that it is not known.
+    ``as_of`` is the latest day for which the source stated it.
+    """
+
+    __tablename__ = "child_item"
+    record_id: int = primary_key(foreign_key="record.id")
+    kind: str = text(primary_key=True)
+    from_commit: int = primary_key()
+    to_commit: int | None = bigint(default=None)
+    as_of: str = text()
+    value: str | None = text(default=None)
+
+
 class RosterVisitRow(SQLModel, table=True):
     """The last days on which somebody read a list: day and last commit seen."""
 

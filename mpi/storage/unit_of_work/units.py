@@ -68,6 +68,7 @@ from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.rosters.care_rosters import CareRosters
 from mpi.storage.repositories.rosters.caseloads import Caseloads
+from mpi.storage.repositories.rosters.child_items import ChildItems
 from mpi.storage.repositories.sign_in.first_links import FirstLinks
 from mpi.storage.repositories.sign_in.networks import SignInNetworks
 from mpi.storage.repositories.sign_in.past_passwords import PastPasswords
@@ -244,6 +245,7 @@ class ReadUnit:
     jobs = _LazyRepository(Jobs)
     care_rosters = _LazyRepository(CareRosters)
     caseloads = _LazyRepository(Caseloads)
+    child_items = _LazyRepository(ChildItems, "payload_keys")
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

@@ -29,7 +29,7 @@ ALL_SOURCES = {Action.DISCLOSURE_READ, Action.LEDGER_READ, Action.AGREEMENT_ADMI
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
                  "disclosure.read", "ledger.read", "question.answer", "consent",
-                 "roster.read", "caseload.read", "roster.export",
+                 "roster.read", "caseload.read", "roster.export", "school.export",
                  "local.match", "enrollment.read"}  # fmt: skip
 
 

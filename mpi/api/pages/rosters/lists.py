@@ -1,6 +1,6 @@
 """Pages of a district's students in care, and of a caseworker's children."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -11,7 +11,10 @@ from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rosters.school_names import SchoolNamer
 from mpi.api.pages.session.page_context import VisitDep
 from mpi.api.request.authentication import IndexDep
+from mpi.service.rosters.case_plan import read_case_plan
 from mpi.service.rosters.children import ChildInCare, ChildRoster, School, export_children, read_children
+from mpi.service.rosters.item_file import ITEM_COLUMNS
+from mpi.service.rosters.items import ChildItem
 from mpi.service.rosters.school_directory import load_school_directory
 from mpi.service.rosters.students import (
     PAGE_SIZE,
@@ -32,6 +35,7 @@ _CHILD_COLUMNS = (
     "school_source", "school_local_id", "school_id", "district_id", "grade", "entry_date", "reason",
     "siblings",
 )  # fmt: skip
+_ITEM_COLUMNS = (*(name for columns in ITEM_COLUMNS.values() for name in columns), "missing_items")
 _CONTACT_COLUMNS = ("contact", "contact_phone", "contact_email")
 _MAX_DIGITS = 7
 
@@ -60,7 +64,7 @@ def show_students(request: Request, index: IndexDep, visit: VisitDep) -> Respons
 def export_students_file(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """Send the list of students as a CSV file."""
     roster = export_students(index, visit.viewer, _read_show(request.query_params))
-    header = (*_STUDENT_COLUMNS, *_CASEWORKER_COLUMNS)
+    header = (*_STUDENT_COLUMNS, *_CASEWORKER_COLUMNS, *map(_name_item_column, _ITEM_COLUMNS))
     return render_csv("students-in-care.csv", header, map(_to_student_cells, roster.students))
 
 
@@ -75,11 +79,23 @@ def show_children(index: IndexDep, visit: VisitDep) -> Response:
     )
 
 
+@router.get("/my-children/{eid}/case-plan")
+def show_case_plan(eid: str, index: IndexDep, visit: VisitDep) -> Response:
+    """Show the education part of a child's case plan, to print."""
+    return render_page(
+        "case_plan.html",
+        visit=visit,
+        plan=read_case_plan(index, visit.viewer, eid),
+        name_school=SchoolNamer(load_school_directory(index)),
+    )
+
+
 @router.get("/my-children.csv")
 def export_children_file(index: IndexDep, visit: VisitDep) -> Response:
     """Send the list of children as a CSV file."""
     roster = export_children(index, visit.viewer)
-    return render_csv("my-children.csv", (*_CHILD_COLUMNS, *_CONTACT_COLUMNS), _list_child_cells(roster))
+    header = (*_CHILD_COLUMNS, *_CONTACT_COLUMNS, *map(_name_item_column, _ITEM_COLUMNS))
+    return render_csv("my-children.csv", header, _list_child_cells(roster))
 
 
 def _read_show(query: Mapping[str, str]) -> Show:
@@ -100,7 +116,7 @@ def _to_student_cells(student: StudentInCare) -> tuple[str, ...]:
     )
     person = student.caseworker
     contact = ("", "", "") if person is None else (person.name, person.phone or "", person.email or "")
-    return (*cells, *contact)
+    return (*cells, *contact, *_to_item_cells(student.items))
 
 
 def _list_child_cells(roster: ChildRoster) -> Iterator[tuple[str, ...]]:
@@ -124,7 +140,20 @@ def _to_child_cells(child: ChildInCare, school: School | None) -> tuple[str, ...
     siblings = " ".join(sibling.record.local_id for sibling in child.siblings)
     contact = None if school is None else school.contact
     call = (None,) * 3 if contact is None else (contact.name, contact.phone, contact.email)
-    return tuple(map(_to_cell, (*own, *where, child.missing, siblings, *call)))
+    cells = tuple(map(_to_cell, (*own, *where, child.missing, siblings, *call)))
+    return (*cells, *_to_item_cells(child.items))
+
+
+def _name_item_column(name: str) -> str:
+    """Return the heading of an item's column, none of which is another column's."""
+    return f"stated_{name}" if name in _STUDENT_COLUMNS else name
+
+
+def _to_item_cells(items: Collection[ChildItem]) -> tuple[str, ...]:
+    """Return the values of items by column, and which items are missing."""
+    values = {name: cell for item in items for name, cell in (item.value or {}).items()}
+    missing = " ".join(item.kind for item in items if item.is_missing)
+    return tuple({**values, "missing_items": missing}.get(name, "") for name in _ITEM_COLUMNS)
 
 
 def _to_cell(value: object) -> str:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.rosters.contacts import CONTACT_EXAMPLE, ContactOut
+from mpi.domain.children.items import ItemKind, ItemOwner
 from mpi.service.rosters.children import MissingSchool
 from mpi.service.rosters.students import PAGE_SIZE, Show
 
@@ -13,6 +14,11 @@ MAX_LIMIT = 500
 _EID = "T7K3-M92Q-X0HN"
 _CASEWORKER: dict[str, Any] = {
     "code": "cal", "name": "Cal Osei", "phone": "614-555-0100", "email": "cal@agency.example",
+}  # fmt: skip
+_ITEM: dict[str, Any] = {
+    "kind": "best_interest_decision", "owner": "caseworker", "party": "CCWIS",
+    "value": {"best_interest_decision": "stay", "best_interest_date": "2026-11-30"}, "as_of": "2026-12-01",
+    "stated_by": "CCWIS", "due": None, "days_left": None,
 }  # fmt: skip
 _CLOCK: dict[str, Any] = {"known": 1, "median": 2, "p90": 2, "open_by_reason": {}, "limit": 3, "late": 0}
 
@@ -74,6 +80,23 @@ class SchoolClockOut(BaseModel):
     late: int = Field(description="Number of children without a school for longer than that.")
 
 
+class ChildItemOut(BaseModel):
+    """One item that has to be known of a child."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": _ITEM})
+
+    kind: ItemKind = Field(description="What it is; also the field that the agreement names.")
+    owner: ItemOwner = Field(description="Role of who answers for it.")
+    party: str | None = Field(description="Code of the source whose office that is.")
+    value: dict[str, str] | None = Field(
+        description="Values by column of the file of items; null where nobody has stated it."
+    )
+    as_of: str | None = Field(description="Latest day for which it was stated.")
+    stated_by: str | None = Field(description="Code of the source that states it.")
+    due: str | None = Field(description="Day by which a missing item is due under the agreement's clock.")
+    days_left: int | None = Field(description="Days until then, negative afterwards.")
+
+
 class StudentOut(BaseModel):
     """A student in care. What the agreement does not permit is null."""
 
@@ -96,6 +119,7 @@ class StudentOut(BaseModel):
         description="School of this district in which the child was enrolled when entering care."
     )
     caseworker: CaseworkerOut | None = Field(description="The child's caseworker.")
+    items: list[ChildItemOut] = Field(description="What has to be known of the child.")
 
 
 class StudentRosterOut(BaseModel):
@@ -123,6 +147,7 @@ class StudentRosterOut(BaseModel):
                         "has_left": False,
                         "school_of_origin": "1042",
                         "caseworker": _CASEWORKER,
+                        "items": [_ITEM],
                     }
                 ],
                 "counts": {"all": 1, "new": 1, "entered": 1, "left": 0},
@@ -184,6 +209,7 @@ class ChildOut(SiblingOut):
     """A child of a caseworker."""
 
     siblings: list[SiblingOut] = Field(description="Children of the same household who are in care too.")
+    items: list[ChildItemOut] = Field(description="What has to be known of the child.")
 
 
 class ChildRosterOut(BaseModel):
@@ -206,6 +232,7 @@ class ChildRosterOut(BaseModel):
                         "schools": [],
                         "missing": "no-candidate",
                         "siblings": [],
+                        "items": [_ITEM],
                     }
                 ],
                 "clock": {

@@ -93,3 +93,33 @@ def id_map(
         print_json(written)
     else:
         print_facts(written)
+
+
+def school_record(
+    client: Annotated[str, typer.Option(help="The client of child welfare that gets the file.")],
+    source: Annotated[str, typer.Option(metavar="CODE", help="The child-welfare source.")],
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    purpose: Annotated[str, typer.Option(help="The purpose of use of the client.")] = "case_planning",
+    last_elementary_grade: Annotated[
+        int, typer.Option(help="Highest grade of an elementary school in the state.")
+    ] = 6,
+    as_json: JsonFlag = False,
+) -> None:
+    """Export the schools of an agency's children in care as CSV.
+
+    A row has the agency's own local ID, school, grade, first day and the values of AFCARS elements 35 and 36,
+    or the reason why there is no school. It holds what agreement and purpose permit the client, which needs
+    the right school.export. The file is written completely or not at all.
+    """
+    from mpi.service.rosters import school_export
+
+    request = school_export.SchoolRequest(client, source, purpose, last_elementary_grade)
+    with open_session(for_look_up=True) as session:
+        rows = school_export.export_schools(session.index, session.viewer, request)
+        count = write_csv(out, school_export.HEADER, (astuple(row) for row in rows))
+    written = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        print_facts(written)
+        print_note("this file tells schools of children in care: send it only to that agency")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,7 +13,12 @@ from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 
 
-def send(as_json: JsonFlag = False) -> None:
+def send(
+    into: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the mails into this folder; send none.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Mail people how much waits for them, once a day.
 
     A timer runs it. Run again on the same day, it mails those whose mail failed, and nobody twice.
@@ -20,7 +27,7 @@ def send(as_json: JsonFlag = False) -> None:
     from mpi.service.notices import digest
 
     with open_session(for_look_up=True) as session:
-        sender = mail.read_digest_sender(session.settings)
+        sender = mail.read_digest_sender(session.settings, into)
         result = digest.send_digests(session.index, sender)
     if as_json:
         print_json(asdict(result))

@@ -15,6 +15,7 @@ from mpi.storage.tables import (
     BatchRow,
     CarePeriodRow,
     CaseloadRow,
+    ChildItemRow,
     EnrollmentPeriodRow,
     FlagRow,
     RecordAliasRow,
@@ -36,6 +37,7 @@ _flag = table_of(FlagRow)
 _reject = table_of(RejectRow)
 _renamed = table_of(RenamedRow)
 _caseload = table_of(CaseloadRow)
+_item = table_of(ChildItemRow)
 _OF_VERSIONS = (_flag, table_of(CarePeriodRow), table_of(EnrollmentPeriodRow))
 """Tables of what a version states, by the number of the version."""
 _sighting = table_of(SightingRow)
@@ -111,6 +113,7 @@ class RecordErasure:
             "record_version": (_version, _version.c.record_id == record_id),
             **{str(table.name): (table, table.c.version_id.in_(versions)) for table in _OF_VERSIONS},
             "caseload": (_caseload, _caseload.c.record_id == record_id),
+            "child_item": (_item, _item.c.record_id == record_id),
             "record_alias": (_alias, _alias.c.record_id == record_id),
             "renamed": (_renamed, _renamed.c.record_id == record_id),
         }
@@ -136,7 +139,8 @@ class RecordErasure:
         version_query = select(_version.c.id).where(_version.c.record_id == record_id)
         for table in _OF_VERSIONS:
             self._connection.execute(delete(table).where(table.c.version_id.in_(version_query)))
-        self._connection.execute(delete(_caseload).where(_caseload.c.record_id == record_id))
+        for table in (_caseload, _item):
+            self._connection.execute(delete(table).where(table.c.record_id == record_id))
         self._connection.execute(
             update(_version)
             .where(_version.c.record_id == record_id)
@@ -156,7 +160,7 @@ class RecordErasure:
             versions = select(_version.c.id).where(is_in(_version.c.record_id, chunk))
             for table in _OF_VERSIONS:
                 self._connection.execute(delete(table).where(table.c.version_id.in_(versions)))
-            for table in (_version, _alias, _renamed, _sighting, _caseload):
+            for table in (_version, _alias, _renamed, _sighting, _caseload, _item):
                 self._connection.execute(delete(table).where(is_in(table.c.record_id, chunk)))
         execute_many(
             self._connection,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import httpx
@@ -10,6 +11,8 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain import clock
 from mpi.service.rosters.caseload_intake import CaseloadRow, replace_caseload
+from mpi.service.rosters.item_file import read_item_file
+from mpi.service.rosters.item_intake import store_items
 from mpi.storage.repositories.rosters.caseloads import Caseworker
 from tests.index import OPERATOR, open_test_index
 from tests.rosters import MARISOL, add_sources, days_ago, put_child, put_student
@@ -35,6 +38,8 @@ def index(tmp_path_factory):
         people = [Caseworker("demo-caseworker", "Cal Osei", "614-555-0100")]
         rows = [CaseloadRow(local_id, people[0]) for local_id in ("c1", "c2", "c3")]
         replace_caseload(index, OPERATOR, "CCWIS", rows)
+        items = f"local_id,best_interest_decision,best_interest_date\nc1,stay,{days_ago(1)}\n"
+        store_items(index, OPERATOR, "CCWIS", read_item_file(items))
         (index.home / "contacts.csv").write_text(
             "level,code,organization,name,phone,email,owner,confirm_by,sources\n"
             "district,D01,North District,Pat <b>Doe</b>,614-555-0177,,North,2020-01-31,D01\n"
@@ -99,11 +104,33 @@ def test_a_caseworker_begins_with_the_own_children(site):
         assert cal.get("/").headers["location"] == "/my-children"
         page = cal.get("/my-children").text
         assert page.index("Tobias") < page.index("Marisol")
-        for text in ("No school found", "1042", "Grade 07", "c1"):
+        for text in (
+            "No school found",
+            "1042",
+            "Grade 07",
+            "c1",
+            "Stay in the school of origin",
+            "4 missing",
+        ):
             assert text in page
         rows = list(csv.DictReader(io.StringIO(cal.get("/my-children.csv").text)))
     assert [row["reason"] for row in rows] == ["no-candidate", "", ""]
     assert {row["siblings"] for row in rows} == {"c1", "c3", ""}
+    [stated] = [row for row in rows if row["local_id"] == "c1"]
+    assert (stated["best_interest_decision"], stated["best_interest_date"]) == ("stay", days_ago(1))
+    assert "transport" in stated["missing_items"].split()
+
+
+def test_a_caseworker_prints_the_case_plan_of_an_own_child(site):
+    with visit(site, "caseworker") as cal:
+        plans = re.findall(r'href="(/my-children/[^"]+/case-plan)"', cal.get("/my-children").text)
+        assert len(plans) == 3
+        pages = [cal.get(path).text for path in plans]
+        assert cal.get("/my-children/T7K3-M92Q-X0HN/case-plan").status_code == 404
+    assert all("Health and education records" in page and "Not known" in page for page in pages)
+    assert any("Stay in the school of origin" in page for page in pages)
+    with visit(site, "point-of-contact") as pat:
+        assert pat.get(plans[0]).status_code == 403
 
 
 def test_the_lists_and_the_directory_name_whom_to_call(site):

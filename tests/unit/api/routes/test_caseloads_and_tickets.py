@@ -39,6 +39,17 @@ def test_a_caseload_is_replaced_and_unknown_children_are_named_by_line(client):
     problem(client.post("/v1/sources/CCWIS/caseload", json={"csv": "name\n"}), 400, "invalid-input")
 
 
+def test_items_of_children_are_stored_by_a_program(client):
+    text = "local_id,as_of,contact_restriction\nc1,2026-01-05,yes\nc9,,no\n"
+    first = client.post("/v1/sources/CCWIS/child-items", json={"csv": text}).json()
+    assert (first["changed"], first["unknown_lines"]) == (1, [3])
+    assert client.post("/v1/sources/CCWIS/child-items", json={"csv": text}).json()["unchanged"] == 1
+    wrong = text.replace("yes", "secret story")
+    answer = client.post("/v1/sources/CCWIS/child-items", json={"csv": wrong})
+    problem(answer, 400, "invalid-input")
+    assert "secret" not in answer.text
+
+
 def test_a_ticket_is_opened_once_and_closed_once(client):
     body = {"field": "birth_date", "kind": "impossible-date", "owner": "North", "due_on": clock.today()}
     opened = client.post(TICKETS, json=body).json()
@@ -53,4 +64,6 @@ def test_a_ticket_is_opened_once_and_closed_once(client):
 def test_who_only_reads_changes_neither(index):
     with calling(create_app(index), add_key(index, "reader", {Action.RECORD_READ})) as reader:
         assert reader.post("/v1/sources/CCWIS/caseload", json={"csv": ROWS}).status_code == 403
+        items = {"csv": "local_id,contact_restriction\nc1,yes\n"}
+        assert reader.post("/v1/sources/CCWIS/child-items", json=items).status_code == 403
         assert reader.post(TICKETS, json={}).status_code == 403

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 
@@ -12,14 +13,17 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.access.accounts.account_end import end_account
 from mpi.service.notices.digest import DigestSender, find_address, send_digests, turn_off, turn_on
+from mpi.service.notices.mail import MailFolder
 from mpi.service.persons.persons import look_up_crosswalk
 from mpi.service.review.assignments import assign
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.storage.unit_of_work.database import Lock
 from tests.accounts import add_person, cheap_password_hashing
 from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
-from tests.index import OPERATOR, load_rows, make_child
+from tests.index import OPERATOR, load_rows, make_child, open_test_index
 from tests.mail_server import receiving
+from tests.rosters import MARISOL, WORKER, add_sources, days_ago, put_child, put_student
+from tests.rosters import assign as assign_children
 
 LINK = "https://mpi.example.gov"
 
@@ -155,3 +159,42 @@ def test_what_is_no_address_is_refused(staffed, text):
     with pytest.raises(InputError, match="address"):
         turn_on(staffed, ANN, text)
     assert find_address(staffed, ANN) is None
+
+
+def test_a_caseworker_and_a_point_of_contact_read_the_counts_of_their_lists(tmp_path, box):
+    with clock.fixed_clock(clock.now() - timedelta(60)):
+        opened = open_test_index(tmp_path)
+        lists = opened.__enter__()
+    try:
+        add_sources(lists)
+        put_student(lists)
+        put_child(lists, since=days_ago(2))
+        put_child(lists, "c2", child={**MARISOL, "first_name": "Odalys", "last_name": "Trueblood"})
+        assign_children(lists, "c1", "c2")
+        with cheap_password_hashing():
+            add_person(lists, WORKER.code, Role.CASEWORKER, None)
+            add_person(lists, "pat", Role.POINT_OF_CONTACT, None)
+        for name in (WORKER.code, "pat"):
+            turn_on(lists, Viewer(name), f"{name}@example.org")
+        assert send(lists, box).sent == 2
+        texts = {message["To"]: message.get_content() for message in box.messages}
+    finally:
+        opened.__exit__(None, None, None)
+    assert "1 of your children has no known school." in texts["cal@example.org"]
+    assert "1 student came onto it this week." in texts["pat@example.org"]
+    for text in texts.values():
+        assert not re.search("Marisol|Odalys|c1|s1|1042", text)
+
+
+def test_a_mail_is_written_into_a_folder_once(staffed, tmp_path):
+    turn_on(staffed, ANN, "ann@example.org")
+    outbox = tmp_path / "outbox"
+    sender = DigestSender(MailFolder(outbox, "mpi@example.org"), LINK)
+    assert send_digests(staffed, sender).failed == ("ann",), "there is no folder yet"
+    outbox.mkdir()
+    assert (send_digests(staffed, sender).sent, send_digests(staffed, sender).sent) == (1, 0)
+    [file] = outbox.iterdir()
+    message = message_from_bytes(file.read_bytes(), policy=policy.default)
+    assert (message["To"], message["From"]) == ("ann@example.org", "mpi@example.org")
+    assert "2 of your questions are open." in message.get_content()
+    assert file.stat().st_mode & 0o077 == 0

@@ -55,6 +55,13 @@ def test_without_a_mail_server_nothing_is_sent(mpi, home):
         assert name in result.err
 
 
+def test_a_mail_goes_into_a_folder_that_is_there(mpi, box, tmp_path):
+    assert "there is no such folder" in mpi("digest", "send", "--into", str(tmp_path / "none")).err
+    assert mpi("digest", "send", "--into", str(tmp_path), "--json").json["sent"] == 1
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+    assert box.messages == []
+
+
 def test_a_mail_is_sent_once_a_day(mpi, box):
     assert mpi("digest", "send", "--json").json == {
         "sent": 1, "skipped": 0, "failed": [], "uncertain": [], "removed": 0,

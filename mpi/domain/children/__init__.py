@@ -1,0 +1,1 @@
+"""Values about children in care."""
