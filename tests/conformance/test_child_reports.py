@@ -62,7 +62,7 @@ def test_what_readers_no_longer_remember_is_forgotten(index):
             )
         unit.report_releases.forget_before(4, kept=[3])
     found = [(each.number, each.moment, each.earlier) for each in list_releases(index)]
-    assert found == [(1, "", "[]"), (3, "", "[]"), (4, "{}", '["c"]')]
+    assert found == [(1, "", "null"), (3, "", "null"), (4, "{}", '["c"]')]
 
 
 def list_releases(index):

@@ -2,7 +2,8 @@
 
 A release is shown some days after it was made, as other published figures are. The policy decides each
 report by role, purpose and agreement. Who may write records, and cannot read all of them, gets no report:
-what such a reader adds could tell who is in care.
+what such a reader adds could tell who is in care. A release that was made again without a sealed or expunged
+record is not shown: beside what readers saw, it would tell what that record added.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,14 +19,16 @@ from mpi.domain.viewer import Action, Refusal, Viewer, require_permission
 from mpi.reports.report_table import ReportTable
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.reporting.releases import read_reports
+from mpi.service.reporting.releases import PROTECTED_TOGETHER, read_reports
 from mpi.storage.repositories.review.report_releases import StoredRelease
 from mpi.storage.unit_of_work.units import ReadUnit
 
-MAX_RELEASES = 100
-"""Number of the latest releases from which readers may choose."""
 _WRITES = frozenset({Action.RECORD_WRITE, Action.LOAD, Action.DECIDE, Action.RECORD_SEAL})
 """Actions that change what a report counts."""
+_WRITER = Refusal(
+    AccessDenied.reason,
+    "published reports are not for accounts and clients that change records: use one that only reads",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,27 +144,34 @@ def permit_published_reports(viewer: Viewer) -> None:
     """Refuse a viewer who may not read published reports on children.
 
     Raises:
-        AccessDenied: the viewer may not, does not see every source, or writes records without reading all.
+        AccessDenied: the viewer may not, does not see every source, or may change records.
     """
     require_permission(viewer, Action.REPORT_READ)
     if viewer.sources is not None:
-        raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
-    granted = viewer.actions if viewer.rights is None else viewer.rights.granted_actions
-    if granted & _WRITES and Action.RECORD_READ not in granted:
-        raise AccessDenied(
-            "published reports are not for accounts and clients that change records: use one that only reads"
+        raise _deny(
+            viewer,
+            Refusal(
+                AccessDenied.reason, f"client {viewer.client!r} may not do this: it concerns every source"
+            ),
         )
+    granted = viewer.actions if viewer.rights is None else viewer.rights.granted_actions
+    is_bounded = viewer.rights is not None or Action.RECORD_READ not in granted
+    if granted & _WRITES and is_bounded:
+        raise _deny(viewer, _WRITER)
 
 
 def _iterate_reports(unit: ReadUnit, index: Index) -> Iterator[PublishedReport]:
     """Yield the published reports that readers may choose from, latest first.
 
-    Of several of one name, day and definition of care, the latest is yielded.
+    These are protected against each other, all together. Of several of one name, day and definition of care,
+    the latest is yielded.
     """
     lag = timedelta(days=index.settings.publication_rules.lag_days)
     last_day = (date.fromisoformat(clock.today()) - lag).isoformat()
     seen = set()
-    for stored in unit.report_releases.latest(MAX_RELEASES, last_day):
+    for stored in unit.report_releases.latest(PROTECTED_TOGETHER, last_day):
+        if stored.is_restored:
+            continue
         for report in _read_reports(stored):
             key = (report.table.name, report.day, report.care)
             if key not in seen:

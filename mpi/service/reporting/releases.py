@@ -37,6 +37,8 @@ _MOST_LISTED = 400
 """Most releases that are read for what was published over time."""
 _REMEMBERED = 7
 """Number of earlier releases against which a new one is protected."""
+PROTECTED_TOGETHER = _REMEMBERED + 1
+"""Number of consecutive releases that are protected against each other, all together."""
 
 _FILES = ("education", "definitions")
 """Members of a request with the digest of a file, or None."""
@@ -257,6 +259,8 @@ def _make_release(
 def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
     """Return the latest release that answers the same question of an earlier day.
 
+    One that was made again is none: beside what readers saw, it would tell of the record that is gone.
+
     Raises:
         ConflictError: there is none.
     """
@@ -264,7 +268,7 @@ def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
     for release in reversed(latest):
         asked = orjson.loads(release.request)
         is_same = all(asked[member] == wanted[member] for member in _QUESTION)
-        if is_same and any(name in {ALL, report.name} for report in release.reports):
+        if is_same and not release.earlier and any(name in {ALL, report.name} for report in release.reports):
             return release
     raise ConflictError(_REFUSAL)
 
@@ -344,7 +348,7 @@ def _read_release(stored: StoredRelease) -> Release:
         read_publication(stored.cells),
         read_reports(stored.reports),
         stored.moment,
-        tuple(read_publication(cells) for cells in orjson.loads(stored.earlier)),
+        tuple(read_publication(cells) for cells in orjson.loads(stored.earlier) or ()),
     )
 
 

@@ -12,6 +12,9 @@ _release = table_of(ReportReleaseRow)
 _counter = table_of(CounterRow)
 ERASURES = "report-erasure"
 """Name of the counter of transactions that destroyed reports."""
+FORGOTTEN = "null"
+"""Earlier cells of a release that was made again, after its readers forgot them."""
+_NONE = "[]"
 OPEN_RECORDS = "open_records"
 """Member of a moment with the records about which a question was open."""
 
@@ -28,7 +31,8 @@ class StoredRelease:
         cells: JSON of the counts of all cells, without those that are hidden.
         reports: JSON of the reports; empty after a record was sealed or expunged, until they are made again.
         moment: JSON of how the reports are made again; empty if they cannot be.
-        earlier: JSON of the cells of the reports that were destroyed, as readers may remember them.
+        earlier: JSON of the cells of the reports that were destroyed, as readers may remember them;
+            ``FORGOTTEN`` once they are forgotten.
     """
 
     number: int
@@ -38,7 +42,12 @@ class StoredRelease:
     cells: str
     reports: str
     moment: str = ""
-    earlier: str = "[]"
+    earlier: str = _NONE
+
+    @property
+    def is_restored(self) -> bool:
+        """Return whether the release was made again without a record that it counted."""
+        return self.earlier != _NONE
 
 
 class ReportReleases:
@@ -114,7 +123,9 @@ class ReportReleases:
             kept: numbers of releases that frozen reports name.
         """
         is_earlier = _release.c.number < number
-        self._connection.execute(update(_release).where(is_earlier).values(moment="", earlier="[]"))
+        self._connection.execute(update(_release).where(is_earlier).values(moment=""))
+        was_restored = _release.c.earlier != _NONE
+        self._connection.execute(update(_release).where(is_earlier, was_restored).values(earlier=FORGOTTEN))
         self._connection.execute(
             delete(_release).where(is_earlier, _release.c.reports == "", _release.c.number.not_in(list(kept)))
         )

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from mpi.api.app import create_app
-from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain import clock
+from mpi.domain.errors import AccessDenied, NotFoundError, RefusedCall
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
 from mpi.reports.report_table import STANDING_NOTICE
@@ -17,6 +19,7 @@ from mpi.service.access.ledger import LedgerFilter, read_ledger
 from mpi.service.records.upsert import upsert
 from mpi.service.reporting.child_reports import make_child_reports
 from mpi.service.reporting.published_reports import list_published_reports, read_published_report
+from mpi.storage.repositories.review.report_releases import StoredRelease
 from tests.index import OPERATOR, open_test_index
 from tests.published_reports import (
     PUBLISHED,
@@ -140,9 +143,14 @@ def test_who_writes_records_or_sees_some_sources_gets_no_report(index):
     writer = make_reader(granted=frozenset({Action.RECORD_WRITE}))
     named = make_reader(None, "data_quality", granted=READ, sources=frozenset({"sis"}))
     both = make_reader(None, "program_evaluation", granted=frozenset({Action.REPORT_READ, Action.LOAD}))
-    for viewer in (writer, named, both):
-        with pytest.raises(AccessDenied):
+    reading = frozenset({Action.REPORT_READ, Action.RECORD_READ, Action.LOAD})
+    bounded = make_reader(None, "program_evaluation", granted=reading)
+    for viewer in (writer, named, both, bounded):
+        with pytest.raises(AccessDenied) as refused:
             list_published_reports(index, viewer)
+        assert refused.value.call == RefusedCall(
+            viewer.client, "report.read", viewer.purpose, viewer.agreement
+        )
         with pytest.raises(AccessDenied):
             read_published_report(index, viewer, "waterfall")
 
@@ -154,3 +162,41 @@ def test_a_report_is_shown_from_the_day_after_it_was_published(tmp_path):
         assert list_published_reports(late, make_reader(Role.AGENCY_HEAD)).reports == ()
         with pytest.raises(NotFoundError):
             read_published_report(late, make_reader(Role.AGENCY_HEAD), "waterfall")
+
+
+def test_a_release_that_was_made_again_is_shown_to_no_reader(tmp_path):
+    with open_test_index(tmp_path / "again") as index:
+        add_children(index, 40, 24)
+        publish_ago(index)
+        assert read_published_report(index, make_reader(), "waterfall").table.number == 40
+        upsert(index, OPERATOR, "ccwis", {**make_children(40)[39], "restrictions": [{"kind": "sealed"}]})
+        publish_ago(index, 0)
+        with index.database.read(OPERATOR) as unit:
+            assert all(stored.reports for stored in unit.report_releases.latest(9))
+        assert list_published_reports(index, make_reader()).reports == ()
+        with pytest.raises(NotFoundError):
+            read_published_report(index, make_reader(), "waterfall")
+        # Nor after its readers forgot what it said before.
+        with index.database.write(OPERATOR, "test") as unit:
+            unit.report_releases.forget_before(2, kept=[])
+        assert all(entry.day != days_ago(2) for entry in list_published_reports(index, make_reader()).reports)
+
+
+def test_readers_choose_from_releases_that_are_protected_against_each_other(tmp_path):
+    with open_test_index(tmp_path / "nine") as index:
+        add_children(index, 12, 0)
+        publish_ago(index, 10)
+        with index.database.write(OPERATOR, "test") as unit:
+            [first] = unit.report_releases.latest(1)
+            for number in range(2, 10):
+                values = {name: getattr(first, name) for name in StoredRelease.__slots__}
+                values |= {"number": number, "day": days_ago(11 - number)}
+                unit.report_releases.add(StoredRelease(**values))
+        shown = {entry.day for entry in list_published_reports(index, make_reader()).reports}
+        assert shown == {days_ago(11 - number) for number in range(2, 10)}
+        with pytest.raises(NotFoundError):
+            read_published_report(index, make_reader(), "waterfall", days_ago(10))
+
+
+def days_ago(days):
+    return (clock.now() - timedelta(days=days)).date().isoformat()
