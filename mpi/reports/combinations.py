@@ -14,7 +14,7 @@ from mpi.reports.waterfall import to_percent
 LEAST_SHOWN = 20
 """Least count of a combination that is shown in a published report.
 
-Smaller ones are hidden, and none too. With 64 groups many counts are near the smallest one that other tables
+Smaller ones are hidden, and none too. With 32 groups many counts are near the smallest one that other tables
 show, and each that crosses it would hold the next release.
 """
 _JOIN = "|"

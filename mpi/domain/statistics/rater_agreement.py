@@ -1,8 +1,11 @@
-"""Agreement of two raters beyond chance: Cohen's kappa with its interval.
+"""Agreement of raters beyond chance: Cohen's kappa of two, and Fleiss' kappa of any two.
 
 Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share of pairs with equal verdicts, and p_e the share
 expected by chance from how often each rater gives each verdict (Cohen 1960, A coefficient of agreement for
-nominal scales, Educational and Psychological Measurement 20:37-46).
+nominal scales, Educational and Psychological Measurement 20:37-46). Where the two raters are others from
+pair to pair, p_e is the chance that two ratings of all are equal, whoever gave them. For two ratings of each
+pair this is the kappa of Fleiss (1971, Measuring nominal scale agreement among many raters, Psychological
+Bulletin 76:378-382), and the pi of Scott (1955, Public Opinion Quarterly 19:321-325).
 """
 
 import math
@@ -17,13 +20,13 @@ VerdictPair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Agreement of two raters over the pairs that both judged.
+    """Agreement of the two raters of each pair.
 
     Args:
-        pairs: number of pairs that both judged.
+        pairs: number of pairs that two judged.
         agreed: number of pairs with equal verdicts.
-        kappa: Cohen's kappa with its 95 % interval; None where both raters only ever gave one verdict, so
-            that chance alone would have them agree.
+        kappa: kappa with its 95 % interval; None where only one verdict was ever given, so that chance alone
+            would have them agree.
     """
 
     pairs: int
@@ -31,8 +34,24 @@ class Agreement:
     kappa: Estimate | None
 
 
+def measure_pooled_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
+    """Compute the agreement of pairs of ratings by any two raters, as Fleiss' kappa.
+
+    Who of the two is first does not count: each pair counts half in either order. Cohen's kappa of that
+    table is Fleiss' kappa, and its standard error by the delta method is the same too.
+
+    Args:
+        counts: number of pairs by the two verdicts.
+    """
+    halves: dict[VerdictPair, float] = {}
+    for (first_verdict, second_verdict), count in counts.items():
+        for pair in ((first_verdict, second_verdict), (second_verdict, first_verdict)):
+            halves[pair] = halves.get(pair, 0.0) + count / 2
+    return _measure(halves)
+
+
 def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
-    """Compute the agreement of two raters from their verdicts.
+    """Compute the agreement of two fixed raters from their verdicts, as Cohen's kappa.
 
     The interval is kappa ± z times the standard error of Fleiss, Cohen and Everitt (1969, Large sample
     standard errors of kappa and weighted kappa, Psychological Bulletin 72:323-327). That error is 0 where all
@@ -42,9 +61,18 @@ def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
     Args:
         counts: number of pairs by the two verdicts.
     """
-    total = sum(counts.values())
-    agreed = sum(
-        count for (first_verdict, second_verdict), count in counts.items() if first_verdict == second_verdict
+    return _measure(counts)
+
+
+def _measure(counts: Mapping[VerdictPair, float]) -> Agreement:
+    """Compute kappa from numbers of pairs that may be halves."""
+    total = round(sum(counts.values()))
+    agreed = round(
+        sum(
+            count
+            for (first_verdict, second_verdict), count in counts.items()
+            if first_verdict == second_verdict
+        )
     )
     if not total:
         return Agreement(0, 0, None)

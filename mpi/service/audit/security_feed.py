@@ -96,7 +96,11 @@ def _read_commits(unit: ReadUnit, after: int, until: int) -> list[SecurityEvent]
     """Return the events that commits are, with the login that was changed."""
     commits = unit.security_log.list_commits(after, until, COMMIT_EVENTS)
     steps = unit.steps.steps_in_commits([commit.no for commit in commits])
-    details = {step.commit_no: step.detail for step in steps if step.kind in LOGIN_KINDS}
+    # A change of rights logs the rights that it takes away, too: a commit may have several steps of a login.
+    details: dict[int, dict[str, Any]] = {}
+    for step in steps:
+        if step.kind in LOGIN_KINDS:
+            details.setdefault(step.commit_no, {}).update(step.detail)
     return [
         SecurityEvent(
             commit.kind.replace(" ", "-"),

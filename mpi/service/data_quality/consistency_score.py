@@ -13,14 +13,12 @@ class FieldConsistency:
         partner: kind of the other sources.
         field: canonical field, or the population of a flag.
         known: linked children of whom both state the field, or one of them states the flag; published.
-        agreeing: of these, those of whom both state the same; published.
-        share: their share.
+        share: of these, the share of whom both state the same, in whole percents.
     """
 
     partner: str
     field: str
     known: int
-    agreeing: int
     share: Estimate
 
 

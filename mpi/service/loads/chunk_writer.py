@@ -39,6 +39,7 @@ from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_obje
 from mpi.service.resolution.purged_blocks import check_purged_blocks
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.sources import require_sending_source
 from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.statements.tombstones import find_buried_records
@@ -277,7 +278,8 @@ class ChunkWriter:
                     yield statement
 
     def _require_ownership(self, unit: WriteUnit) -> None:
-        """Refuse to write if another caller resumed or undid the load."""
+        """Refuse to write if another caller resumed or undid the load, or retired its source."""
+        require_sending_source(unit.sources.get_by_code(self.file.source.code))
         if self.receipt.batch is None:
             self.receipt.batch = unit.counters.take("batch")
         elif (batch := unit.batches.get(self.receipt.batch)) is None or (

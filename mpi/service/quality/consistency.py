@@ -15,7 +15,7 @@ from mpi.service.data_quality.scorecard import MOST_RECORDS, Scorecard, read_sco
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.quality.consistency_counts import FIELDS, FLAGS, find_consistency_rules
 from mpi.service.quality.publication import CONSISTENCY, find_smallest_count, read_publication
-from mpi.service.quality.published_counts import estimate_published_share
+from mpi.service.quality.published_counts import estimate_share_of_parts
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -57,8 +57,9 @@ def _read_consistency(unit: ReadUnit, index: Index, viewer: Viewer, source_code:
                 for name in ("agree", "differ")
             )
             if agree + differ >= smallest:
-                share = estimate_published_share(agree, agree + differ, rules)
-                fields.append(FieldConsistency(partner, field, agree + differ, agree, share))
+                # The count of equal values is not told: it, or the rest, may be a small one.
+                share = estimate_share_of_parts(agree, differ, rules)
+                fields.append(FieldConsistency(partner, field, agree + differ, share))
     return Consistency(publication.day.as_of, publication.details["every"], tuple(fields))
 
 

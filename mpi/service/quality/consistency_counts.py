@@ -1,19 +1,22 @@
 """Exact counts of how often linked records of two agencies agree.
 
-One record more changes at most ``MOST_CHANGED`` of these counts by one. So their noise is ``FACTOR`` times
-that of other published counts.
+A person counts for two kinds of sources alone, in at most ``MOST_OF_PERSON`` counts and in each once. So one
+record more or less, or another value, changes at most ``MOST_CHANGED`` counts by one. Their noise is
+``FACTOR`` times that of other published counts.
 """
 
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import combinations, groupby
 from operator import attrgetter
 
 from mpi.domain import clock
+from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.source import SourceKind
 from mpi.standardize.fields.codes import parse_sex
 from mpi.standardize.fields.dates import to_iso_day
 from mpi.standardize.serialization import record_from_bytes
@@ -27,10 +30,13 @@ FLAGS = ("foster_care", "disability")
 """Populations whose flags are compared."""
 FACTOR = 4
 """How much larger noise, steps and the smallest count are than those of other published counts."""
-MOST_SOURCES = 4
-"""Most sources of one person that are counted, those of its earliest records."""
-MOST_CHANGED = 30
-"""Most counts that one record changes: its own, and those in which it is the partner of three others."""
+MOST_OF_PERSON = 2 * (len(FIELDS) + len(FLAGS))
+"""Most counts to which one person adds: each of two kinds beside the other, by field and flag."""
+MOST_CHANGED = 2 * MOST_OF_PERSON
+"""Most counts that one record changes if it joins no persons: all of a person's before, and all after."""
+MOST_CHANGED_BY_JOIN = 3 * MOST_OF_PERSON
+"""Most counts that change if two persons become one, or one becomes two."""
+_DRAW_DOMAIN = "consistency-draw"
 _MOST_PERSONS = 20_000
 _CHUNK = 1000
 
@@ -40,24 +46,35 @@ def find_consistency_rules(rules: PublicationRules) -> PublicationRules:
     return replace(rules, base=FACTOR * rules.base)
 
 
-def count_every(unit: ReadUnit) -> int:
-    """Return of how many persons one is looked at, so that large indexes are measured on a draw."""
-    return max(1, -(-unit.persons.counts().get("active", 0) // _MOST_PERSONS))
+def choose_every(persons: int) -> int:
+    """Return of how many persons one is looked at, so that large indexes are measured on a draw.
+
+    Args:
+        persons: number of persons as published, since this is published too.
+    """
+    return max(1, -(-persons // _MOST_PERSONS))
 
 
-def count_consistency(unit: ReadUnit) -> dict[str, int]:
+def count_consistency(unit: ReadUnit, keyed_hash: KeyedHash, every: int = 1) -> dict[str, int]:
     """Count linked children by source, kind of partner and field: ``SOURCE|KIND|FIELD.agree`` or ``.differ``.
 
-    A child counts at most once in each, by the earliest record of the source and of the kind.
+    A child counts by the earliest record of each of two kinds. If more kinds know it, a draw takes two.
+
+    Args:
+        unit: the transaction.
+        keyed_hash: keyed hash of the index, for the draw.
+        every: one person of so many is looked at.
     """
     sources = {source.id: source for source in unit.sources.all()}
     day = clock.today()
-    linked = unit.linked_records.list_linked(count_every(unit))
+    linked = unit.linked_records.list_linked(every)
     counts: Counter[str] = Counter()
     persons = [list(records) for _, records in groupby(linked, key=attrgetter("person_id"))]
     for start in range(0, len(persons), _CHUNK):
         pairs = [
-            pair for records in persons[start : start + _CHUNK] for pair in _list_pairs(records, sources)
+            pair
+            for records in persons[start : start + _CHUNK]
+            for pair in _list_pairs(records, sources, keyed_hash)
         ]
         contents = _read_contents(unit, {record for _, *both in pairs for record in both})
         for name, own, partner in pairs:
@@ -68,19 +85,22 @@ def count_consistency(unit: ReadUnit) -> dict[str, int]:
 
 
 def _list_pairs(
-    records: Sequence[LinkedRecord], sources: Mapping[int, Source]
+    records: Sequence[LinkedRecord], sources: Mapping[int, Source], keyed_hash: KeyedHash
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield ``SOURCE|KIND`` and two records for each source of a person and kind of its others."""
-    by_source: dict[int, int] = {}
-    by_kind: dict[str, int] = {}
+    """Yield ``SOURCE|KIND`` and two records of a person, once from the side of each of two kinds."""
+    earliest: dict[str, LinkedRecord] = {}
     for record in records:
-        by_source.setdefault(record.source_id, record.record_id)
-        by_kind.setdefault(sources[record.source_id].kind, record.record_id)
-    for source_id, own in list(by_source.items())[:MOST_SOURCES]:
-        source = sources[source_id]
-        for kind, partner in by_kind.items():
-            if kind != source.kind:
-                yield f"{source.code}|{kind}", own, partner
+        kind = sources[record.source_id].kind
+        if kind != SourceKind.STEWARD:
+            earliest.setdefault(kind, record)
+    pairs = list(combinations(sorted(earliest), 2))
+    if not pairs:
+        return
+    drawn = keyed_hash.to_int64(_DRAW_DOMAIN, str(records[0].person_id)) % len(pairs)
+    first, second = pairs[drawn]
+    for own, partner in ((first, second), (second, first)):
+        code = sources[earliest[own].source_id].code
+        yield f"{code}|{partner}", earliest[own].record_id, earliest[partner].record_id
 
 
 def _read_contents(unit: ReadUnit, record_ids: Iterable[int]) -> dict[int, CanonicalRecord]:

@@ -21,8 +21,8 @@ from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.quality import exact_counts
 from mpi.service.quality.consistency_counts import (
+    choose_every,
     count_consistency,
-    count_every,
     find_consistency_rules,
 )
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, measure_recent_accuracy
@@ -186,10 +186,16 @@ def _measure_reports(unit: ReadUnit, index: Index, now: datetime) -> list[Stored
         CREATES: (count_new_records(unit, index, now), {}),
         OVERLAP: (exact_counts.count_overlap(unit), {}),
         MODEL_FIT: measure_model_fit(unit, index),
-        CONSISTENCY: (count_consistency(unit), {"every": count_every(unit)}),
     }
+    reports = {
+        name: _make_report(unit, index, now, name, exact, details)
+        for name, (exact, details) in measured.items()
+    }
+    every = choose_every(json.loads(reports[SUMMARY].content)["counts"]["persons.active"])
+    agreement = count_consistency(unit, index.keyed_hash, every)
     return [
-        _make_report(unit, index, now, name, exact, details) for name, (exact, details) in measured.items()
+        *reports.values(),
+        _make_report(unit, index, now, CONSISTENCY, agreement, {"every": every}),
     ]
 
 

@@ -83,7 +83,7 @@ def show_count(count: int | None, smallest: int) -> int | None:
 
 
 def estimate_published_share(part: int, whole: int, rules: PublicationRules) -> Estimate:
-    """Estimate a proportion of two published counts, in whole percents.
+    """Estimate a proportion of two counts that are published independently, in whole percents.
 
     The interval allows for the error of the counts as well as for chance.
 
@@ -93,7 +93,28 @@ def estimate_published_share(part: int, whole: int, rules: PublicationRules) -> 
         rules: rules by which the counts were published.
     """
     share = estimate_share(min(part, whole), whole)
-    error = NORMAL_DEVIATE_95 * rules.count_error / whole * math.hypot(1, share.value)
+    return _widen(share, rules.count_error / whole * math.hypot(1, share.value))
+
+
+def estimate_share_of_parts(part: int, rest: int, rules: PublicationRules) -> Estimate:
+    """Estimate the share of one of two published counts in their sum, in whole percents.
+
+    The sum has the noise of both, so a part moves the share by less than in ``estimate_published_share``: by
+    1 - share, and the rest by the share.
+
+    Args:
+        part: published count.
+        rest: published count of the others; one of the two is above 0.
+        rules: rules by which the counts were published.
+    """
+    whole = part + rest
+    share = estimate_share(part, whole)
+    return _widen(share, rules.count_error / whole * math.hypot(1 - share.value, share.value))
+
+
+def _widen(share: Estimate, deviation: float) -> Estimate:
+    """Return a share in whole percents, whose interval allows for one more standard deviation."""
+    error = NORMAL_DEVIATE_95 * deviation
     low = share.value - math.hypot(share.value - share.low, error)
     high = share.value + math.hypot(share.high - share.value, error)
     return Estimate(round(share.value, 2), round(max(low, 0.0), 2), round(min(high, 1.0), 2))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.statistics.rater_agreement import Agreement, measure_agreement
+from mpi.domain.statistics.rater_agreement import Agreement, measure_pooled_agreement
 from mpi.domain.statistics.sampling import Estimate, estimate_share
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
@@ -50,8 +50,9 @@ class StewardReport:
         since: first day, ``YYYY-MM-DD``.
         days: work by day and steward, earliest first.
         reversed_share: share of all decisions since that day that were undone or replaced; None without any.
-        agreement: agreement of all second reviews together, from the first day of the index.
-        pairs: the same by pair of stewards.
+        agreement: agreement of all second reviews together, from the first day of the index, with Fleiss'
+            kappa (1971), since the two stewards are others from review to review.
+        pairs: the same by pair of stewards, with Cohen's kappa.
     """
 
     since: str
@@ -96,7 +97,7 @@ def report_stewards(index: Index, viewer: Viewer, since: str) -> StewardReport:
             for actor, day in sorted(answers.keys() | decided.keys(), key=lambda key: (key[1], key[0]))
         ),
         reversed_share=estimate_share(reversed_count, made) if made else None,
-        agreement=measure_agreement(verdicts),
+        agreement=measure_pooled_agreement(verdicts),
         pairs=pairs,
     )
     return report if is_allowed(viewer, Action.ACCOUNT_ADMIN) else _hide_names(report, index.keyed_hash)

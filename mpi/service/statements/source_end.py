@@ -5,11 +5,12 @@ The code of a source never changes: tie-breaking, agreements, clients and the la
 
 from dataclasses import replace
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.statements.sources import require_data_source
 from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _MAX_NAME_LENGTH = 200
 
@@ -59,7 +60,8 @@ def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool =
 
     Raises:
         NotFoundError: no such source.
-        ConflictError: the records are sent to a scope, or the source takes stewards' corrections.
+        ConflictError: the records are sent to a scope, the source takes stewards' corrections, or a load of
+            it is at work or interrupted.
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, code)
@@ -68,6 +70,22 @@ def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool =
         source = unit.sources.get_by_code(code)
         require_data_source(source)
         if source.is_retired != is_retired:
+            if is_retired:
+                _require_no_load(unit, source)
             unit.ensure_commit()
             unit.sources.set_retired(source.id, is_retired=is_retired)
     return replace(source, is_retired=is_retired)
+
+
+def _require_no_load(unit: ReadUnit, source: Source) -> None:
+    """Refuse to retire a source while a load of it is at work or interrupted.
+
+    Raises:
+        ConflictError: one is.
+    """
+    if loads := unit.batches.unfinished_ids(source.id):
+        named = f"load {loads[0]}" if len(loads) == 1 else f"loads {', '.join(map(str, loads))}"
+        raise ConflictError(
+            f"{named} of source {source.code!r} is at work or interrupted: wait for its end, send the same "
+            "file again, or take it back with mpi load undo; then retire the source"
+        )

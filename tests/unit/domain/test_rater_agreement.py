@@ -1,10 +1,10 @@
-"""Cohen's kappa matches published values, and is absent where it is undefined."""
+"""Kappa matches published values, and is absent where it is undefined."""
 
 import math
 
 import pytest
 
-from mpi.domain.statistics.rater_agreement import measure_agreement
+from mpi.domain.statistics.rater_agreement import measure_agreement, measure_pooled_agreement
 
 COHEN_1968 = {
     ("1", "1"): 88, ("1", "2"): 14, ("1", "3"): 18,
@@ -33,6 +33,25 @@ def test_kappa_does_not_depend_on_the_order_of_the_raters():
     swapped = {(second, first): count for (first, second), count in FLEISS.items()}
     assert measure_agreement(swapped).kappa.value == pytest.approx(measure_agreement(FLEISS).kappa.value)
     assert measure_agreement(swapped).kappa.low == pytest.approx(measure_agreement(FLEISS).kappa.low)
+
+
+def test_kappa_of_any_two_raters_does_not_depend_on_who_is_first():
+    # Both gave other answers throughout. Of two fixed raters chance expects that; of ratings by anybody not.
+    assert measure_agreement({("same", "different"): 10}).kappa.value == 0.0
+    opposed = measure_pooled_agreement({("same", "different"): 10})
+    assert (opposed.pairs, opposed.agreed, opposed.kappa.value) == (10, 0, -1.0)
+    assert measure_pooled_agreement({("same", "different"): 7, ("different", "same"): 3}) == opposed
+    # 40 of 50 are equal, and 48 of 100 ratings are "same": chance expects 0.48² + 0.52² = 0.5008.
+    mixed = {("same", "same"): 19, ("different", "different"): 21, ("same", "different"): 10}
+    assert measure_pooled_agreement(mixed).kappa.value == pytest.approx((0.8 - 0.5008) / (1 - 0.5008))
+    # The interval is that of Cohen's kappa where the raters' shares are equal.
+    even = {
+        ("same", "same"): 30,
+        ("different", "different"): 50,
+        ("same", "different"): 10,
+        ("different", "same"): 10,
+    }
+    assert measure_pooled_agreement(even) == measure_agreement(even)
 
 
 def test_full_agreement_over_few_pairs_is_uncertain():

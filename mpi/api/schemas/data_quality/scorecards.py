@@ -97,8 +97,7 @@ class FieldConsistencyOut(BaseModel):
     partner: str = Field(description="Kind of the other sources.")
     field: str = Field(description="Canonical field, or the population of a flag.")
     known: int = Field(description="Linked children of whom both state it, or one the flag; published.")
-    agreeing: int = Field(description="Of these, children of whom both state the same; published.")
-    share: ShareOut = Field(description="Their share, in whole percents.")
+    share: ShareOut = Field(description="Share of whom both state the same, in whole percents.")
 
 
 class ConsistencyOut(BaseModel):
@@ -164,7 +163,6 @@ class ScorecardOut(BaseModel):
                             "partner": "ccwis",
                             "field": "birth_date",
                             "known": 8440,
-                            "agreeing": 8200,
                             "share": _SHARE,
                         }
                     ],

@@ -70,7 +70,7 @@ def _show_stewards(since: str, *, as_json: bool) -> None:
         {
             "decisions undone or replaced": _format_share(report.reversed_share),
             "second reviews": f"{agreement.pairs:,}, {agreement.agreed:,} with the same answer",
-            "Cohen's kappa": _format_kappa(agreement.kappa),
+            "Fleiss' kappa": _format_kappa(agreement.kappa),
         }
     )
     columns = ("steward", "day", "answers", "decisions", "undone", "replaced")

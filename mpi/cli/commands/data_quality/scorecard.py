@@ -89,9 +89,9 @@ def _print_card(card: Scorecard) -> None:
     )
     if card.consistency is not None:
         print_table(
-            ("partner", "field", "children", "agree", "share"),
+            ("partner", "field", "children", "agree"),
             [
-                (one.partner, one.field, one.known, one.agreeing, _format_share(one.share))
+                (one.partner, one.field, one.known, _format_share(one.share))
                 for one in card.consistency.fields
             ],
             f"Agreement with linked records of other agencies, as of {card.consistency.as_of}",

@@ -16,8 +16,10 @@ from mpi.api.server.log_lines import LogOutput, start_log
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, InputError, NotAuthenticated, RemoteSystemError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.roles import Role
 from mpi.domain.security_events import COMMIT_EVENTS, EVENT_CLASSES, SecurityEvent
 from mpi.domain.viewer import Action, Viewer, make_operator
+from mpi.service.access.accounts.account_rights import change_account, grant_actions
 from mpi.service.access.break_glass import review_use
 from mpi.service.access.client_authentication import authenticate
 from mpi.service.access.clients import add_client
@@ -86,6 +88,15 @@ def test_events_that_come_between_two_readings_are_not_lost(sqlite_index, manual
         events, position, has_more = read_events(sqlite_index, OPERATOR, position)
         names += [event.target for event in events if event.name == "client-add"]
     assert names == ["c0", "c1", "c2"]
+
+
+def test_a_change_that_takes_a_right_away_tells_the_role_and_the_rights_that_remain(sqlite_index):
+    add_person(sqlite_index, "ana", Role.STEWARD, {"sis"})
+    grant_actions(sqlite_index, OPERATOR, "ana", [Action.BREAK_GLASS, Action.RECORD_WRITE])
+    change_account(sqlite_index, OPERATOR, "ana", Role.STEWARD, None)
+    events, _, _ = read_events(sqlite_index, OPERATOR, START)
+    [change] = [event for event in events if event.name == "account-change"]
+    assert (change.target, change.facts) == ("ana", {"role": "steward", "granted": "break.glass"})
 
 
 def test_a_refusal_is_told_once_its_minute_is_over(sqlite_index, manual_clock):

@@ -1,7 +1,8 @@
 """Noise hides one record, and a greedy matching moves by one at most."""
 
 import math
-from statistics import fmean, pstdev
+from random import Random
+from statistics import fmean, pstdev, quantiles
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from mpi.service.quality.exact_counts import match_greedily
 from mpi.service.quality.published_counts import (
     draw_noise,
     estimate_published_share,
+    estimate_share_of_parts,
     publish_count,
     publish_counts,
     round_estimate,
@@ -109,6 +111,18 @@ def test_interval_of_a_published_share_allows_for_the_noise():
     assert (small.value, small.low, small.high) == (0.75, 0.21, 1.0)
     assert (large.value, large.low, large.high) == (0.75, 0.74, 0.76)
     assert estimate_published_share(210, 200, RULES).value == 1.0
+
+
+def test_interval_of_the_share_of_one_of_two_counts_is_as_wide_as_the_noise_makes_it():
+    rules, draw = PublicationRules(base=100), Random(1)
+    shares = []
+    for _ in range(4_000):
+        part, rest = (draw.gauss(count, rules.count_error) for count in (3_000, 1_000))
+        shares.append(part / (part + rest))
+    low, *_, high = quantiles(shares, n=40)
+    estimate = estimate_share_of_parts(3_000, 1_000, rules)
+    assert estimate.value == 0.75
+    assert (estimate.low, estimate.high) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
 
 
 def test_error_of_published_counts_is_as_stated():

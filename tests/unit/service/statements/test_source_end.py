@@ -6,13 +6,16 @@ from mpi.api.middleware.index_metrics import render_index_metrics
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Viewer
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
 from mpi.service.statements.source_end import rename_source, retire_source
 from mpi.service.statements.sources import list_sources
-from tests.index import OPERATOR, crosswalk, load_rows, make_child
+from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index, rows
+from tests.loads import SMALL_CHUNKS, interrupted_load
 
 
 def find_source(index, code):
@@ -65,6 +68,34 @@ def test_what_a_paused_source_sent_before_its_end_can_still_take_effect(sqlite_i
     retire_source(sqlite_index, OPERATOR, "sis")
     assert resume(sqlite_index, OPERATOR, "sis").resolved == 1
     assert ("sis", "1") in crosswalk(sqlite_index)
+
+
+@pytest.fixture
+def chunked_index(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", "ccwis", tuning=SMALL_CHUNKS) as opened:
+        yield opened
+
+
+def test_a_source_is_not_retired_while_a_load_of_it_is_interrupted(chunked_index, monkeypatch):
+    with interrupted_load(monkeypatch, 1):
+        load_rows(chunked_index, "sis", *many_children(250), digest="file")
+    with chunked_index.database.read(OPERATOR) as unit:
+        [number] = unit.batches.unfinished_ids(unit.sources.get_by_code("sis").id)
+    with pytest.raises(ConflictError, match=rf"load {number} of source 'sis'.*mpi load undo"):
+        retire_source(chunked_index, OPERATOR, "sis")
+    undo_load(chunked_index, OPERATOR, number)
+    assert retire_source(chunked_index, OPERATOR, "sis").is_retired
+
+
+def test_a_load_that_has_not_begun_to_write_when_its_source_ends_writes_nothing(index):
+    def read_file():
+        yield from rows(make_child("1"))
+        retire_source(index, OPERATOR, "sis")
+
+    with pytest.raises(ConflictError, match="mpi source retire --no"):
+        load(index, OPERATOR, "sis", read_file(), LoadOptions())
+    assert crosswalk(index) == {}
+    assert verify(index, OPERATOR) == []
 
 
 def test_only_who_administers_sources_may_end_one_that_exists(sqlite_index):
