@@ -190,7 +190,7 @@ _NAMED: tuple[str, ...] = (
     "report waterfall", "report populations", "report combinations", "report outcomes",
     "report trend", "report reconciliation",
     # Released reports on children: small counts hidden, for named readers who write no record.
-    "GET /v1/reports/{name}", "GET /reports/{name}", "GET /reports/{name}.csv",
+    "GET /v1/reports/{report_name}", "GET /reports/{report_name}", "GET /reports/{report_name}.csv",
     # What a source's own files held.
     "mpi map", "mpi watch",
     "mpi merges import", "mpi merges take-back", "mpi caseload", "mpi child-items",

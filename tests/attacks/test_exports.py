@@ -23,7 +23,7 @@ EXPORTS = {
 GRANTED_EXPORTS = {"GET /my-children.csv", "GET /students-in-care.csv"}
 """Downloads that take a grant. tests/unit/api/pages/test_rosters.py reads them with a formula as a name."""
 
-FIGURE_EXPORTS = {"GET /reports/{name}.csv"}
+FIGURE_EXPORTS = {"GET /reports/{report_name}.csv"}
 """Downloads of figures, in which no cell is a sender's."""
 
 

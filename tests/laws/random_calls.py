@@ -537,7 +537,7 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/students-in-care": lambda c: {"params": {"show": c.one_of("all", "new", "entered", "left")}},
     "GET /v1/children-in-care": lambda c: {"params": {"caseworker": c.one_of("cal", "nobody")}},
     "GET /v1/reports": _nothing,
-    "GET /v1/reports/{name}": lambda c: {"params": {"care": c.one_of("essa", "afcars")}},
+    "GET /v1/reports/{report_name}": lambda c: {"params": {"care": c.one_of("essa", "afcars")}},
     "GET /v1/contacts": lambda c: {"params": {"level": c.one_of("state", "district")}},
     "POST /v1/local-match": lambda c: {
         "json": {"local_id": c.local_id(), c.one_of("client_number", "case_number"): c.local_id()}
@@ -652,7 +652,7 @@ PAGES = (
     "/runs/{number}", "/jobs", "/jobs/{number}",
     "/blind", "/practice", "/quality", "/students-in-care", "/students-in-care.csv", "/my-children",
     "/my-children.csv", "/my-children/{eid}/case-plan", "/contacts", "/obligations", "/local-match",
-    "/reports", "/reports/{name}", "/reports/{name}.csv",
+    "/reports", "/reports/{report_name}", "/reports/{report_name}.csv",
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
@@ -938,6 +938,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "question_key": c.key,
         "name": lambda: c.one_of("sis-steward", "nobody"),
         "client": lambda: c.one_of("sis-steward", "nobody"),
+        "report_name": lambda: c.one_of("waterfall", "populations", "nothing"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
         "token": lambda: c.seen("token", "unknown-link"),
     }

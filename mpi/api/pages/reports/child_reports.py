@@ -40,10 +40,10 @@ def show_reports(index: IndexDep, visit: VisitDep) -> Response:
     )
 
 
-@router.get("/reports/{name}.csv")
-def export_report(name: str, request: Request, index: IndexDep, visit: VisitDep) -> Response:
+@router.get("/reports/{report_name}.csv")
+def export_report(report_name: str, request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """Send a published report as a CSV file."""
-    report = _read(name, request, index, visit)
+    report = _read(report_name, request, index, visit)
     headers = {
         "Content-Disposition": f'attachment; filename="{report.table.name}-{report.day}.csv"',
         "Cache-Control": "no-store",
@@ -51,10 +51,10 @@ def export_report(name: str, request: Request, index: IndexDep, visit: VisitDep)
     return Response(write_csv_text(report.table), media_type=_CSV, headers=headers)
 
 
-@router.get("/reports/{name}")
-def show_report(name: str, request: Request, index: IndexDep, visit: VisitDep) -> Response:
+@router.get("/reports/{report_name}")
+def show_report(report_name: str, request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """Show a published report as chart and table, with what a reader must know of it."""
-    report = _read(name, request, index, visit)
+    report = _read(report_name, request, index, visit)
     return render_page(
         "report.html",
         visit=visit,
@@ -82,6 +82,6 @@ def _read(name: str, request: Request, index: IndexDep, visit: VisitDep) -> Publ
         raise NotFoundError("there is no such published report: see the list of reports") from None
 
 
-def _write_path(name: str, day: str, care: str, ending: str = "") -> str:
+def _write_path(report_name: str, day: str, care: str, ending: str = "") -> str:
     """Return the address of a published report."""
-    return f"/reports/{name}{ending}?{urlencode({'day': day, 'care': care})}"
+    return f"/reports/{report_name}{ending}?{urlencode({'day': day, 'care': care})}"

@@ -51,7 +51,7 @@ def get_reports(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> ReportList
 
 
 @router.get(
-    "/v1/reports/{name}",
+    "/v1/reports/{report_name}",
     operation_id="get_report",
     response_model=ReportOut,
     summary="Read a published report on children",
@@ -61,7 +61,7 @@ def get_reports(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> ReportList
 def get_report(
     index: IndexDep,
     viewer: CallerDep,
-    name: Annotated[str, Path(description="Name of the report.", examples=["waterfall"])],
+    report_name: Annotated[str, Path(description="Name of the report.", examples=["waterfall"])],
     query: Annotated[ReportQuery, Query()],
     accept: Annotated[str | None, Header(description="`text/csv` for a CSV file.")] = None,
 ) -> ReportOut | Response:
@@ -69,7 +69,7 @@ def get_report(
 
     Each reading is on the ledger, with the report, its days and its columns.
     """
-    report = read_published_report(index, viewer, name, query.day, query.care)
+    report = read_published_report(index, viewer, report_name, query.day, query.care)
     if accept is not None and _CSV in accept:
         return Response(write_csv_text(report.table), media_type=_CSV)
     return _to_answer(report)
