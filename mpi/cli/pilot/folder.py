@@ -39,8 +39,21 @@ class Destruction:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldFolder:
+    """Folder of a pilot at work.
+
+    Args:
+        path: the folder.
+        lock: descriptor of its lock; a process that inherits it holds the folder as long as it lives.
+    """
+
+    path: Path
+    lock: int
+
+
 @contextmanager
-def hold_folder(parent: Path) -> Iterator[Path]:
+def hold_folder(parent: Path) -> Iterator[HeldFolder]:
     """Make a private folder and lock it; its content is not deleted.
 
     Raises:
@@ -53,7 +66,7 @@ def hold_folder(parent: Path) -> Iterator[Path]:
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield folder
+        yield HeldFolder(folder, descriptor)
     finally:
         os.close(descriptor)
 

@@ -14,8 +14,9 @@ from mpi.domain.errors import InputError
 from mpi.domain.source import SourceKind
 from mpi.intake.mapping_reader import load_mapping, parse_mapping
 from mpi.intake.mapping_types import FileMapping
+from mpi.intake.proposal.header_words import is_known_name
 from mpi.intake.proposal.proposal import Proposal, ProposalOptions, propose_for_sample
-from mpi.intake.proposal.sample import read_sample
+from mpi.intake.proposal.sample import NO_HEADER, read_sample
 from mpi.intake.reader import FileRows, detect_format, open_file
 from mpi.standardize.fields.field_synonyms import suggest_field
 
@@ -31,7 +32,7 @@ class ColumnUse:
     """What became of one column of a file.
 
     Args:
-        column: name of the column.
+        column: its known name; else its position, as the name may be a value.
         target: field that it becomes; None for a column that is left out.
         reason: why.
     """
@@ -196,6 +197,8 @@ def _read_input(path: Path, code: str, choices: PilotChoices) -> PilotFile:
         sis = SourceKind.SIS if kind_text is None else kind
         return PilotFile(path, code, sis, None)
     sample = read_sample(path, sheet)
+    if not any(is_known_name(column) for column in sample.columns):
+        raise InputError(f"{path.name}: {NO_HEADER}, or write a mapping and give it with --mapping")
     options = ProposalOptions(sheet, None, choices.state)
     proposal = propose_for_sample(sample, options, clock.now())
     if not choices.is_quiet:
@@ -215,8 +218,23 @@ def _read_input(path: Path, code: str, choices: PilotChoices) -> PilotFile:
         mapping_text=proposal.text,
         sheet=sheet,
         program=None if proposal.starter is None else proposal.starter.title,
-        columns=tuple(ColumnUse(each.column, each.target, each.reason) for each in proposal.columns),
+        columns=_describe_columns(proposal),
     )
+
+
+def _describe_columns(proposal: Proposal) -> tuple[ColumnUse, ...]:
+    """Return what became of each column, without a name that nobody knows."""
+    names = [
+        each.column if is_known_name(each.column) else f"column {position}"
+        for position, each in enumerate(proposal.columns, 1)
+    ]
+    uses = []
+    for name, each in zip(names, proposal.columns, strict=True):
+        is_beaten = each.reason.endswith(" is taken for it")  # it names the other column
+        uses.append(
+            ColumnUse(name, each.target, "another column is taken for it" if is_beaten else each.reason)
+        )
+    return tuple(uses)
 
 
 def _read_kind(text: str) -> SourceKind:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mpi.cli.pilot.folder import HeldFolder
 from mpi.cli.pilot.inputs import PilotFile
 
 _POLL_S = 0.2
@@ -16,6 +17,15 @@ _FIXED_S = 8.0
 _BYTES_A_SECOND = 2_000_000
 """Bytes of input that a fit reads in a second, about."""
 _MOST_OF_IT = 0.95
+_UNKNOWN_REASON = "the fit failed; run `python -m training fit` to see why"
+_REASONS = {
+    "the files hold no record": "the files hold no record that can be used",
+    "a fit compares records": "a fit compares records and needs at least two",
+    "no two records share": "no two records share a blocking key: there is nothing to compare",
+    "the data has values for": "too few columns with values to tell people apart",
+    "only ": "too few pairs of records look like one person: nothing can be learned",
+}
+"""Reasons by the beginning of the message of ``training``; the message itself may quote a value."""
 _NOTES = ("left out:", "no value of", "repeated local IDs", "refused:")
 
 
@@ -34,11 +44,11 @@ class PilotModel:
     problem: str | None = None
 
 
-def fit_model(folder: Path, files: Sequence[PilotFile], report: Callable[[float], None]) -> PilotModel:
+def fit_model(held: HeldFolder, files: Sequence[PilotFile], report: Callable[[float], None]) -> PilotModel:
     """Fit a model to files; the shipped model serves where none can be fitted.
 
     Args:
-        folder: the pilot's folder, which receives everything that the fit writes.
+        held: the pilot's folder, which receives everything that the fit writes.
         files: the files.
         report: receives the share of the work that is done, as expected by the size of the files.
     """
@@ -46,18 +56,31 @@ def fit_model(folder: Path, files: Sequence[PilotFile], report: Callable[[float]
         return PilotModel(
             None, problem="a fit reads tables with a mapping, and no chosen sheet of a workbook"
         )
+    folder = held.path
     model = folder / "model"
     arguments = ["--out", str(model), "--name", "pilot"]
     for file in files:
         arguments += _describe_file(folder, file)
     log = folder / "fit.log"
-    code = _run(folder, arguments, log, _expect_seconds(files), report)
+    code = _run(held, arguments, log, _expect_seconds(files), report)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     notes = tuple(line.strip() for line in lines if line.strip().startswith(_NOTES))
     if code == 0:
         return PilotModel(model, notes)
-    reasons = [line for line in lines if line.strip()]
-    return PilotModel(None, notes, reasons[-1].strip() if reasons else "the fit gave no reason")
+    return PilotModel(None, notes, _find_reason(lines))
+
+
+def _find_reason(lines: Sequence[str]) -> str:
+    """Return why a fit failed, in words of our own; its log may quote a value."""
+    return next(
+        (
+            reason
+            for line in lines
+            for start, reason in _REASONS.items()
+            if line.startswith(f"error: {start}")
+        ),
+        _UNKNOWN_REASON,
+    )
 
 
 def _describe_file(folder: Path, file: PilotFile) -> list[str]:
@@ -79,16 +102,21 @@ def _expect_seconds(files: Sequence[PilotFile]) -> float:
 
 
 def _run(
-    folder: Path, arguments: Sequence[str], log: Path, seconds: float, report: Callable[[float], None]
+    held: HeldFolder, arguments: Sequence[str], log: Path, seconds: float, report: Callable[[float], None]
 ) -> int:
     """Run the fit to its end; end it if this process is stopped."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
-    environment |= {"TMPDIR": str(folder), "COLUMNS": "1000", "MPLCONFIGDIR": str(folder)}
+    environment |= {"TMPDIR": str(held.path), "COLUMNS": "1000", "MPLCONFIGDIR": str(held.path)}
     command = [sys.executable, "-m", "training", "fit", *arguments]
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            pass_fds=(held.lock,),  # it may outlive a killed pilot, and the folder is in use till it ends
         )
         try:
             while True:

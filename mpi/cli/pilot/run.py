@@ -14,7 +14,7 @@ from mpi.cli.exit_codes import CommandInterrupt
 from mpi.cli.output import print_note
 from mpi.cli.output_files import write_private_bytes, write_private_file
 from mpi.cli.pilot.certificate import Certificate, InputCheck
-from mpi.cli.pilot.folder import Destruction, destroy_folder, destroy_leftovers, hold_folder
+from mpi.cli.pilot.folder import Destruction, HeldFolder, destroy_folder, destroy_leftovers, hold_folder
 from mpi.cli.pilot.inputs import FileDigest, PilotChoices, PilotFile, compute_digest, read_inputs
 from mpi.cli.pilot.measurement import PilotMeasures, measure_index
 from mpi.cli.pilot.model_fit import PilotModel, fit_model
@@ -123,32 +123,40 @@ def run_pilot(paths: Sequence[Path], options: PilotOptions) -> PilotMeasures:
         )
     files = read_inputs(paths, options.choices)
     pilot = _Pilot(began, earlier, [compute_digest(path) for path in paths])
-    with stop_on_signals() as handler, show_pilot_progress(_STEPS) as progress:
-        with _certifying_failure(pilot, paths, options), hold_folder(options.parent) as folder:
+    with (
+        stop_on_signals() as handler,
+        show_pilot_progress(_STEPS) as progress,
+        _certifying_failure(pilot, paths, options),
+    ):
+        with hold_folder(options.parent) as held:
             try:
-                measures = _work(folder, files, options, pilot, progress)
+                measures = _work(held, files, options, pilot, progress)
             finally:
                 handler.close()
                 progress.begin(_DESTROY)
-                pilot.destroyed = destroy_folder(folder)
+                pilot.destroyed = destroy_folder(held.path)
         certificate = pilot.certify(paths, "finished")
+        _write_certificate(certificate, options)  # first: the report may fail, the index is gone
         report = render_report(measures, certificate, options.children)
         write_private_file(options.report, lambda text: text.write(report))
-        _write_certificate(certificate, options)
     return measures
 
 
 def _work(
-    folder: Path, files: Sequence[PilotFile], options: PilotOptions, pilot: _Pilot, progress: PilotProgress
+    held: HeldFolder,
+    files: Sequence[PilotFile],
+    options: PilotOptions,
+    pilot: _Pilot,
+    progress: PilotProgress,
 ) -> PilotMeasures:
     """Fit, load and measure in a folder that the caller destroys."""
     fit = PilotModel(None)
     if options.fits:
         progress.begin(_FIT)
         pilot.made.append("a model fitted to the files")
-        fit = fit_model(folder, files, progress.report_share)
+        fit = fit_model(held, files, progress.report_share)
     settings = OwnSettings(
-        home=folder / "index",
+        home=held.path / "index",
         model=None if fit.folder is None else str(fit.folder),
         second_approver=SecondApprover.NEVER,
     )

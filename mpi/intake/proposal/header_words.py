@@ -95,6 +95,11 @@ def read_header(name: str) -> Meaning:
     return _read_field(name, words)
 
 
+def is_known_name(name: str) -> bool:
+    """Return whether a text is a common name of a column, and not only near one."""
+    return read_header(name).confidence >= LIKELY
+
+
 def _read_field(name: str, words: list[str]) -> Meaning:
     """Return the canonical field that a name means."""
     kept = [word for word in words if word not in _NOISE]

@@ -20,6 +20,7 @@ from mpi.intake.csv_file import CsvTable
 from mpi.intake.encoding import find_marked_encoding, is_utf8
 from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
+from mpi.intake.proposal.header_words import is_known_name
 from mpi.intake.rows import RawRow
 from mpi.intake.tabular_file import TabularFile, open_binary
 from mpi.intake.workbook.workbook_file import WorkbookTable, read_first_rows
@@ -34,6 +35,10 @@ _DELIMITERS = (",", "\t", ";", "|")
 _FILLED_SHARE = 0.6
 _DATA_SIGNS = frozenset("0123456789")
 _MAX_DIGIT_SHARE = 0.5
+_KNOWN_SHARE = 0.5
+
+NO_HEADER = "this file seems to have no header line: add a first line that names the columns"
+"""What is wrong with a file whose first line is a record."""
 
 _Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
@@ -153,7 +158,7 @@ def _open_workbook(path: Path, sheet: str | None) -> tuple[TabularFile, FileForm
     """Open a workbook at the row that names its columns."""
     form = FileForm("xlsx", sheet=sheet)
     first_rows = read_first_rows(path, sheet, _HEADER_ROWS)
-    header_row = _find_header([[to_text(cell) or "" for cell in row] for row in first_rows])
+    header_row = _find_header(path.name, [[to_text(cell) or "" for cell in row] for row in first_rows])
     if header_row is None:
         raise FileError(f"{path.name}: the workbook is empty")
     table = WorkbookTable(path, sheet, header_row + 1)
@@ -171,7 +176,7 @@ def _open_text(path: Path, opener: _Opener) -> tuple[TabularFile, FileForm]:
         return NdjsonTable(path, opener), FileForm("ndjson")
     delimiter = _find_delimiter(text)
     lines = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _HEADER_ROWS))
-    header = _find_header(lines)
+    header = _find_header(path.name, lines)
     if header is None:
         raise FileError(f"{path.name}: the file is empty; not even a header line is there")
     header_line = 1 + _count_lines_before(text, delimiter, header)
@@ -201,24 +206,43 @@ def _find_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=rate)
 
 
-def _find_header(rows: Sequence[Sequence[str]]) -> int | None:
-    """Return the place of the row that names the columns.
+def _find_header(name: str, rows: Sequence[Sequence[str]]) -> int | None:
+    """Return the place of the row that names the columns; None if all rows are empty.
 
-    It is the first that is nearly as wide as the widest, and whose cells differ and hold few digits.
+    It is as wide as most, holds no number and no date, and has the most known names of such rows.
+
+    Raises:
+        FileError: no row names columns, so that the first would be a child; or a name is repeated.
     """
     filled = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     widest = max(map(len, filled), default=0)
     if not widest:
         return None
+    best: tuple[int, int] | None = None
+    follows_data = False
     for place, cells in enumerate(filled):
-        texts = [cell for cell in cells if not _is_data(cell)]
-        if (
-            len(cells) >= max(1, _FILLED_SHARE * widest)
-            and len(texts) >= _FILLED_SHARE * len(cells)
-            and len({*cells}) == len(cells)
-        ):
-            return place
-    return next(place for place, cells in enumerate(filled) if cells)
+        if len(cells) < max(1, _FILLED_SHARE * widest):
+            continue
+        if any(map(_is_data, cells)):
+            follows_data = True
+            continue
+        known = len({cell for cell in cells if is_known_name(cell)})
+        is_likely = not follows_data or known >= _KNOWN_SHARE * len(cells)
+        if is_likely and (best is None or known > best[0]):
+            best = known, place
+    if best is None:
+        raise FileError(f"{name}: {NO_HEADER}")
+    _check_repeats(name, rows[best[1]])
+    return best[1]
+
+
+def _check_repeats(name: str, row: Sequence[str]) -> None:
+    """Refuse a header in which two columns have one name."""
+    places: dict[str, int] = {}
+    for position, cell in enumerate(map(str.strip, row), 1):
+        first = places.setdefault(cell, position)
+        if cell and first != position:
+            raise FileError(f"{name}: columns {first} and {position} have the same name: rename one")
 
 
 def _is_data(cell: str) -> bool:

@@ -10,7 +10,8 @@ def test_links_are_deleted_and_what_they_name_is_kept(tmp_path):
     outside = tmp_path / "students.csv"
     outside.write_text("mine")
     (tmp_path / "other.key").write_text("mine")
-    with hold_folder(tmp_path) as folder:
+    with hold_folder(tmp_path) as held:
+        folder = held.path
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "index" / "models").mkdir(parents=True)
         (folder / "index" / "secret.key").write_text("abc")
@@ -29,7 +30,8 @@ def test_links_are_deleted_and_what_they_name_is_kept(tmp_path):
 def test_folder_in_use_or_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / f"{PREFIX}notes").mkdir()
     (tmp_path / f"{PREFIX}notes" / "mine.txt").write_text("mine")
-    with hold_folder(tmp_path) as folder:
+    with hold_folder(tmp_path) as held:
+        folder = held.path
         assert destroy_leftovers(tmp_path) == []
         assert folder.exists()
     assert [each.folder for each in destroy_leftovers(tmp_path)] == [str(folder)]

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from mpi.cli.pilot.hardware import MACHINE_SIZES, find_machine
+from mpi.cli.pilot.inputs import PilotChoices
 from mpi.cli.pilot.review_work import bound_count, estimate_review_work
+from mpi.cli.pilot.run import PilotOptions
+from mpi.cli.pilot.run import run_pilot as pilot_run
 from tests.unit.cli.conftest import is_one_line
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -111,6 +114,32 @@ def test_stopped_pilot_is_destroyed_and_a_killed_one_by_the_next(mpi, files, tmp
     assert (result.code, left.name in result.err, list(tmp_path.glob("mpi-pilot-*"))) == (0, True, [])
     certificate = json.loads((tmp_path / "pilot.certificate.json").read_text())
     assert [Path(each["folder"]).name for each in certificate["left_by_killed_pilots"]] == [left.name]
+
+
+def test_child_is_never_taken_for_a_header_or_shown_as_a_column(mpi, files, tmp_path):
+    rows = "1,Xanthippe,Featherstone,2012-01-16\n2,Quirin,Featherstone,\n"
+    for text, said in (
+        (rows, "no header line"),
+        ("Xanthippe,Featherstone,Ulrika\nQuirin,Featherstone,Ek\n", "no header line"),
+        ("ID,First_Name,First_Name,DOB\n" + rows, "columns 2 and 3 have the same name"),
+    ):
+        (tmp_path / "school.csv").write_text(text)
+        result = run_pilot(mpi, files)
+        assert (result.code, said in result.err, "Xanthippe" in result.err) == (5, True, False), result.err
+    assert list(tmp_path.glob("mpi-pilot-*")) + list(tmp_path.glob("pilot*")) == []
+    (tmp_path / "school.csv").write_text("Student_Number,Xanthippe,Last_Name,DOB\n" + rows)
+    assert run_pilot(mpi, files).code == 0
+    report = (tmp_path / "pilot.html").read_text(encoding="utf-8")
+    assert ("column 2" in report, "Xanthippe" in report) == (True, False)
+
+
+def test_report_that_fails_leaves_a_certificate(files, tmp_path):
+    choices = PilotChoices({}, {}, {}, accepts=True, is_quiet=True)
+    options = PilotOptions(tmp_path / "pilot.html", tmp_path, choices, children=10**400, fits=False)
+    with pytest.raises(OverflowError):
+        pilot_run([tmp_path / name for name in files], options)
+    certificate = json.loads((tmp_path / "pilot.certificate.json").read_text())
+    assert (certificate["outcome"], list(tmp_path.glob("mpi-pilot-*"))) == ("failed", [])
 
 
 @pytest.mark.parametrize(
