@@ -144,7 +144,7 @@ def permit_published_reports(viewer: Viewer) -> None:
     """Refuse a viewer who may not read published reports on children.
 
     Raises:
-        AccessDenied: the viewer may not, does not see every source, or may change records.
+        AccessDenied: the viewer may not, does not see every source, or changes records without reading all.
     """
     require_permission(viewer, Action.REPORT_READ)
     if viewer.sources is not None:
@@ -155,8 +155,7 @@ def permit_published_reports(viewer: Viewer) -> None:
             ),
         )
     granted = viewer.actions if viewer.rights is None else viewer.rights.granted_actions
-    is_bounded = viewer.rights is not None or Action.RECORD_READ not in granted
-    if granted & _WRITES and is_bounded:
+    if granted & _WRITES and Action.RECORD_READ not in granted:
         raise _deny(viewer, _WRITER)
 
 
