@@ -1,8 +1,8 @@
 """Published reports on children as their readers get them: from releases, never from a fresh reading.
 
 A release is shown some days after it was made, as other published figures are. The policy decides each
-report by role, purpose and agreement. Who may write records, and cannot read all of them, gets no report:
-what such a reader adds could tell who is in care. A release that was made again without a sealed or expunged
+report by role, purpose and agreement. Who may change records gets no report: what such a reader adds could
+tell who is in care. A release that was made again without a sealed or expunged
 record is not shown: beside what readers saw, it would tell what that record added.
 """
 
@@ -144,7 +144,7 @@ def permit_published_reports(viewer: Viewer) -> None:
     """Refuse a viewer who may not read published reports on children.
 
     Raises:
-        AccessDenied: the viewer may not, does not see every source, or changes records without reading all.
+        AccessDenied: the viewer may not, or does not see every source.
     """
     require_permission(viewer, Action.REPORT_READ)
     if viewer.sources is not None:
@@ -154,9 +154,6 @@ def permit_published_reports(viewer: Viewer) -> None:
                 AccessDenied.reason, f"client {viewer.client!r} may not do this: it concerns every source"
             ),
         )
-    granted = viewer.actions if viewer.rights is None else viewer.rights.granted_actions
-    if granted & _WRITES and Action.RECORD_READ not in granted:
-        raise _deny(viewer, _WRITER)
 
 
 def _iterate_reports(unit: ReadUnit, index: Index) -> Iterator[PublishedReport]:
@@ -199,9 +196,19 @@ def _choose(
 
 
 def _find_refusal(viewer: Viewer, report: PublishedReport) -> Refusal | None:
+    """Return why a report is not shown to a viewer, or None."""
+    if _may_change_records(viewer):
+        return _WRITER
     if viewer.rights is None:
         return None
     return viewer.rights.find_report_refusal(report.table.name, report.smallest_shown)
+
+
+def _may_change_records(viewer: Viewer) -> bool:
+    """Return whether a viewer changes what reports count, and does not read all of it by right."""
+    if viewer.rights is None:
+        return bool(viewer.actions & _WRITES) and Action.RECORD_READ not in viewer.actions
+    return bool(viewer.rights.granted_actions & _WRITES)
 
 
 def _deny(viewer: Viewer, refusal: Refusal) -> AccessDenied:

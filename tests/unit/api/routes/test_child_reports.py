@@ -139,18 +139,25 @@ def test_an_agreement_with_a_higher_smallest_count_gets_the_reason_and_no_figure
         read_published_report(index, strict, "waterfall")
 
 
-def test_who_writes_records_or_sees_some_sources_gets_no_report(index):
-    writer = make_reader(granted=frozenset({Action.RECORD_WRITE}))
+def test_who_sees_some_sources_gets_no_list(index):
     named = make_reader(None, "data_quality", granted=READ, sources=frozenset({"sis"}))
-    both = make_reader(None, "program_evaluation", granted=frozenset({Action.REPORT_READ, Action.LOAD}))
-    for viewer in (writer, named, both):
-        with pytest.raises(AccessDenied) as refused:
-            list_published_reports(index, viewer)
-        assert refused.value.call == RefusedCall(
-            viewer.client, "report.read", viewer.purpose, viewer.agreement
-        )
-        with pytest.raises(AccessDenied):
-            read_published_report(index, viewer, "waterfall")
+    with pytest.raises(AccessDenied) as refused:
+        list_published_reports(index, named)
+    assert refused.value.call == RefusedCall(named.client, "report.read", named.purpose, named.agreement)
+
+
+@pytest.mark.parametrize("reading", [set(), {Action.RECORD_READ}])
+@pytest.mark.parametrize("change", [Action.RECORD_WRITE, Action.LOAD, Action.DECIDE])
+def test_who_may_change_records_gets_the_reason_and_no_figure(index, change, reading):
+    writer = make_reader(
+        None, "program_evaluation", granted=frozenset({Action.REPORT_READ, change, *reading})
+    )
+    entries = list_published_reports(index, writer).reports
+    assert entries
+    assert all("change records" in entry.refusal for entry in entries)
+    with pytest.raises(AccessDenied, match="change records") as refused:
+        read_published_report(index, writer, "waterfall")
+    assert refused.value.call == RefusedCall(writer.client, "report.read", writer.purpose, writer.agreement)
 
 
 def test_a_report_is_shown_from_the_day_after_it_was_published(tmp_path):
