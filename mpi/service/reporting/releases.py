@@ -7,6 +7,7 @@ releases before it. The same request of the same day gives the same release.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -28,7 +29,12 @@ from mpi.service.reporting.report_set import (
     find_moment,
     open_children,
 )
-from mpi.storage.repositories.review.report_releases import ERASURES, OPEN_RECORDS, StoredRelease
+from mpi.storage.repositories.review.report_releases import (
+    DESTROYED_ON,
+    ERASURES,
+    OPEN_RECORDS,
+    StoredRelease,
+)
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 RELEASE = "release"
@@ -40,10 +46,15 @@ _REMEMBERED = 7
 PROTECTED_TOGETHER = _REMEMBERED + 1
 """Number of consecutive releases that are protected against each other, all together."""
 
+_DAYS_REMEMBERED = 7
+"""Days after which nothing is protected any more against a release whose reports were destroyed."""
+
 _FILES = ("education", "definitions")
 """Members of a request with the digest of a file, or None."""
 _QUESTION = ("care", "definitions")
 """Members of a request that say who is counted."""
+_TREND = ("definitions", "known_on")
+"""Members of a request that all releases of one trend share."""
 _REFUSAL = (
     "these counts would tell a small one beside earlier reports: publish them another day, or use --exact"
 )
@@ -195,7 +206,8 @@ def list_published(index: Index, viewer: Viewer, name: str, request: ReportReque
         index: the open index.
         viewer: who reads them.
         name: name of the report.
-        request: its first and last day; without a first day, all up to the last.
+        request: its first and last day; without a first day, all up to the last. Releases with other
+            definitions, or as known on another day, are left out.
 
     Raises:
         InputError: none was published.
@@ -203,7 +215,11 @@ def list_published(index: Index, viewer: Viewer, name: str, request: ReportReque
     with index.database.read(viewer) as unit:
         stored = unit.report_releases.latest(_MOST_LISTED)
     by_day = {}
+    asked = orjson.loads(_write_request(request))
     for release in reversed(stored):
+        answered = orjson.loads(release.request)
+        if any(answered[member] != asked[member] for member in _TREND):
+            continue
         for report in read_reports(release.reports):
             if report.name == name and (request.since or "") <= report.as_of <= request.day:
                 by_day[report.as_of] = report
@@ -234,7 +250,7 @@ def _make_release(
 
     If it is held, it has the reports of the latest one.
     """
-    number = latest[-1].number + 1 if latest else 1
+    number = max((stored.number for stored in unit.report_releases.latest(1)), default=0) + 1
     key = _write_request(request)
     moment = moment or find_moment(unit, request)
     if moment.open_records is None:
@@ -270,6 +286,12 @@ def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
         is_same = all(asked[member] == wanted[member] for member in _QUESTION)
         if is_same and not release.earlier and any(name in {ALL, report.name} for report in release.reports):
             return release
+    last_days = [day for day in map(_find_last_day, latest) if day is not None]
+    if last_days:
+        raise ConflictError(
+            "these counts would tell a small one beside reports that were destroyed: publish again after "
+            f"{max(last_days)}, or use --exact"
+        )
     raise ConflictError(_REFUSAL)
 
 
@@ -337,7 +359,18 @@ def _write_publications(publications: Iterable[Publication]) -> str:
 
 
 def _read_latest(unit: ReadUnit) -> list[Release]:
-    return [_read_release(stored) for stored in reversed(unit.report_releases.latest(_REMEMBERED))]
+    """Return the releases that readers remember, earliest first."""
+    today = clock.today()
+    latest = (_read_release(stored) for stored in reversed(unit.report_releases.latest(_REMEMBERED)))
+    return [each for each in latest if each.reports or (_find_last_day(each) or today) >= today]
+
+
+def _find_last_day(release: Release) -> str | None:
+    """Return the last day on which a destroyed release is remembered; None if that is not known."""
+    destroyed_on = orjson.loads(release.moment).get(DESTROYED_ON) if release.moment else None
+    if release.reports or destroyed_on is None:
+        return None
+    return (date.fromisoformat(destroyed_on) + timedelta(days=_DAYS_REMEMBERED)).isoformat()
 
 
 def _read_release(stored: StoredRelease) -> Release:

@@ -7,6 +7,7 @@ into another person by a split, out of sight by a seal.
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.service.core.visibility import visible_labels
@@ -72,7 +73,7 @@ def forget_in_reports(unit: WriteUnit, record_ids: Collection[int]) -> None:
     if record_ids:
         # First, as it locks: whoever stores a report at the same time waits, or is seen below.
         unit.counters.take(ERASURES)
-        unit.report_releases.forget_records(record_ids)
+        unit.report_releases.forget_records(record_ids, clock.today())
         unit.report_snapshots.forget_records(record_ids)
 
 

@@ -17,6 +17,8 @@ FORGOTTEN = "null"
 _NONE = "[]"
 OPEN_RECORDS = "open_records"
 """Member of a moment with the records about which a question was open."""
+DESTROYED_ON = "destroyed_on"
+"""Member of a moment with the day on which the reports were destroyed, ``YYYY-MM-DD``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +95,31 @@ class ReportReleases:
         found = self._connection.execute(select(_counter.c.next).where(_counter.c.name == ERASURES)).scalar()
         return 1 if found is None else int(found)
 
-    def forget_records(self, record_ids: Collection[int]) -> None:
+    def forget_records(self, record_ids: Collection[int], day: str) -> None:
         """Destroy the reports of all releases, as records are sealed or destroyed.
 
         Those of all are destroyed, so that none tells that it counted one of the records. The counts stay
         without the small ones, as later releases are protected against them.
+
+        Args:
+            record_ids: the records.
+            day: today, ``YYYY-MM-DD``.
         """
-        self._connection.execute(update(_release).where(_release.c.reports != "").values(reports=""))
         forgotten = set(record_ids)
-        query = select(_release.c.number, _release.c.moment).where(_release.c.moment != "")
-        for number, text in self._connection.execute(query).all():
+        query = select(_release.c.number, _release.c.moment, _release.c.reports).where(
+            _release.c.moment != ""
+        )
+        for number, text, reports in self._connection.execute(query).all():
             moment = orjson.loads(text)
-            kept = [record for record in moment[OPEN_RECORDS] if record not in forgotten]
-            if len(kept) != len(moment[OPEN_RECORDS]):
-                moment[OPEN_RECORDS] = kept
-                self._connection.execute(
-                    update(_release)
-                    .where(_release.c.number == number)
-                    .values(moment=orjson.dumps(moment, option=orjson.OPT_SORT_KEYS).decode())
-                )
+            moment[OPEN_RECORDS] = [record for record in moment[OPEN_RECORDS] if record not in forgotten]
+            if reports:
+                moment[DESTROYED_ON] = day
+            self._connection.execute(
+                update(_release)
+                .where(_release.c.number == number)
+                .values(moment=orjson.dumps(moment, option=orjson.OPT_SORT_KEYS).decode())
+            )
+        self._connection.execute(update(_release).where(_release.c.reports != "").values(reports=""))
 
     def forget_before(self, number: int, kept: Collection[int]) -> None:
         """Forget what readers no longer remember of releases before a number.

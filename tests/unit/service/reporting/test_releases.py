@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import SourceKind
 from mpi.reports.report_table import write_report
 from mpi.service.records.upsert import upsert
@@ -130,6 +130,9 @@ def test_a_published_trend_tells_what_was_published_of_each_day_and_counts_nothi
     assert third.rows != second.rows
     report = make_child_report(index, OPERATOR, trend)
     assert list(report.rows) == [(each.as_of, *row) for each in (first, third) for row in each.rows]
+    # One of what was known on an earlier day is no part of it.
+    make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-03", known_on="2026-09-01"))
+    assert make_child_report(index, OPERATOR, trend).rows == report.rows
     with pytest.raises(InputError, match="cannot be frozen"):
         freeze_report(index, OPERATOR, "fall", trend)
 
@@ -151,3 +154,16 @@ def test_a_destroyed_release_is_made_again_and_later_ones_are_protected_against_
                 least, greatest = bound(cell, mine, other)
                 assert least <= 1 + 1e-4, cell
                 assert greatest >= 9 - 1e-4, cell
+
+
+def test_a_seal_keeps_reports_from_being_published_for_a_week_at_most(index, manual_clock):
+    take_flags(index, range(10, 12))
+    make_child_reports(index, OPERATOR, ALL)
+    # Ten children with the flag were shown; nine beside them would tell the sealed one.
+    upsert(index, OPERATOR, "ccwis", place(0, flags=[LEARNER], restrictions=[{"kind": "sealed"}]))
+    manual_clock.now += timedelta(days=7)
+    with pytest.raises(ConflictError, match="destroyed: publish again after 2026-09-08, or use"):
+        make_child_reports(index, OPERATOR, ALL)
+    manual_clock.now += timedelta(days=1)
+    assert make_child_reports(index, OPERATOR, ALL)[0].number == 39
+    assert read_numbers(index) == [1, 2]
