@@ -301,7 +301,7 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def read_file_settings(path: Path) -> dict[str, Any]:
-    """Return the settings of a file, as they were when this process first read it.
+    """Return the settings of a file as this process first read it.
 
     A running server keeps its settings while the file is edited, as it keeps its environment.
 

@@ -68,7 +68,7 @@ def read_config_file(path: Path, fields: Mapping[str, FieldInfo]) -> dict[str, A
 
 
 def _read_content(path: Path) -> tuple[bytes, int]:
-    """Return content and permissions of a file that only its owner and root may change."""
+    """Return content and permissions of a well-protected file."""
     try:
         # Without the flag, a pipe that nobody writes to would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -97,13 +97,16 @@ def _require_trusted(path: Path, state: os.stat_result) -> None:
 
 
 def _read_bytes(descriptor: int) -> bytes:
-    """Return the content of an open file, up to one byte more than is permitted."""
+    """Return the content of an open file, within bounds.
+
+    One byte more than permitted is read, so that the caller sees a longer file.
+    """
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         return file.read(_MOST_BYTES + 1)
 
 
 def _find_fault(name: str, value: object, fields: Mapping[str, FieldInfo]) -> str | None:
-    """Return what is wrong with a key of the file; None if it may be set."""
+    """Return what is wrong with a key; None if nothing is."""
     if name not in fields:
         return _describe_unknown(name, fields)
     if isinstance(value, dict | list):
@@ -137,7 +140,7 @@ def mask_secrets(value: object, field: FieldInfo) -> object:
 
 
 def _is_secret(value: object, field: FieldInfo) -> bool:
-    """Return whether a value is a secret, or an address with a password in it."""
+    """Return whether a value is, or holds, a secret."""
     return mask_secrets(value, field) != value
 
 

@@ -95,7 +95,7 @@ def _list_keywords(field: ast.AnnAssign) -> list[ast.keyword]:
 
 
 def render_template() -> str:
-    """Return a new file of settings in TOML, in which every setting is commented out."""
+    """Return a TOML file in which every setting is commented out."""
     return _HEAD + "".join("\n" + "\n".join(_render_setting(doc)) + "\n" for doc in list_setting_docs())
 
 

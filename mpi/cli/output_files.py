@@ -104,7 +104,7 @@ def write_private_bytes(path: Path, content: bytes) -> None:
 
 
 def write_private_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a new folder of files, readable by its owner only, completely or not at all.
+    """Write a new private folder of files, whole or not at all.
 
     A kill leaves at most a hidden folder ``.NAME.….partial`` beside it, which nothing reads.
 

@@ -1,4 +1,7 @@
-"""Name of the training tools: a package of the checkout, or of the installed program."""
+"""Name of the training tools.
+
+They are a package of the checkout, or of the installed program.
+"""
 
 from importlib import import_module
 from importlib.util import find_spec

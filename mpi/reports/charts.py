@@ -50,7 +50,9 @@ def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
 
 
 def _make_line_chart(altair: Any, report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
-    """Return lines of a report's last number over its days, one for each of its other texts.
+    """Return a line chart of a report's last number by day.
+
+    Each combination of its other texts is a line.
 
     A hidden number leaves a gap.
     """

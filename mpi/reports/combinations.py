@@ -60,7 +60,10 @@ class CombinationTable:
     counts: Mapping[tuple[str, str], int]
 
     def find_cell(self, care: str, combination: str) -> Cell:
-        """Return the cell of a set of definitions, or of ``by CODE``, and a combination."""
+        """Return the cell of a definition and a combination.
+
+        The definition is a set, or ``by CODE``.
+        """
         return Cell(CHILDREN, ((CARE, care), ("combination", combination)))
 
     def count_cells(self) -> dict[Cell, int]:

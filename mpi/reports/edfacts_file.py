@@ -96,7 +96,10 @@ def _read_rows(path: Path) -> Iterator[list[str]]:
 
 
 def _is_header(row: list[str]) -> bool:
-    """Return whether a record begins with the type of the file and the number of records."""
+    """Return whether a record is the header of the file.
+
+    A header begins with the file's type and the number of records.
+    """
     return not row[0].strip().isdigit() and _is_number(row[1].strip())
 
 

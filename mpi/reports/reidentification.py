@@ -45,7 +45,10 @@ class Risk:
 
     @property
     def highest(self) -> float:
-        """Risk of the child who is most at risk: one in the size of its class."""
+        """Risk of the child who is most at risk.
+
+        It is one in the size of its class.
+        """
         return 1 / self.smallest if self.smallest else 0.0
 
     @property

@@ -205,7 +205,10 @@ def _is_address(host: str) -> bool:
 
 
 def _mark_security_event(call: "_CallState", scope: Scope, route: str) -> dict[str, object]:
-    """Mark the line of a call that was refused for its credential, number or host name."""
+    """Mark the log line of a call that was refused.
+
+    The cause is its credential, their number or its host name.
+    """
     name = _EVENTS.get(call.status)
     if name is None:
         return {}

@@ -34,7 +34,9 @@ _log = logging.getLogger("mpi.api")
 
 
 def trace_calls(app: ASGIApp, endpoint: str | None) -> ASGIApp:
-    """Return an application that sends a span of each call; the same one if none is asked for.
+    """Return an application that sends a span of each call.
+
+    It is the same one where no traces are asked for.
 
     Args:
         app: the application.
@@ -58,7 +60,10 @@ def trace_calls(app: ASGIApp, endpoint: str | None) -> ASGIApp:
 
 
 def _make_tracer(endpoint: str | None) -> Tracer:
-    """Return a tracer that sends spans in the background, and drops them if it cannot."""
+    """Return a tracer that sends spans in the background.
+
+    It drops those that it cannot send.
+    """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an optional extra
         OTLPSpanExporter,
     )

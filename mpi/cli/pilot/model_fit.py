@@ -1,4 +1,4 @@
-"""Fit of a model to the files of a pilot, by the program that fits models."""
+"""Fit of a model to the files of a pilot."""
 
 import os
 import subprocess
@@ -71,7 +71,10 @@ def fit_model(held: HeldFolder, files: Sequence[PilotFile], report: Callable[[fl
 
 
 def _find_reason(lines: Sequence[str]) -> str:
-    """Return why a fit failed, in words of our own; its log may quote a value."""
+    """Return why a fit failed, in words of our own.
+
+    Its log may quote a value.
+    """
     return next(
         (
             reason

@@ -11,7 +11,9 @@ from mpi.cli.output import print_note
 
 
 class PilotProgress:
-    """One bar over all steps of a pilot; without a terminal, a line for each step.
+    """One progress bar over all steps of a pilot.
+
+    Without a terminal, it is a line for each step.
 
     Args:
         steps: names of the steps with their share of the whole, in order.

@@ -1,4 +1,7 @@
-"""Run of a pilot, from two files to a report; its index never outlives it."""
+"""Run of a pilot, from two files to a report.
+
+Its index never outlives it.
+"""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -187,7 +190,7 @@ def _load_files(index: Index, files: Sequence[PilotFile], progress: PilotProgres
 
 
 def _make_load_report(progress: PilotProgress, place: int, files: int) -> Callable[[str, int, int], None]:
-    """Return a callback that reports the steps of one load as a share of all loads."""
+    """Return a callback that reports one load's share of all loads."""
     steps: list[str] = []
     expected_steps = 3
 
@@ -205,7 +208,7 @@ def _certifying_failure(pilot: _Pilot, paths: Sequence[Path], options: PilotOpti
     """Write the certificate also where the pilot fails or is stopped."""
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # also Ctrl-C; raised again below
         if pilot.destroyed is not None:
             is_stopped = isinstance(error, KeyboardInterrupt | CommandInterrupt)
             certificate = pilot.certify(paths, "interrupted" if is_stopped else "failed")

@@ -37,7 +37,7 @@ class StopHandler:
         self._is_closed = True
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Note the signal and stop what runs, unless it may not be stopped any more."""
+        """Note the signal, and stop what may still be stopped."""
         if self._is_closed:
             return
         self.code = self.code or _CODES[signal.Signals(number)]

@@ -1,4 +1,4 @@
-"""Items of a child in care that a school or an agency has to know."""
+"""Items that schools and agencies have to know of a child."""
 
 from enum import StrEnum
 

@@ -1,4 +1,6 @@
-"""Agreement of raters beyond chance: Cohen's kappa of two, and Fleiss' kappa of any two.
+"""Agreement of raters beyond chance.
+
+Cohen's kappa is of two raters, and Fleiss' kappa of any two of several.
 
 Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share of pairs with equal verdicts, and p_e the share
 expected by chance from how often each rater gives each verdict (Cohen 1960, A coefficient of agreement for

@@ -96,7 +96,7 @@ def read_header(name: str) -> Meaning:
 
 
 def is_known_name(name: str) -> bool:
-    """Return whether a text is a common name of a column, and not only near one."""
+    """Return whether a text is exactly a common name of a column."""
     return read_header(name).confidence >= LIKELY
 
 

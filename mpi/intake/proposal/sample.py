@@ -207,7 +207,9 @@ def _find_delimiter(text: str) -> str:
 
 
 def _find_header(name: str, rows: Sequence[Sequence[str]]) -> int | None:
-    """Return the place of the row that names the columns; None if all rows are empty.
+    """Return the place of the row that names the columns.
+
+    It is None if all rows are empty.
 
     It is as wide as most, holds no number and no date, and has the most known names of such rows.
 

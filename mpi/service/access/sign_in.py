@@ -259,7 +259,10 @@ def _refusal_reason(account: Account | None) -> str:
 
 
 def _mark_refusal(account: Account | None, place: str) -> dict[str, object]:
-    """Mark a line of the log as a refused sign-in, with its account if there is one."""
+    """Mark a line of the log as a refused sign-in.
+
+    The line names the account if there is one.
+    """
     name = security_events.SIGN_IN_REFUSED
     if account is None:
         return security_events.mark_event(name, address=place)

@@ -1,4 +1,7 @@
-"""Security events as lines for a SIEM: JSON with ECS fields, or syslog (RFC 5424)."""
+"""Security events as lines for a SIEM.
+
+A line is JSON with ECS fields, or syslog (RFC 5424).
+"""
 
 import re
 
@@ -17,7 +20,9 @@ _TO_ESCAPE = re.compile(r'([\\"\]])')
 
 
 def to_ecs(event: SecurityEvent, scope: str) -> bytes:
-    """Return an event as one line of JSON, with fields of the Elastic Common Schema.
+    """Return an event as a line of JSON with ECS fields.
+
+    ECS is the Elastic Common Schema.
 
     Args:
         event: the event.
@@ -45,7 +50,9 @@ def to_ecs(event: SecurityEvent, scope: str) -> bytes:
 
 
 def to_syslog(event: SecurityEvent, scope: str, host: str) -> bytes:
-    """Return an event as a syslog message (RFC 5424), whose text is the JSON line.
+    """Return an event as a syslog message (RFC 5424).
+
+    Its text is the JSON line.
 
     Args:
         event: the event.

@@ -278,7 +278,10 @@ class ChunkWriter:
                     yield statement
 
     def _require_ownership(self, unit: WriteUnit) -> None:
-        """Refuse to write if another caller resumed or undid the load, or retired its source."""
+        """Refuse to write for a load that others ended.
+
+        Another caller resumed or undid it, or retired its source.
+        """
         require_sending_source(unit.sources.get_by_code(self.file.source.code))
         if self.receipt.batch is None:
             self.receipt.batch = unit.counters.take("batch")

@@ -160,7 +160,9 @@ def read_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
 
 
 def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject]:
-    """Return up to ``MAX_REJECTS`` rejected rows with local IDs, with a line of the ledger.
+    """Return up to ``MAX_REJECTS`` rejected rows with local IDs.
+
+    The answer is a line on the ledger.
 
     Local IDs are for who may list the source's records with issues: its sender, its data owner, and who reads
     every record of it.

@@ -30,7 +30,10 @@ class ListCounts:
 
 
 def count_lists(index: Index, viewer: Viewer) -> ListCounts:
-    """Count what is new or overdue on the viewer's list; nothing for who has none."""
+    """Count what is new or overdue on the viewer's list.
+
+    Nothing is counted for who has none.
+    """
     if not all(is_allowed(viewer, action) for action in (Action.PERSON_READ, Action.RECORD_READ)):
         return ListCounts()
     if is_allowed(viewer, Action.ROSTER_READ):

@@ -1,4 +1,6 @@
-"""Mail through an SMTP server, encrypted unless the settings say otherwise, or into a folder.
+"""Mail through an SMTP server, or into a folder.
+
+The connection is encrypted unless the settings say otherwise.
 
 An error names the mail server and the code of its answer, never an address or what the server wrote.
 """

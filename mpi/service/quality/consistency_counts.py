@@ -47,7 +47,9 @@ def find_consistency_rules(rules: PublicationRules) -> PublicationRules:
 
 
 def choose_every(persons: int) -> int:
-    """Return of how many persons one is looked at, so that large indexes are measured on a draw.
+    """Return of how many persons one is looked at.
+
+    Large indexes are measured on a draw.
 
     Args:
         persons: number of persons as published, since this is published too.
@@ -109,7 +111,7 @@ def _read_contents(unit: ReadUnit, record_ids: Iterable[int]) -> dict[int, Canon
 
 
 def _compare(own: CanonicalRecord, partner: CanonicalRecord, day: str) -> Iterator[tuple[str, bool]]:
-    """Yield each field that both state, and whether they state the same on a day."""
+    """Yield each field that both state, and whether it agrees."""
     for field in FIELDS:
         values = [_normalize(field, getattr(record, field)) for record in (own, partner)]
         if all(values):

@@ -95,7 +95,10 @@ def measure_reliability(index: Index, viewer: Viewer) -> tuple[ReliabilityRange,
 def _weigh_judged_pairs(
     unit: ReadUnit, index: Index, config_id: int, facts: Mapping[int, RecordFacts]
 ) -> list[tuple[float, bool]]:
-    """Return weight and verdict of each pair of the last months' blind samples that was judged."""
+    """Return weight and verdict of each judged pair.
+
+    The pairs are of the last months' blind samples.
+    """
     now = clock.now()
     month = now.year * 12 + now.month
     samples = unit.blind_pairs.samples(name_month(month - SAMPLED_MONTHS), name_month(month))

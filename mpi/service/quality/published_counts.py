@@ -97,7 +97,9 @@ def estimate_published_share(part: int, whole: int, rules: PublicationRules) -> 
 
 
 def estimate_share_of_parts(part: int, rest: int, rules: PublicationRules) -> Estimate:
-    """Estimate the share of one of two published counts in their sum, in whole percents.
+    """Estimate a count's share of a sum, in whole percents.
+
+    Both counts that make up the sum are published.
 
     The sum has the noise of both, so a part moves the share by less than in ``estimate_published_share``: by
     1 - share, and the rest by the share.

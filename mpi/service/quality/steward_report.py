@@ -1,4 +1,4 @@
-"""What stewards did on each day, what was reversed later, and how well they agree."""
+"""Work of stewards by day, its reversals, and their agreement."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -110,7 +110,10 @@ def _build_day(actor: str, day: str, answers: int, decided: DecidedDay | None) -
 
 
 def _hide_names(report: StewardReport, keyed_hash: KeyedHash) -> StewardReport:
-    """Return a report with a number for each name, in an order that tells nothing."""
+    """Return a report with numbers in place of names.
+
+    Their order tells nothing.
+    """
     names = {each.steward for each in report.days}
     names |= {name for pair in report.pairs for name in (pair.first, pair.second)}
     ordered = sorted(names, key=lambda name: keyed_hash.to_int64(_ALIAS_DOMAIN, name))

@@ -1,4 +1,6 @@
-"""Published reports on children as their readers get them: from releases, never from a fresh reading.
+"""Published reports on children, as their readers get them.
+
+They come from releases, never from a fresh reading.
 
 A release is shown some days after it was made, as other published figures are. The policy decides each
 report by role, purpose and agreement. Who may change records gets no report: what such a reader adds could
@@ -111,7 +113,9 @@ def list_published_reports(index: Index, viewer: Viewer) -> ReportList:
 def read_published_report(
     index: Index, viewer: Viewer, name: str, day: str | None = None, care: str | None = None
 ) -> PublishedReport:
-    """Return a published report. Its reader, name, day and columns are a line on the ledger.
+    """Return a published report.
+
+    Its reader, name, day and columns are a line on the ledger.
 
     Args:
         index: the open index.
@@ -205,7 +209,7 @@ def _find_refusal(viewer: Viewer, report: PublishedReport) -> Refusal | None:
 
 
 def _may_change_records(viewer: Viewer) -> bool:
-    """Return whether a viewer changes what reports count, and does not read all of it by right."""
+    """Return whether a viewer may change what reports count."""
     if viewer.rights is None:
         return bool(viewer.actions & _WRITES) and Action.RECORD_READ not in viewer.actions
     return bool(viewer.rights.granted_actions & _WRITES)
@@ -217,7 +221,7 @@ def _deny(viewer: Viewer, refusal: Refusal) -> AccessDenied:
 
 
 def _list_fields(viewer: Viewer, report: PublishedReport) -> list[str]:
-    """Return what the ledger says of a report that left: which one, of which days, and its columns."""
+    """Return what the ledger says of a report that left."""
     table = report.table
     role = None if viewer.rights is None else viewer.rights.role
     return [

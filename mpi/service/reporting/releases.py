@@ -125,7 +125,9 @@ def publish_anew(index: Index, viewer: Viewer, request: ReportRequest, moment: M
 def restore_release(
     index: Index, viewer: Viewer, number: int, request: ReportRequest, moment: Moment
 ) -> Release:
-    """Return a release; make it again if it was destroyed, without the records that are gone.
+    """Return a release; make it again if it was destroyed.
+
+    Records that are gone are not in it.
 
     What it hid stays hidden. It is protected against what was published of it before, and against the other
     releases that readers remember.
@@ -168,7 +170,9 @@ def restore_release(
 
 
 def _restore_releases(index: Index, viewer: Viewer, request: ReportRequest) -> None:
-    """Make again the releases that were destroyed, if they need the files of a request or none.
+    """Make again the releases that were destroyed.
+
+    They need the files of a request, or none.
 
     One that would tell a small count stays destroyed.
     """
@@ -320,7 +324,9 @@ def _store(
 
 
 def _require_same_records(unit: WriteUnit, erasures: int) -> None:
-    """Refuse reports that may count a record which was sealed or destroyed while they were made.
+    """Refuse reports that may count a record that is gone.
+
+    It was sealed or destroyed while they were made.
 
     Raises:
         ConflictError: reports were destroyed since.
@@ -366,7 +372,10 @@ def _read_latest(unit: ReadUnit) -> list[Release]:
 
 
 def _find_last_day(release: Release) -> str | None:
-    """Return the last day on which a destroyed release is remembered; None if that is not known."""
+    """Return the last day on which a destroyed release is remembered.
+
+    It is None if that is not known.
+    """
     destroyed_on = orjson.loads(release.moment).get(DESTROYED_ON) if release.moment else None
     if release.reports or destroyed_on is None:
         return None

@@ -155,7 +155,7 @@ def _build_exact(unit: ReadUnit, request: ReportRequest, moment: Moment) -> Repo
 
 
 def _restore(index: Index, viewer: Viewer, snapshot: StoredSnapshot, request: ReportRequest) -> None:
-    """Make the release of a frozen report again, if it has one that was destroyed."""
+    """Make the destroyed release of a frozen report again."""
     number = orjson.loads(snapshot.request).get(RELEASE)
     if number is not None:
         _check_extract(snapshot, request)

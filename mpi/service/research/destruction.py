@@ -5,7 +5,6 @@ that the index has destroyed the key of the project's IDs. Its digest is on the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -18,7 +17,7 @@ from mpi.policy.cases.subject_rights import check_person
 from mpi.service.core.index import Index
 from mpi.service.research.documents import digest
 from mpi.service.research.projects import DESTROYED, read_history
-from mpi.service.rights.destruction import CERTIFICATE
+from mpi.service.rights.destruction import CERTIFICATE, DestructionCertificate
 from mpi.service.rights.research_ids import require_manager
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.access.research_projects import StoredResearchStep
@@ -27,30 +26,9 @@ VERSION = 1
 _KEY_NOTE = "The index destroyed the salt of the project's IDs: nobody makes or checks them again."
 
 
-@dataclass(frozen=True, slots=True)
-class ResearchCertificate:
-    """A certificate that the extracts of a project are destroyed.
-
-    Args:
-        content: its statements, by name; no personal data of a child.
-        signature: keyed hash of the content, which the index alone can make.
-        digest: SHA-256 of the content, which stands on the ledger.
-        is_valid: whether the signature is that of the content.
-    """
-
-    content: Mapping[str, Any]
-    signature: str
-    digest: str
-    is_valid: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the certificate as plain values for JSON."""
-        return {**self.content, "signature": self.signature, "digest": self.digest}
-
-
 def attest_destruction(
     index: Index, viewer: Viewer, code: str, attested_by: str, method: str, day: date
-) -> ResearchCertificate:
+) -> DestructionCertificate:
     """Record that every copy of a project's extracts is destroyed; end the project.
 
     A second call returns the certificate of the first.
@@ -106,14 +84,14 @@ def attest_destruction(
     return certificate
 
 
-def read_certificate(index: Index, details: Mapping[str, Any]) -> ResearchCertificate:
+def read_certificate(index: Index, details: Mapping[str, Any]) -> DestructionCertificate:
     """Return the certificate of a project's attested destruction."""
     text, signature = details["certificate"], details["signature"]
     is_valid = _sign(index, text) == signature
-    return ResearchCertificate(orjson.loads(text), signature, digest(text.encode()), is_valid)
+    return DestructionCertificate(orjson.loads(text), signature, digest(text.encode()), is_valid)
 
 
-def _write_digest(index: Index, viewer: Viewer, certificate: ResearchCertificate) -> None:
+def _write_digest(index: Index, viewer: Viewer, certificate: DestructionCertificate) -> None:
     """Write a certificate's digest to the ledger, unless it is there."""
     fields = (str(certificate.content["certificate"]), f"sha256:{certificate.digest}")
     with index.database.read(viewer) as unit:

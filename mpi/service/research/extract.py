@@ -1,4 +1,6 @@
-"""Research extract of a project: its files, with a line on the ledger before they leave.
+"""Research extract of a project.
+
+A line on the ledger is written before its files leave.
 
 The same terms, index and day give the same bytes. What is refused is on the record of refusals.
 """

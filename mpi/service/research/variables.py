@@ -1,4 +1,4 @@
-"""Variables of a research extract: how each follows from a record, and its levels of detail."""
+"""Variables of a research extract, and their levels of detail."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

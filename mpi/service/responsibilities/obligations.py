@@ -211,7 +211,7 @@ class _Reader:
     def _find_item_clock(
         self, views: list[AgreementView], source: str, kind: ItemKind
     ) -> tuple[int | None, str | None]:
-        """Return the days within which an item is due, and the office that answers for it.
+        """Return an item's days until it is due, and its office.
 
         The shortest clock counts of the agreements in force whose party owns the source.
         """

@@ -73,10 +73,10 @@ class DestructionRunView:
 
 @dataclass(frozen=True, slots=True)
 class DestructionCertificate:
-    """A certificate that a run destroyed records.
+    """A certificate that records, or the extracts of a research project, are destroyed.
 
     Args:
-        content: its statements, by name; no personal data.
+        content: its statements, by name; no personal data of a child.
         signature: keyed hash of the content, which the index alone can make.
         digest: SHA-256 of the content, which stands on the ledger.
         is_valid: whether the signature is that of the content.

@@ -14,6 +14,7 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source import CARE_KINDS
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.rosters.list_text import read_list_text
 from mpi.service.statements.sources import require_owned_source
 from mpi.storage.repositories.rosters.caseloads import Caseworker
 from mpi.storage.repositories.sources.records import RecordState
@@ -77,14 +78,7 @@ def read_caseload_path(path: Path) -> list[CaseloadRow]:
     Raises:
         InputError: the file cannot be read, is too large, or is not such a file.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path.name} is larger than {_MAX_BYTES >> 20} MB: is it the right file?")
-        return read_caseload_file(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise InputError(f"{path.name} is not in UTF-8: save it as CSV UTF-8") from None
-    except OSError:
-        raise InputError(f"{path.name} cannot be read") from None
+    return read_caseload_file(read_list_text(path, _MAX_BYTES))
 
 
 def read_caseload_file(text: str) -> list[CaseloadRow]:

@@ -1,4 +1,4 @@
-"""File of items of children in care: its columns, and the check of each cell."""
+"""File of items of children in care."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from mpi.domain import clock
 from mpi.domain.children.items import ItemKind
 from mpi.domain.errors import InputError
+from mpi.service.rosters.list_text import read_list_text
 
 ITEM_COLUMNS = MappingProxyType({
     ItemKind.DECISION_MAKER: (
@@ -71,14 +72,7 @@ def read_item_path(path: Path) -> list[ItemRow]:
     Raises:
         InputError: the file cannot be read, is too large, or is not such a file.
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path.name} is larger than {_MAX_BYTES >> 20} MB: is it the right file?")
-        return read_item_file(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise InputError(f"{path.name} is not in UTF-8: save it as CSV UTF-8") from None
-    except OSError:
-        raise InputError(f"{path.name} cannot be read") from None
+    return read_item_file(read_list_text(path, _MAX_BYTES))
 
 
 def read_item_file(text: str) -> list[ItemRow]:

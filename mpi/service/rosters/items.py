@@ -1,4 +1,6 @@
-"""Items of children on a list: what is known, what is missing, and by when it is due.
+"""Items of children on a list.
+
+An item is known, or missing and due on a day.
 
 An item is read from the child's records, as far as agreement and role permit. What was stated before the
 present stay in care does not count for it.
@@ -147,7 +149,7 @@ def _may_tell(subject: ItemSubject, kind: ItemKind) -> bool:
 def _choose_statement(
     subject: ItemSubject, kind: ItemKind, stored: Mapping[tuple[int, str], StoredItem]
 ) -> StoredItem | None:
-    """Return the latest statement of an item that may be told; None where there is none."""
+    """Return the latest statement of an item that may be told."""
     records = {**subject.care_records, **subject.school_records}
     found = [
         stored[number, kind]
@@ -159,7 +161,10 @@ def _choose_statement(
 
 
 def _find_begin(subject: ItemSubject, kind: ItemKind, decision: StoredItem | None) -> str | None:
-    """Return since when a child needs an item: empty where unknown, None where it needs none."""
+    """Return since when a child needs an item.
+
+    It is empty where that is not known, and None where the child needs none.
+    """
     if kind is ItemKind.TRANSPORT:
         value = {} if decision is None or decision.value is None else decision.value
         needs = bool(subject.school_records) and value.get("best_interest_decision") == STAY

@@ -1,4 +1,4 @@
-"""Another name for a source, and its end: a source that sends nothing any more.
+"""New name and retirement of a source.
 
 The code of a source never changes: tie-breaking, agreements, clients and the labels of records name it.
 """
@@ -78,7 +78,7 @@ def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool =
 
 
 def _require_no_load(unit: ReadUnit, source: Source) -> None:
-    """Refuse to retire a source while a load of it is at work or interrupted.
+    """Refuse to retire a source while its load is unfinished.
 
     Raises:
         ConflictError: one is.

@@ -1,4 +1,7 @@
-"""Chart of a published report: a bar for each row, with the label above it."""
+"""Chart of a published report.
+
+Each row is a bar with its label above it.
+"""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,4 @@
-"""Pages of published reports on children: the list, and each report as chart, table and CSV."""
+"""Pages of published reports on children.
+
+There is the list, and each report as chart, table and CSV.
+"""

@@ -53,7 +53,7 @@ def export_report(report_name: str, request: Request, index: IndexDep, visit: Vi
 
 @router.get("/reports/{report_name}")
 def show_report(report_name: str, request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Show a published report as chart and table, with what a reader must know of it."""
+    """Show a published report as chart and table, with its notes."""
     report = _read(report_name, request, index, visit)
     return render_page(
         "report.html",

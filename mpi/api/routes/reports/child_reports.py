@@ -65,7 +65,9 @@ def get_report(
     query: Annotated[ReportQuery, Query()],
     accept: Annotated[str | None, Header(description="`text/csv` for a CSV file.")] = None,
 ) -> ReportOut | Response:
-    """Return a published report, as it was published: small counts are hidden, and nothing is counted anew.
+    """Return a published report as it was published.
+
+    Small counts are hidden, and nothing is counted anew.
 
     Each reading is on the ledger, with the report, its days and its columns.
     """

@@ -31,7 +31,9 @@ def post_items(
     _: NoQueryDep,
     body: Annotated[ChildItemsBody, Depends(ChildItemsBody.read)],
 ) -> ItemReceipt:
-    """Store what a school or child welfare states of its children. The same twice changes nothing.
+    """Store what a school or child welfare states of its children.
+
+    The same twice changes nothing.
 
     A row that is older than what is stored changes nothing that is newer.
     """

@@ -135,7 +135,7 @@ def _read_state(path: Path | None) -> Position | None:
 
 
 def _append(path: Path, lines: Iterable[bytes]) -> None:
-    """Append lines to a file that only its owner may read, and wait until they are on the disk."""
+    """Append lines to a private file, and wait for the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "ab") as file:
         file.writelines(line + b"\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Repository of what a SIEM is told: commits and ledger lines of some kinds, in order."""
+"""Repository of commits and ledger lines that a SIEM is told."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -126,7 +126,7 @@ class IdChanges:
         return [LostIds(row[0], row[1], *(int(count) for count in row[2:])) for row in rows]
 
     def count_stable(self, commit_no: int) -> StableIds:
-        """Count the IDs that held records after a commit, and how many of them changed since."""
+        """Count the IDs of a commit, and those that changed since."""
         then, now = _member.alias("membership_then"), _member.alias("membership_now")
         held = and_(
             then.c.scope == SCOPE,

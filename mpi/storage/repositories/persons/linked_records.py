@@ -33,7 +33,9 @@ class LinkedRecords:
         self._connection = connection
 
     def list_linked(self, every: int) -> list[LinkedRecord]:
-        """Return the active records of persons whom several kinds of sources know, by person and record.
+        """Return the active records of persons whom several kinds know.
+
+        They are ordered by person and record.
 
         Args:
             every: one person of so many is looked at, by its number; 1 for all.
