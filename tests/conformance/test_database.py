@@ -86,10 +86,9 @@ def test_concurrent_writers_take_consecutive_commit_numbers(database):
     assert sorted(numbers) == list(range(1, 41))
 
 
-def test_a_commit_time_never_precedes_the_previous_commit_time(database, set_clock):
-    moments = iter([datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)])
-    set_clock(lambda: next(moments))
-    for _ in range(2):
+def test_a_commit_time_never_precedes_the_previous_commit_time(database, manual_clock):
+    for moment in (datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)):
+        manual_clock.now = moment
         with database.write(make_operator(), "test") as unit:
             assert unit.commit_no
     with database.read(make_operator()) as unit:
