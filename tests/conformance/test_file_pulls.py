@@ -116,7 +116,7 @@ def test_files_of_one_name_and_other_content_are_each_loaded(index, folder, pull
     ):
         folder.put("a.csv", f"{HEADER}{row}\n", TIME + number)
         assert run(index, pull) == {"a.csv": "loaded"}
-    folder.put("a.csv", f"{HEADER}{ana}\n", 0)
+    folder.put("a.csv", f"{HEADER}{row}\n", 0)
     assert run(index, pull) == {"a.csv": "unchanged"}
 
 
