@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -26,6 +27,8 @@ _READ_BYTES = 1_048_576
 _COPY_S, _SLOWEST_BYTES_S = 600, 50_000
 """Seconds that every file may take, and bytes a second that a longer one has to have."""
 _PRIVATE = 0o600
+_CANCEL_S = 5.0
+"""Seconds that a step has to end after Ctrl-C."""
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a later time is none."""
 _T = TypeVar("_T")
@@ -230,25 +233,28 @@ def _run_in_thread(steps: Coroutine[Any, Any, _T]) -> _T:
     """
     outcome: list[_T] = []
     errors: list[BaseException] = []
-    loop = asyncio.new_event_loop()
-    task: asyncio.Task[_T] = loop.create_task(steps)
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+
+    async def run_steps() -> None:
+        running.append((asyncio.get_running_loop(), asyncio.current_task()))
+        outcome.append(await steps)
 
     def run() -> None:
         try:
-            outcome.append(loop.run_until_complete(task))
+            asyncio.run(run_steps())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             errors.append(error)
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
 
     thread = threading.Thread(target=run, name="sftp", daemon=True)
     thread.start()
     try:
         thread.join()
     except BaseException:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        for loop, task in running:
+            if task is not None:
+                with suppress(RuntimeError):  # it has ended
+                    loop.call_soon_threadsafe(task.cancel)
+        thread.join(_CANCEL_S)
         raise
     if errors:
         raise errors[0]
