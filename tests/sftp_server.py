@@ -16,7 +16,7 @@ class SftpSystem:
     """The server, its keys and its folder.
 
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
-    file before its bytes are read. ``opened`` holds the names of the files that were read. ``refuses_moves``
+    file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the files that were read. ``refuses_moves``
     lets no file be moved.
     """
 
@@ -32,6 +32,7 @@ class SftpSystem:
         self.invented: list[bytes] = []
         self.opened: list[str] = []
         self.before_read: Callable[[str], None] = lambda _name: None
+        self.before_move: Callable[[], object] = lambda: None
         self.refuses_moves = False
 
     @property
@@ -64,6 +65,10 @@ def _make_files(system: SftpSystem) -> type[asyncssh.SFTPServer]:
             system.opened.append(name)
             system.before_read(name)
             return super().open(path, pflags, attrs)
+
+        def lstat(self, path):
+            system.before_move()
+            return super().lstat(path)
 
         def rename(self, oldpath, newpath):
             if system.refuses_moves:

@@ -110,7 +110,8 @@ class SftpServer:
     def move(self, file: RemoteFile, folder: str) -> None:
         """Move a file into another folder of the server, without replacing one there.
 
-        A file whose name is taken there gets the time into its name. A marker of the file is deleted.
+        A file whose name is taken there gets the time into its name. A marker of the file is deleted. A file
+        that is another one meanwhile is left, and so is one that is gone.
 
         Raises:
             FileRefusedError: the server refuses.
@@ -118,21 +119,24 @@ class SftpServer:
         """
 
         async def rename(sftp: asyncssh.SFTPClient) -> None:
-            folder_path = self._join(folder)
-            target = f"{folder_path}/{file.name}".encode()
+            origin, target = (self._join(path).encode() for path in (file.name, f"{folder}/{file.name}"))
             async with asyncio.timeout(ANSWER_S):
+                try:
+                    attributes = await sftp.lstat(origin)
+                except asyncssh.SFTPNoSuchFile:
+                    return
+                if (attributes.size or 0, _read_time(attributes)) != (file.size, file.modified):
+                    return
                 if await sftp.exists(target):
-                    target = f"{folder_path}/{file.name}.{file.modified}-{time.time_ns()}".encode()
-                await sftp.rename(self._join(file.name).encode(), target)
+                    target += f".{file.modified}-{time.time_ns()}".encode()
+                await sftp.rename(origin, target)
                 if self.options.marker:
                     await sftp.remove(self._join(file.name + self.options.marker).encode())
 
         try:
             self._call(rename)
         except FileRefusedError:
-            raise FileRefusedError(
-                f"{file.name}: the server does not let it be moved to {folder}; it was loaded all the same"
-            ) from None
+            raise FileRefusedError(f"{file.name}: the server does not let it be moved to {folder}") from None
 
     async def _read_folder(self, sftp: asyncssh.SFTPClient) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
         """Return the names of the folder, with their attributes."""

@@ -162,6 +162,17 @@ def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, serve
     assert receipts(home)["b.csv"]["reason"]
 
 
+def test_file_that_is_replaced_while_it_is_loaded_is_not_moved(server, pull):
+    (server.root / "outgoing" / "archive").mkdir()
+    server.put("a.csv", HEADER + ANA, TIME)
+    server.before_move = lambda: server.put("a.csv", HEADER + BEN, TIME + 1)
+    assert outcomes(pull(move_loaded_to="archive")) == {"a.csv": "loaded"}
+    assert names(server.root / "outgoing" / "archive") == []
+    server.reset()
+    assert outcomes(pull(move_loaded_to="archive")) == {"a.csv": "loaded"}
+    assert names(server.root / "outgoing" / "archive") == ["a.csv"]
+
+
 def test_hostile_names_and_large_files_are_refused_and_nothing_is_written_elsewhere(home, server, pull):
     server.invented = [
         b"../../evil.csv",
