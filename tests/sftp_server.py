@@ -16,8 +16,8 @@ class SftpSystem:
     """The server, its keys and its folder.
 
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
-    file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the files that were read. ``refuses_moves``
-    lets no file be moved.
+    file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
+    files that were read. ``refuses_moves`` lets no file be moved.
     """
 
     def __init__(self, root: Path) -> None:

@@ -274,7 +274,7 @@ def _read_sftp_url(name: str, values: Mapping[str, Any], key: str, *, required: 
         parts = urlsplit(text)
         is_address = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
     except ValueError:
-        is_address = False
+        raise InputError(f"{name}: {key}: {_SFTP}") from None
     if not is_address or parts.scheme != FILE_SYSTEM:
         raise InputError(f"{name}: {key}: {_SFTP}")
     if parts.username or parts.password:

@@ -1,6 +1,7 @@
 """``mpi pull`` from a folder of an SFTP server on loopback."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -72,7 +73,9 @@ def outcomes(result):
 
 def receipts(home):
     folder = home / "pulls" / "sis" / "receipts"
-    return {each["file"]: each for each in (json.loads(path.read_text()) for path in folder.iterdir())}
+    return {
+        each["file"]: each for each in (json.loads(path.read_text()) for path in sorted(folder.iterdir()))
+    }
 
 
 def names(folder):
@@ -165,7 +168,7 @@ def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, serve
 def test_file_that_is_replaced_while_it_is_loaded_is_not_moved(server, pull):
     (server.root / "outgoing" / "archive").mkdir()
     server.put("a.csv", HEADER + ANA, TIME)
-    server.before_move = lambda: server.put("a.csv", HEADER + BEN, TIME + 1)
+    server.before_move = lambda: server.opened and server.put("a.csv", HEADER + BEN, TIME + 1)
     assert outcomes(pull(move_loaded_to="archive")) == {"a.csv": "loaded"}
     assert names(server.root / "outgoing" / "archive") == []
     server.reset()
@@ -222,7 +225,7 @@ def test_dry_run_lists_the_new_files_and_takes_none(mpi, server, connection, pul
     assert [file["file"] for file in pull("--dry-run").json] == ["a.csv"]
     assert server.opened == []
     assert "a.csv" in mpi("pull", "--connection", connection(), "--dry-run").out
-    assert "loaded  1" in mpi("pull", "--connection", connection()).out
+    assert re.search(r"loaded +1\n", mpi("pull", "--connection", connection()).out)
 
 
 @pytest.mark.parametrize("kind", ["file", "fingerprint"])
@@ -236,8 +239,7 @@ def test_unknown_host_key_sends_nothing_and_names_the_key(home, server, pull, tm
         trust = f'host_keys = ["{other.get_fingerprint()}"]'
     result = pull(trust=trust)
     assert (result.code, is_one_line(result.err), server.opened) == (11, True, [])
-    assert "the host key of the server" in result.err
-    assert (server.fingerprint in result.err) == (kind == "fingerprint")
+    assert f"the host key of the server, {server.fingerprint}, is not one of" in result.err
 
 
 def test_host_key_of_a_file_is_trusted_and_that_of_the_users_own_file_is_not(
