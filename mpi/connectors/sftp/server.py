@@ -147,8 +147,7 @@ class SftpServer:
                 entry = await anext(listing, None)
             if entry is None:
                 return entries
-            name = entry.filename
-            entries.append((name if isinstance(name, bytes) else name.encode(), entry.attrs))
+            entries.append((_to_bytes(entry.filename), entry.attrs))
             if len(entries) > MAX_NAMES:
                 raise RemoteSystemError(
                     f"{self._name}: the folder has more than {MAX_NAMES:,} names: have old files moved away"
@@ -163,7 +162,7 @@ class SftpServer:
             async with remote:
                 while True:
                     async with asyncio.timeout(ANSWER_S):
-                        part = await remote.read(_READ_BYTES, done)
+                        part = _to_bytes(await remote.read(_READ_BYTES, done))
                     done += len(part)
                     if not part or done > file.size:
                         break
@@ -214,6 +213,11 @@ class SftpServer:
     async def _do(self, step: _Step[_T]) -> _T:
         async with self._login.open() as sftp:
             return await step(sftp)
+
+
+def _to_bytes(content: bytes | str) -> bytes:
+    """Return bytes as they are: asyncssh gives texts only where it was told an encoding."""
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def _write(file: IO[bytes], part: bytes) -> None:

@@ -276,7 +276,10 @@ def test_password_comes_from_the_environment_and_is_shown_nowhere(server, pull, 
         ({"sign_in": 'kind = "password"\npassword = "x"'}, "password"),
         ({"sign_in": 'kind = "oauth2"'}, "ssh-agent"),
         ({"url": "https://files.example.org"}, "sftp://"),
-        ({"url": "sftp://me:word@files.example.org"}, "credentials belong to sign_in"),
+        (
+            {"url": "sftp://me:word@files.example.org"},  # pragma: allowlist secret - no server's
+            "credentials belong to sign_in",
+        ),
         ({"after": "delete"}, "options.after"),
         ({"mapping": "none.toml"}, "none.toml"),
         ({"snapshot": "half"}, "full, delta"),
