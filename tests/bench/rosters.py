@@ -54,9 +54,9 @@ def add_rosters(index: Index, sources: tuple[str, ...], files: Path, code: str) 
     receipt = store_items(index, make_operator(), sources[0], items)
     step(f"{len(rows):,} children with a caseworker, {len(items):,} with items ({receipt.changed:,} new)")
     _write_contacts(index.home / FILE_NAME, sources)
-    own = [row.local_id for row in given if row.caseworker.code == code][:_CHILDREN]
-    step(f"the benchmark's caseworker has {len(own):,} children or more")
-    return [eid for local_id in own if (eid := _find_eid(index, sources[0], local_id))]
+    own = [row.local_id for row in given if row.caseworker.code == code]
+    step(f"the benchmark's caseworker has {len(own):,} children")
+    return [eid for local_id in own[:_CHILDREN] if (eid := _find_eid(index, sources[0], local_id))]
 
 
 def _find_eid(index: Index, source: str, local_id: str) -> str | None:
