@@ -100,7 +100,7 @@ class SshLogin:
                 connect_timeout=CONNECT_S,
                 login_timeout=CONNECT_S,
                 keepalive_interval=_KEEPALIVE_S,
-                **self._arguments | agent_keys,
+                **{**self._arguments, **agent_keys},
             )
         except asyncssh.HostKeyNotVerifiable:
             raise RemoteSystemError(self._describe_refused_key(client)) from None
