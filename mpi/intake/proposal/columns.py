@@ -1,8 +1,9 @@
 """Proposals of what each column of a sample means."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 
 from mpi.intake.proposal.header_words import Meaning, read_header
 from mpi.intake.proposal.sample import Sample
@@ -34,6 +35,29 @@ _GUARDIANS, _FLAGS = "guardians.", "flags."
 _ID_WORDS = ("ID", "NUMBER", "KEY", "NUM", "NBR", "CODE")
 
 
+class Question(StrEnum):
+    """What a person should be asked about a column."""
+
+    FIELD = "field"
+    DATES = "dates"
+    CODES = "codes"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person says about columns.
+
+    Args:
+        targets: target of columns; ``ignore`` leaves one out.
+        date_formats: format of the dates of columns.
+        codes: what the codes of columns mean.
+    """
+
+    targets: Mapping[str, str] = field(default_factory=dict)
+    date_formats: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnProposal:
     """What a column probably means.
@@ -49,6 +73,7 @@ class ColumnProposal:
         first_year: earliest year of a date with two digits for the year.
         codes: value of each code that has to be translated.
         relationship: of a guardian, as the column's name says it.
+        question: what is unclear, if the confidence is low.
     """
 
     column: str
@@ -61,6 +86,7 @@ class ColumnProposal:
     first_year: int | None = None
     codes: Mapping[str, str] | None = None
     relationship: str | None = None
+    question: Question = Question.FIELD
 
     @property
     def is_unclear(self) -> bool:
@@ -73,18 +99,18 @@ class ColumnProposal:
 
 
 def propose_columns(
-    sample: Sample, starter: Starter | None, choices: Mapping[str, str], today: date
+    sample: Sample, starter: Starter | None, answers: Answers, today: date
 ) -> list[ColumnProposal]:
     """Return what each column of a sample probably means, in order.
 
     Args:
         sample: the first rows of a file.
         starter: the program that wrote the file, if it is known.
-        choices: target of each column that a person has chosen; ``ignore`` leaves it out.
+        answers: what a person says about columns.
         today: the day, for years of two digits.
     """
     proposals = [
-        _propose(column, sample.list_texts(position), _find_meaning(column, starter, choices), today)
+        _propose(column, sample.list_texts(position), _find_meaning(column, starter, answers), answers, today)
         for position, column in enumerate(sample.columns)
     ]
     _choose_local_id(sample, proposals)
@@ -92,10 +118,10 @@ def propose_columns(
     return proposals
 
 
-def _find_meaning(column: str, starter: Starter | None, choices: Mapping[str, str]) -> Meaning:
+def _find_meaning(column: str, starter: Starter | None, answers: Answers) -> Meaning:
     """Return what a column means by choice, by its program, or by its name."""
     by_name = read_header(column)
-    chosen = choices.get(column)
+    chosen = answers.targets.get(column)
     if chosen is not None:
         return Meaning(chosen, _CHOSEN, "chosen", by_name.relationship)
     target = None if starter is None else starter.targets.get(squeeze(column))
@@ -104,7 +130,9 @@ def _find_meaning(column: str, starter: Starter | None, choices: Mapping[str, st
     return by_name
 
 
-def _propose(column: str, texts: Sequence[str], meaning: Meaning, today: date) -> ColumnProposal:
+def _propose(
+    column: str, texts: Sequence[str], meaning: Meaning, answers: Answers, today: date
+) -> ColumnProposal:
     """Return the proposal of one column, from its meaning and its values."""
     base = ColumnProposal(
         column,
@@ -122,19 +150,29 @@ def _propose(column: str, texts: Sequence[str], meaning: Meaning, today: date) -
         if form is None:
             return base.leave_out(meaning.reason)
         return replace(base, target=form, confidence=_BY_FORM, reason="by the form of its values")
-    return _check_values(base, meaning.target, texts, today) if texts else base
+    return _check_values(base, meaning.target, texts, answers, today) if texts else base
 
 
-def _check_values(base: ColumnProposal, target: str, texts: Sequence[str], today: date) -> ColumnProposal:
+def _check_values(
+    base: ColumnProposal, target: str, texts: Sequence[str], answers: Answers, today: date
+) -> ColumnProposal:
     """Return the proposal as the column's values bear it out."""
     if target in DATE_FIELDS:
-        return _propose_dates(base, texts, today)
+        return _propose_dates(base, texts, answers.date_formats.get(base.column), today)
     is_chosen = base.confidence == _CHOSEN
+    chosen_codes = answers.codes.get(base.column)
     if target.startswith(_FLAGS):
         codes, unknown = make_flag_codes(texts)
-        if unknown and not is_chosen:
-            return replace(base, confidence=_HALF, reason=f"{len(unknown)} of its codes are not yes or no")
-        return replace(base, codes=codes or None)
+        if unknown and not is_chosen and chosen_codes is None:
+            return replace(
+                base,
+                confidence=_HALF,
+                reason=f"{len(unknown)} of its codes are not yes or no",
+                question=Question.CODES,
+            )
+        return _with_codes(replace(base, codes=codes or None), chosen_codes)
+    if chosen_codes:
+        return _with_codes(base, chosen_codes)
     share = rate_form(target.rpartition(".")[2], texts)
     if share is not None and share < _HALF and not is_chosen:
         reason = f"{base.reason}, but of another form"
@@ -142,8 +180,24 @@ def _check_values(base: ColumnProposal, target: str, texts: Sequence[str], today
     return base
 
 
-def _propose_dates(base: ColumnProposal, texts: Sequence[str], today: date) -> ColumnProposal:
+def _with_codes(base: ColumnProposal, chosen_codes: Mapping[str, str] | None) -> ColumnProposal:
+    """Return the proposal with the codes that a person translated."""
+    if chosen_codes is None:
+        return base
+    codes = {**(base.codes or {}), **chosen_codes}
+    return replace(base, codes=codes or None, confidence=_CHOSEN, reason="chosen")
+
+
+def _propose_dates(
+    base: ColumnProposal, texts: Sequence[str], chosen_format: str | None, today: date
+) -> ColumnProposal:
     """Return the proposal of a column of dates."""
+    if chosen_format is not None:
+        has_century = base.target != "birth_date" or not has_short_year([chosen_format])
+        first_year = None if has_century else get_first_birth_year(today)
+        return replace(
+            base, confidence=_CHOSEN, reason="chosen", date_formats=(chosen_format,), first_year=first_year
+        )
     if is_day_number(texts):
         return replace(
             base,
@@ -159,7 +213,10 @@ def _propose_dates(base: ColumnProposal, texts: Sequence[str], today: date) -> C
         return replace(dated, confidence=_HALF * share, reason="most of its values are no dates")
     if is_ambiguous and base.confidence < _CHOSEN:
         return replace(
-            dated, confidence=min(base.confidence, _MONTH_FIRST), reason="month first, or day first?"
+            dated,
+            confidence=min(base.confidence, _MONTH_FIRST),
+            reason="month first, or day first?",
+            question=Question.DATES,
         )
     return dated
 

@@ -20,7 +20,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.domain.viewer import Viewer
 from mpi.intake.containers.gzip_file import GZIP_SUFFIX
 from mpi.intake.containers.unpacked_size import check_unpacked_size
 from mpi.intake.mapping_reader import FileMapping, list_shipped_mappings, load_mapping, narrow_mapping
@@ -30,7 +30,7 @@ from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.dry_run import DryRun, dry_run
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS
+from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS, tells_of_care
 from mpi.service.processes.worker_liveness import is_worker_alive
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -185,7 +185,7 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
 
     Of a source that holds linked records only, the outcomes tell who is in care.
     """
-    is_hidden = source in find_limited_sources(unit) and not is_allowed(unit.viewer, Action.RECORD_READ)
+    is_hidden = tells_of_care(unit.viewer, source, find_limited_sources(unit))
     sees_all = unit.viewer.sources is None and not is_hidden
     counts = {name: n for name, n in report["counts"].items() if not is_hidden or name in OPEN_COUNTS}
     return {**report, "counts": counts, "bands": report["bands"] if sees_all else None}
