@@ -201,6 +201,8 @@ _NAMED: tuple[str, ...] = (
     "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
     "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",
+    "GET /files", "POST /files", "GET /files/{upload}", "POST /files/{upload}",
+    "GET /files/{upload}/mapping.toml",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",

@@ -10,6 +10,7 @@ from mpi.intake.proposal.sample import Sample
 from mpi.intake.proposal.starters import IGNORE, Starter
 from mpi.intake.proposal.value_forms import (
     DATE_FIELDS,
+    complete_codes,
     find_form,
     get_first_birth_year,
     has_short_year,
@@ -26,6 +27,7 @@ CLEAR = 0.8
 
 _STARTER = 0.99
 _CHOSEN = 1.0
+_CHOICE = "chosen"
 _BY_FORM = 0.6
 _LAST_RESORT = 0.5
 _HALF = 0.5
@@ -73,7 +75,8 @@ class ColumnProposal:
         first_year: earliest year of a date with two digits for the year.
         codes: value of each code that has to be translated.
         relationship: of a guardian, as the column's name says it.
-        question: what is unclear, if the confidence is low.
+        question: what is unclear, if the confidence is low. The order of day and month is unclear also where
+            a person has chosen the field alone.
     """
 
     column: str
@@ -123,7 +126,7 @@ def _find_meaning(column: str, starter: Starter | None, answers: Answers) -> Mea
     by_name = read_header(column)
     chosen = answers.targets.get(column)
     if chosen is not None:
-        return Meaning(chosen, _CHOSEN, "chosen", by_name.relationship)
+        return Meaning(chosen, _CHOSEN, _CHOICE, by_name.relationship)
     target = None if starter is None else starter.targets.get(squeeze(column))
     if target is not None and starter is not None:
         return Meaning(target, _STARTER, f"a column of {starter.title}", by_name.relationship)
@@ -160,7 +163,7 @@ def _check_values(
     if target in DATE_FIELDS:
         return _propose_dates(base, texts, answers.date_formats.get(base.column), today)
     is_chosen = base.confidence == _CHOSEN
-    chosen_codes = answers.codes.get(base.column)
+    chosen_codes = answers.codes.get(base.column) if has_codes(target) else None
     if target.startswith(_FLAGS):
         codes, unknown = make_flag_codes(texts)
         if unknown and not is_chosen and chosen_codes is None:
@@ -170,9 +173,11 @@ def _check_values(
                 reason=f"{len(unknown)} of its codes are not yes or no",
                 question=Question.CODES,
             )
-        return _with_codes(replace(base, codes=codes or None), chosen_codes)
-    if chosen_codes:
-        return _with_codes(base, chosen_codes)
+        if chosen_codes is None:
+            return replace(base, codes=codes or None)
+    if chosen_codes is not None:
+        chosen_codes = complete_codes(target, texts, chosen_codes)
+        return replace(base, codes=chosen_codes or None, confidence=_CHOSEN, reason=_CHOICE)
     share = rate_form(target.rpartition(".")[2], texts)
     if share is not None and share < _HALF and not is_chosen:
         reason = f"{base.reason}, but of another form"
@@ -180,45 +185,32 @@ def _check_values(
     return base
 
 
-def _with_codes(base: ColumnProposal, chosen_codes: Mapping[str, str] | None) -> ColumnProposal:
-    """Return the proposal with the codes that a person translated."""
-    if chosen_codes is None:
-        return base
-    codes = {**(base.codes or {}), **chosen_codes}
-    return replace(base, codes=codes or None, confidence=_CHOSEN, reason="chosen")
-
-
 def _propose_dates(
     base: ColumnProposal, texts: Sequence[str], chosen_format: str | None, today: date
 ) -> ColumnProposal:
     """Return the proposal of a column of dates."""
-    if chosen_format is not None:
-        has_century = base.target != "birth_date" or not has_short_year([chosen_format])
-        first_year = None if has_century else get_first_birth_year(today)
-        return replace(
-            base, confidence=_CHOSEN, reason="chosen", date_formats=(chosen_format,), first_year=first_year
-        )
-    if is_day_number(texts):
+    if is_day_number(texts) and chosen_format is None:
         return replace(
             base,
             confidence=_HALF * _HALF,
             reason="numbers of days as a spreadsheet counts them: format the column as a date",
         )
-    formats, share, is_ambiguous = list_date_formats(texts)
+    formats, share, is_ambiguous = list_date_formats(texts, chosen_format)
     first_year = (
         get_first_birth_year(today) if base.target == "birth_date" and has_short_year(formats) else None
     )
     dated = replace(base, date_formats=tuple(formats), first_year=first_year)
+    if chosen_format is not None:
+        return replace(dated, confidence=_CHOSEN, reason=_CHOICE)
     if share < _HALF and base.confidence < _CHOSEN:
         return replace(dated, confidence=_HALF * share, reason="most of its values are no dates")
-    if is_ambiguous and base.confidence < _CHOSEN:
-        return replace(
-            dated,
-            confidence=min(base.confidence, _MONTH_FIRST),
-            reason="month first, or day first?",
-            question=Question.DATES,
-        )
-    return dated
+    if not is_ambiguous:
+        return dated
+    asked = replace(dated, question=Question.DATES)
+    if base.confidence == _CHOSEN:
+        return asked
+    confidence = min(base.confidence, _MONTH_FIRST)
+    return replace(asked, confidence=confidence, reason="month first, or day first?")
 
 
 def _choose_local_id(sample: Sample, proposals: list[ColumnProposal]) -> None:
@@ -283,6 +275,11 @@ def _pick_best(proposals: Iterable[ColumnProposal], target: str) -> ColumnPropos
 def _get_group(target: str) -> str:
     """Return the part of a target that says which guardian it is about."""
     return target.split(".")[1]
+
+
+def has_codes(target: str) -> bool:
+    """Return whether a field has codes that a person may translate."""
+    return target == "sex" or target.startswith(_FLAGS)
 
 
 def list_unclear(proposals: Iterable[ColumnProposal]) -> list[ColumnProposal]:

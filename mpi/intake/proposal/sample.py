@@ -41,8 +41,8 @@ _YEAR = re.compile(r"(19|20)\d\d([-/](\d\d|(19|20)\d\d))?")
 """A year or a school year, such as ``2023`` or ``2023-24``."""
 
 NO_HEADER = (
-    "this file seems to have no header line: add a first line that names the columns. A column may be named by "
-    "a number if at least half of the others have names such as first name or birth date"
+    "this file seems to have no header line: add a first line that names the columns. A column may be named "
+    "by a number if at least half of the others have names such as first name or birth date"
 )
 """What is wrong with a file whose first line is a record."""
 
@@ -234,7 +234,7 @@ def _find_header(name: str, rows: Sequence[Sequence[str]]) -> int | None:
         if len(cells) < max(1, _FILLED_SHARE * widest):
             continue
         known = len({cell for cell in cells if is_known_name(cell)})
-        if any(map(_is_data, cells)) and not _is_named(cells, known):
+        if any(map(_is_data, cells)) and not _is_named(cells):
             follows_data = True
             continue
         is_likely = not follows_data or known >= _KNOWN_SHARE * len(cells)
@@ -255,10 +255,11 @@ def _check_repeats(name: str, row: Sequence[str]) -> None:
             raise FileError(f"{name}: columns {first} and {position} have the same name: rename one")
 
 
-def _is_named(cells: Sequence[str], known: int) -> bool:
+def _is_named(cells: Sequence[str]) -> bool:
     """Return whether a row with numbers names columns: years aside, half of its cells are known names."""
-    others = sum(_YEAR.fullmatch(cell) is None for cell in cells)
-    return known > 0 and known >= _KNOWN_SHARE * others
+    others = [cell for cell in cells if _YEAR.fullmatch(cell) is None]
+    known = sum(not _is_data(cell) and is_known_name(cell) for cell in others)
+    return known > 0 and known >= _KNOWN_SHARE * len(others)
 
 
 def _is_data(cell: str) -> bool:

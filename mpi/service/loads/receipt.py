@@ -19,12 +19,12 @@ COUNT_NAMES = (
 class Receipt:
     """Receipt of a file load, with one count per outcome.
 
-    ``received`` is the sum of all other counts (``COUNT_NAMES``). It counts the file's rows and, for a full snapshot, the records whose absence it states.
-    ``dropped`` counts rows of a source with minimum holdings that match no child in care: nothing of them is
-    stored. ``drops_wait`` tells that stored records wait for approval to be dropped. ``spared`` counts
-    absent records that were not withdrawn because an unreadable row may be theirs, ``newer`` those that were
-    not because their source stated them after the file's as-of. ``unfinished`` holds the
-    numbers of other loads of the source that were unfinished when this one began.
+    ``received`` is the sum of all other counts (``COUNT_NAMES``). It counts the file's rows and, for a full
+    snapshot, the records whose absence it states. ``dropped`` counts rows of a source with minimum holdings
+    that match no child in care: nothing of them is stored. ``drops_wait`` tells that stored records wait for
+    approval to be dropped. ``spared`` counts absent records that were not withdrawn because an unreadable row
+    may be theirs, ``newer`` those that were not because their source stated them after the file's as-of.
+    ``unfinished`` holds the numbers of other loads of the source that were unfinished when this one began.
     """
 
     source: str
