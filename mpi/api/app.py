@@ -54,7 +54,7 @@ from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
-from mpi.service.loads.upload_sweep import UploadSweeper
+from mpi.service.loads.sent_files.sweep import UploadSweeper
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 from mpi.service.webhooks.worker import WebhookWorker

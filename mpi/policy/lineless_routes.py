@@ -146,7 +146,6 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /files": _OWN_ROWS,
     "POST /files": _OWN_ROWS,
     "GET /files/{upload}": _OWN_ROWS,
-    "POST /files/{upload}": _OWN_ROWS,
     "GET /files/{upload}/mapping.toml": _OWN_ROWS,
     "GET /loads": _OWN_ROWS,
     "GET /loads/{number}": _OWN_ROWS,

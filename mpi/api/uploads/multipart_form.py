@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
-from mpi.service.loads.upload import Upload
+from mpi.service.loads.sent_files.upload import Upload
 
 MAX_FIELDS = 50
 """Most parts of one form."""

@@ -55,13 +55,15 @@ def list_fields(column: ColumnView) -> list[tuple[str, list[tuple[str, str]]]]:
 def name_field(target: str) -> str:
     """Return the name of what a column becomes."""
     words = load_words()
-    return words.files.target.maybe(target) or words.field.of(target.rpartition(".")[2])
+    text: str = words.files.target.maybe(target) or words.field.of(target.rpartition(".")[2])
+    return text
 
 
 def describe_format(name: str) -> str:
     """Return a date as a format writes it, and the day that it means."""
     written = _EXAMPLE.strftime(name)
-    return load_words().files.date_is.format(written=written)
+    text: str = load_words().files.date_is
+    return text.format(written=written)
 
 
 def list_code_choices(column: ColumnView) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.uploads.multipart_form import MultipartForm
 from mpi.service.core.readiness import require_free_space
-from mpi.service.loads.draft import begin_draft
-from mpi.service.loads.upload import Upload
+from mpi.service.loads.sent_files.draft import begin_draft
+from mpi.service.loads.sent_files.upload import Upload
 
 _MAX_NAME_LENGTH = 120
 

@@ -44,7 +44,7 @@ from mpi.service.access.passwords import MIN_LENGTH
 from mpi.service.access.session_authentication import SignedInAccount, authenticate_session, csrf_token
 from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from mpi.service.core.index import Index
-from mpi.service.loads.draft import remove_drafts
+from mpi.service.loads.sent_files.draft import remove_drafts
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 

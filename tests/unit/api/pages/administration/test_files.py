@@ -10,9 +10,9 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.source import SourceKind
-from mpi.service.loads.draft import MAX_DRAFTS
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.upload import STALE_S, remove_stale_folders
+from mpi.service.loads.sent_files.draft import MAX_DRAFTS
+from mpi.service.loads.sent_files.upload import STALE_S, remove_stale_folders
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, open_test_index
 from tests.unit.api.live import PLAIN, serving

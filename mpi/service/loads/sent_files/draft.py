@@ -1,8 +1,8 @@
 """Drafts: files whose mapping a person looks through before they are loaded.
 
-A draft lies in the private folder of a file that was sent (``mpi.service.loads.upload``), with what the
-person answered. It belongs to one account. It goes when its person removes it, loads it or signs out, and an
-hour after the last answer. It shows no value of the file but codes: what else it tells are shapes and counts.
+A draft lies in the private folder of a file that was sent (``upload``), with what the person answered. It
+belongs to one account. It goes when its person removes it, loads it or signs out, and an hour after the last
+answer. It shows no value of the file but codes: what else it tells are shapes and counts.
 """
 
 import os
@@ -25,7 +25,7 @@ from mpi.intake.proposal.proposal import ProposalOptions, propose_for_sample
 from mpi.intake.proposal.proposal_view import ColumnView, ProposalView, describe_proposal
 from mpi.intake.proposal.sample import read_sample
 from mpi.service.core.index import Index
-from mpi.service.loads.upload import (
+from mpi.service.loads.sent_files.upload import (
     FOLDER,
     MAPPING_FILE,
     Upload,

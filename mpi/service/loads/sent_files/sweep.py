@@ -8,7 +8,7 @@ from datetime import timedelta
 from mpi.domain.errors import MpiError
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
-from mpi.service.loads.upload import remove_stale_folders
+from mpi.service.loads.sent_files.upload import remove_stale_folders
 
 _log = logging.getLogger("mpi.loads")
 INTERVAL = timedelta(minutes=10)
