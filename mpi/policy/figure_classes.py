@@ -40,6 +40,7 @@ _NONE: tuple[str, ...] = (
     "POST /v1/blind-pairs/{number}:answer", "GET /v1/owner-questions",
     "POST /v1/owner-questions/{number}:answer", "POST /v1/sources/{source}:freeze", "GET /v1/freeze-windows",
     "POST /v1/freeze-windows/{number}:lift", "POST /v1/sources/{source}:ask-consent",
+    "POST /v1/sources/{source}:rename", "POST /v1/sources/{source}:retire",
     "GET /v1/expunge-requests", "GET /v1/review-views", "POST /v1/review-views",
     "POST /v1/review-views:forget", "GET /healthz",
     "GET /style.css", "GET /desk.js", "GET /icon.svg", "GET /docs", "GET /docs/{name}", "GET /find",

@@ -130,6 +130,8 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /research": "It tells of projects. An export of their IDs has a line.",
     "POST /research": "It tells of a project.",
     "POST /v1/sources/{source}:pause": _SETTINGS,
+    "POST /v1/sources/{source}:rename": _SETTINGS,
+    "POST /v1/sources/{source}:retire": _SETTINGS,
     "POST /v1/sources/{source}:resume": _SETTINGS,
     "POST /v1/sources/{source}:ask-consent": _SETTINGS,
     "POST /v1/sources/{source}:freeze": _SETTINGS,

@@ -92,6 +92,8 @@ ROUTES = MappingProxyType({
     "GET /v1/sources/{source}": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources/{source}:pause": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources/{source}:resume": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/sources/{source}:rename": _needs(Action.SOURCE_ADMIN),
+    "POST /v1/sources/{source}:retire": _needs(Action.SOURCE_ADMIN),
     "POST /v1/sources/{source}/merges": _needs(Action.RECORD_WRITE),
     "GET /v1/sources/{source}/merges": _needs(Action.RECORD_READ),
     "DELETE /v1/sources/{source}/merges/{number}": _needs(Action.RECORD_WRITE),

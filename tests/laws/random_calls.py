@@ -566,6 +566,8 @@ API_CALLS: Mapping[str, Call] = {
     "GET /v1/freeze-windows": _nothing,
     "POST /v1/freeze-windows/{number}:lift": _reason,
     "POST /v1/sources/{source}:ask-consent": lambda c: {"json": {"asks": c.is_rare(0.3)}},
+    "POST /v1/sources/{source}:rename": lambda _c: {"json": {"display_name": "Another name"}},
+    "POST /v1/sources/{source}:retire": lambda c: {"json": {"retired": False, "preview": c.is_rare(0.5)}},
     "GET /v1/waiting-steps": _nothing,
     "POST /v1/steps/{number}:consent": Chooser.undo,
     "POST /v1/steps/{number}:refuse": Chooser.undo,
