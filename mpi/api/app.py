@@ -54,6 +54,7 @@ from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
+from mpi.service.loads.sent_files.sweep import UploadSweeper
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 from mpi.service.webhooks.worker import WebhookWorker
@@ -172,9 +173,10 @@ def _include(*routers: APIRouter) -> list[BaseRoute]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | WebhookWorker] = [
+    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | UploadSweeper | WebhookWorker] = [
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
+        UploadSweeper(lambda: app.state.index),
         NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
     ]
     if app.state.index.settings.delivers_webhooks:

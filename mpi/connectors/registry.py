@@ -1,14 +1,18 @@
 """Connectors by the name of their system."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from mpi.connectors.connection import Connection
+from mpi.connectors.connection import FILE_SYSTEM, Connection
 from mpi.connectors.edfi.connector import EdfiConnector
 from mpi.connectors.edfi.id_writer import EdfiIdWriter
 from mpi.connectors.id_writing import IdWriter
 from mpi.connectors.oneroster.connector import OneRosterConnector
 from mpi.connectors.pull import Connector
 from mpi.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi.connectors.sftp.server import SftpServer
 
 CONNECTORS: Mapping[str, Callable[[Connection], Connector]] = {
     "edfi": EdfiConnector,
@@ -28,8 +32,27 @@ def make_connector(connection: Connection) -> Connector:
     """
     connector = CONNECTORS.get(connection.system)
     if connector is None:
-        raise InputError(f"{connection.name}: system: there is {', '.join(sorted(CONNECTORS))}")
+        systems = ", ".join(sorted([*CONNECTORS, FILE_SYSTEM]))
+        raise InputError(f"{connection.name}: system: there is {systems}")
     return connector(connection)
+
+
+def make_file_server(connection: Connection) -> "SftpServer":
+    """Return the server of files of a connection.
+
+    Raises:
+        InputError: the extra ``sftp`` is not installed, or an option of the connection is wrong.
+    """
+    try:
+        from mpi.connectors.sftp.server import SftpServer  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        if error.name != "asyncssh":
+            raise
+        raise InputError(
+            "files over SFTP need the extra sftp, which is not installed: pip install "
+            "'master-person-index[sftp]', or pip install '.[sftp]' in a checkout"
+        ) from None
+    return SftpServer(connection)
 
 
 def make_id_writer(connection: Connection) -> IdWriter:

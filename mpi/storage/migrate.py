@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.database import Database, sqlite_path, translate_e
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA_REVISION = "0055"
+SCHEMA_REVISION = "0056"
 """Schema revision of this program version: that of the latest migration."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

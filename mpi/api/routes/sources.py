@@ -16,7 +16,10 @@ from mpi.api.schemas.sources import (
     MergeTakenBackOut,
     NewSourceBody,
     PausedOut,
+    RenameSourceBody,
     RetiredIdPageOut,
+    RetirementOut,
+    RetireSourceBody,
     SourceOut,
 )
 from mpi.domain.viewer import Action
@@ -26,6 +29,12 @@ from mpi.service.source_merges import listing, registry
 from mpi.service.source_merges.listing import StatementView
 from mpi.service.source_merges.registry import StatementsResult, TakenBackResult
 from mpi.service.source_merges.retired_ids import RetiredIdPage, list_retired_ids
+from mpi.service.statements.source_end import (
+    Retirement,
+    preview_retirement,
+    rename_source,
+    retire_source,
+)
 from mpi.service.statements.sources import NewSource, find_administered_source, list_administered_sources
 from mpi.storage.repositories.sources.sources import Source
 
@@ -90,6 +99,65 @@ def _show(source: Source) -> SourceOut:
         asks_consent=source.asks_consent,
         paused=source.paused,
         scope=source.scope,
+        retired=source.is_retired,
+    )
+
+
+@router.post(
+    "/v1/sources/{source}:rename",
+    operation_id="rename_source",
+    response_model=SourceOut,
+    summary="Give a source another name; its code stays",
+    responses=describe_problems(404, 413),
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(RenameSourceBody),
+)
+def post_rename(
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[RenameSourceBody, Depends(RenameSourceBody.read)],
+) -> SourceOut:
+    """Give a source another name for people.
+
+    Records, agreements and clients name its code, which never changes.
+    """
+    return _show(rename_source(index, viewer, source, body.display_name))
+
+
+@router.post(
+    "/v1/sources/{source}:retire",
+    operation_id="retire_source",
+    response_model=RetirementOut,
+    summary="Retire a source that has ended, or take its records again",
+    responses=describe_problems(404, 409, 413),
+    dependencies=[ActionPath, permit(Action.SOURCE_ADMIN)],
+    openapi_extra=describe_body(RetireSourceBody),
+)
+def post_retire(
+    index: IndexDep,
+    viewer: CallerDep,
+    source: SourceDep,
+    _: NoQueryDep,
+    body: Annotated[RetireSourceBody, Depends(RetireSourceBody.read)],
+) -> RetirementOut:
+    """Take no further record of a source that has ended, or take them again (`retired` false).
+
+    Its records stay, with their persons and enterprise IDs; `still_taken` is what may still come. With
+    `preview`, nothing is changed. While a load of it is at work or interrupted, the answer is 409.
+    """
+    if body.preview:
+        retirement = preview_retirement(index, viewer, source)
+    else:
+        retirement = Retirement(retire_source(index, viewer, source, is_retired=body.retired))
+    return RetirementOut(
+        code=retirement.source.code,
+        retired=retirement.source.is_retired,
+        refused=list(retirement.refused),
+        still_taken=list(retirement.still_taken),
+        unfinished_loads=list(retirement.unfinished_loads),
+        preview=body.preview,
     )
 
 

@@ -21,6 +21,7 @@ _SOURCE: dict[str, Any] = {
     "asks_consent": False,
     "paused": False,
     "scope": None,
+    "retired": False,
 }
 
 
@@ -62,6 +63,48 @@ class SourceOut(BaseModel):
     asks_consent: bool = Field(description="Whether others' decisions about its records need its consent.")
     paused: bool = Field(description="Whether new records are held.")
     scope: str | None = Field(description="Scope that its records are sent to; null for this index.")
+    retired: bool = Field(description="Whether it sends nothing any more.")
+
+
+class RenameSourceBody(JsonBody, json_schema_extra={"example": {"display_name": "Lake County Schools"}}):
+    """Another name of a source."""
+
+    display_name: str = Field(
+        description="Name for people; the code stays.", json_schema_extra={"minLength": 1, "maxLength": 200}
+    )
+
+
+class RetireSourceBody(JsonBody, json_schema_extra={"example": {"retired": True, "preview": True}}):
+    """Whether a source is retired."""
+
+    retired: StrictBool = Field(default=True, description="`false`: take its records again.")
+    preview: Preview = False
+
+
+class RetirementOut(BaseModel):
+    """What the retirement of a source does. Its records are kept, with their persons and IDs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": "D01-SIS",
+                "retired": True,
+                "refused": ["records", "loads", "pulls"],
+                "still_taken": ["withdrawals", "seals", "expunge-requests"],
+                "unfinished_loads": [],
+                "preview": False,
+            }
+        }
+    )
+
+    code: str = Field(description="Code of the source.")
+    retired: bool = Field(description="Whether it is retired; in a preview, whether it is at present.")
+    refused: list[str] = Field(description="What is not taken of a retired source.")
+    still_taken: list[str] = Field(description="What is still taken of a retired source.")
+    unfinished_loads: list[int] = Field(
+        description="Loads of it that are at work or interrupted. It is retired only once they have ended."
+    )
+    preview: bool = Field(description="Whether nothing was changed.")
 
 
 class PausedOut(BaseModel):

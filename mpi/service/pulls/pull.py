@@ -138,7 +138,7 @@ def pull(
         AgreementLapsed: no agreement that covers the source is in force; nothing was asked for.
         ConflictError: another process pulls or loads the source.
     """
-    source = _require_source(index, viewer, connection.source)
+    source = require_pulled_source(index, viewer, connection.source)
     with (
         PullLease(index, viewer, source) as lease,
         _pull_rows(index, viewer, connection, connector, lease.stored, options, progress) as pulled,
@@ -167,7 +167,7 @@ def preview_pull(
 
     Nothing is stored. Arguments and errors as for ``pull``.
     """
-    source = _require_source(index, viewer, connection.source)
+    source = require_pulled_source(index, viewer, connection.source)
     with index.database.read(viewer) as unit:
         stored = unit.pull_cursors.find(source.id) or PullCursor(source.id)
     with _pull_rows(index, viewer, connection, connector, stored, options, progress) as pulled:
@@ -183,10 +183,16 @@ def preview_pull(
         )
 
 
-def _require_source(index: Index, viewer: Viewer, source_code: str) -> Source:
+def require_pulled_source(index: Index, viewer: Viewer, source_code: str) -> Source:
     """Return a source whose records may be loaded.
 
     It is asked for before anything is pulled: what may not be loaded is not read either.
+
+    Raises:
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not load this source.
+        AgreementLapsed: no agreement that covers the source is in force.
+        ConflictError: the source is retired, or its records are sent to a scope.
     """
     require_permission(viewer, Action.LOAD, source_code)
     require_permission(viewer, Action.RECORD_WRITE, source_code)

@@ -3,7 +3,7 @@
 The code of a source never changes: tie-breaking, agreements, clients and the labels of records name it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -12,7 +12,30 @@ from mpi.service.statements.sources import require_data_source
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
-_MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 200
+REFUSED = ("records", "loads", "pulls")
+"""What a retired source may not send any more."""
+STILL_TAKEN = ("withdrawals", "seals", "expunge-requests")
+"""What is still taken of a retired source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """What a retirement does, or the return from it.
+
+    The records of the source are kept, with their persons, enterprise IDs and links.
+
+    Args:
+        source: the source as it is now, in a preview as it is before.
+        unfinished_loads: numbers of loads that are at work or interrupted; they have to end first.
+        refused: what is not taken any more once it is retired.
+        still_taken: what is.
+    """
+
+    source: Source
+    unfinished_loads: tuple[int, ...] = ()
+    refused: tuple[str, ...] = REFUSED
+    still_taken: tuple[str, ...] = STILL_TAKEN
 
 
 def rename_source(index: Index, viewer: Viewer, code: str, name: str) -> Source:
@@ -34,13 +57,25 @@ def rename_source(index: Index, viewer: Viewer, code: str, name: str) -> Source:
     """
     require_permission(viewer, Action.SOURCE_ADMIN, code)
     clean = " ".join(name.split())
-    if not clean or len(clean) > _MAX_NAME_LENGTH or not clean.isprintable():
-        raise InputError(f"a source's name has 1 to {_MAX_NAME_LENGTH} characters that can be printed")
+    if not clean or len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
+        raise InputError(f"a source's name has 1 to {MAX_NAME_LENGTH} characters that can be printed")
     with index.database.write(viewer, "source-rename") as unit:
         source = unit.sources.get_by_code(code)
         unit.ensure_commit()
         unit.sources.set_name(source.id, clean)
     return replace(source, name=clean)
+
+
+def preview_retirement(index: Index, viewer: Viewer, code: str) -> Retirement:
+    """Return what the retirement of a source would do, without changing anything.
+
+    Errors as for ``retire_source``, but for loads that are unfinished: they are listed.
+    """
+    require_permission(viewer, Action.SOURCE_ADMIN, code)
+    with index.database.read(viewer) as unit:
+        source = unit.sources.get_by_code(code)
+        require_data_source(source)
+        return Retirement(source, tuple(unit.batches.unfinished_ids(source.id)))
 
 
 def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool = True) -> Source:

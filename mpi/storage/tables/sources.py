@@ -87,6 +87,23 @@ class PullCursorRow(SQLModel, table=True):
     beat: str = text(default="")
 
 
+class PulledFileRow(SQLModel, table=True):
+    """A file of another system's folder, as it was when it was pulled last.
+
+    ``file_token`` is a keyed hash of its name, ``size`` its bytes, ``modified`` its time there in seconds
+    since 1970, ``digest`` the SHA-256 of its content. ``status`` is ``loaded``, ``held`` or ``failed``.
+    """
+
+    __tablename__ = "pulled_file"
+    source_id: int = primary_key(foreign_key="source.id")
+    file_token: str = text(primary_key=True)
+    size: int = bigint()
+    modified: int = bigint()
+    digest: str = text()
+    status: str = text()
+    pulled_at: str = text()
+
+
 class TakenBackRow(SQLModel, table=True):
     """A record for which the undo of a file load is done.
 

@@ -77,6 +77,7 @@ from mpi.storage.repositories.sources.batches import Batches
 from mpi.storage.repositories.sources.boundary_orders import BoundaryOrders
 from mpi.storage.repositories.sources.holdings_runs import HoldingsRuns
 from mpi.storage.repositories.sources.pull_cursors import PullCursors
+from mpi.storage.repositories.sources.pulled_files import PulledFiles
 from mpi.storage.repositories.sources.pupil_tokens import PupilTokens
 from mpi.storage.repositories.sources.quality_issues import QualityIssues
 from mpi.storage.repositories.sources.quality_tickets import QualityTickets
@@ -239,6 +240,7 @@ class ReadUnit:
     disclosure_consents = _LazyRepository(DisclosureConsents)
     holdings_runs = _LazyRepository(HoldingsRuns)
     pull_cursors = _LazyRepository(PullCursors)
+    pulled_files = _LazyRepository(PulledFiles)
     pupil_tokens = _LazyRepository(PupilTokens)
     boundary_orders = _LazyRepository(BoundaryOrders)
     tombstones = _LazyRepository(Tombstones)

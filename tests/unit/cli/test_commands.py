@@ -390,6 +390,8 @@ def test_a_source_is_renamed_and_retired_until_it_returns(mpi, home):
     assert mpi("source", "rename", "sis", "Lake County Schools", "--json").json == {
         "code": "sis", "name": "Lake County Schools"
     }  # fmt: skip
+    plan = mpi("source", "retire", "sis", "--dry-run", "--json").json
+    assert (plan["retired"], plan["records"], plan["unfinished_loads"]) == (False, "kept", "none")
     assert mpi("source", "retire", "sis", "--json").json == {"code": "sis", "retired": True}
     [source] = [each for each in mpi("source", "list", "--json").json if each["code"] == "sis"]
     assert (source["name"], source["retired"]) == ("Lake County Schools", True)

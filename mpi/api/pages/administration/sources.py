@@ -24,12 +24,17 @@ from mpi.service.holdings.settings import add_source, set_holdings
 from mpi.service.loads.load_log import LoadEntry, list_latest_loads
 from mpi.service.quality.publication import SOURCES
 from mpi.service.quality.reports import Report, make_report
+from mpi.service.statements.source_end import (
+    MAX_NAME_LENGTH,
+    preview_retirement,
+    rename_source,
+    retire_source,
+)
 from mpi.service.statements.sources import NewSource, find_administered_source, list_administered_sources
 from mpi.service.stewardship.owner_consent import set_consent_required
 from mpi.storage.repositories.sources.sources import Source
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-_MAX_NAME_LENGTH = 200
 
 
 @router.get("/sources")
@@ -68,7 +73,7 @@ def show_source(index: IndexDep, visit: VisitDep, source: str) -> Response:
 
 @router.post("/sources/{source}")
 def change(index: IndexDep, visit: VisitDep, source: str, form: FormDep) -> Response:
-    """Set a source's holdings, or whether its owner is asked for consent.
+    """Set a source's name, holdings or consent; retire it, or take its records again.
 
     Raises:
         NotFoundError: there is no such source.
@@ -93,6 +98,14 @@ def _change(index: Index, viewer: Viewer, source: str, form: Form) -> None:
         case "consent":
             asks = _choose(form, "asks", ("yes", "no")) == "yes"
             set_consent_required(index, viewer, source, asks=asks, reason=form.text("reason"))
+        case "rename":
+            rename_source(index, viewer, source, form.text("name"))
+        case "retire":
+            if not form.is_checked("known"):
+                raise InputError("known: read what happens, and confirm it")
+            retire_source(index, viewer, source)
+        case "return":
+            retire_source(index, viewer, source, is_retired=False)
         case _:
             raise make_button_error()
 
@@ -128,7 +141,7 @@ def _render_list(
         kinds=[kind for kind in SourceKind if kind is not SourceKind.STEWARD],
         holdings=list(Holdings),
         form=form or Form({}),
-        longest=_MAX_NAME_LENGTH,
+        longest=MAX_NAME_LENGTH,
         problems=[] if error is None else [("", str(error))],
     )
 
@@ -154,6 +167,8 @@ def _render_source(index: Index, visit: Visit, code: str, error: MpiError | None
         model=index.matcher.model.ref,
         holdings=list(Holdings) if source.kind in EDUCATION_KINDS else [],
         longest=MAX_REASON_LENGTH,
+        longest_name=MAX_NAME_LENGTH,
+        unfinished=_find_unfinished_loads(index, visit.viewer, source),
         problems=[] if error is None else [("", str(error))],
     )
 
@@ -182,6 +197,13 @@ def _find_loads(index: Index, viewer: Viewer) -> Mapping[str, LoadEntry]:
     The result is empty if the viewer may not know of loads.
     """
     return list_latest_loads(index, viewer) if is_allowed(viewer, Action.LOAD) else {}
+
+
+def _find_unfinished_loads(index: Index, viewer: Viewer, source: Source) -> tuple[int, ...]:
+    """Return the numbers of loads that have to end before a source is retired."""
+    if source.is_retired or source.kind == SourceKind.STEWARD or source.scope is not None:
+        return ()
+    return preview_retirement(index, viewer, source.code).unfinished_loads
 
 
 def _find_agreements(

@@ -106,6 +106,9 @@ def rename(
 def retire(
     code: Annotated[str, typer.Argument(help="The source.")],
     no: Annotated[bool, typer.Option("--no", help="Take its records again.")] = False,
+    trial: Annotated[
+        bool, typer.Option("--dry-run", help="Show what happens without storing anything.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Take no further record of a source that has ended.
@@ -114,7 +117,21 @@ def retire(
     """
     from mpi.service.statements import source_end
 
+    if trial and no:
+        raise InputError("give --dry-run or --no: that records are taken again changes nothing else")
     with open_session() as session:
+        if trial:
+            plan = source_end.preview_retirement(session.index, session.viewer, code)
+            facts = {
+                "code": plan.source.code,
+                "retired": plan.source.is_retired,
+                "records": "kept",
+                "refused": ", ".join(plan.refused),
+                "still_taken": ", ".join(plan.still_taken),
+                "unfinished_loads": ", ".join(map(str, plan.unfinished_loads)) or "none",
+            }
+            show_facts(facts, as_json=as_json)
+            return
         source = source_end.retire_source(session.index, session.viewer, code, is_retired=not no)
     show_facts({"code": source.code, "retired": source.is_retired}, as_json=as_json)
 

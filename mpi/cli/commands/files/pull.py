@@ -1,4 +1,4 @@
-"""Command ``mpi pull``: load the records of another system's API."""
+"""Command ``mpi pull``: load the records of another system's API or folder."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from mpi.cli.receipt_view import (
     show_receipt,
     write_rejects,
 )
+from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
     from mpi.matching.model.match_model import MatchModel
@@ -46,6 +47,9 @@ def run(
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Load what was pulled even if a guard holds it.")
     ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="SFTP: also take files that failed or were held before.")
+    ] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="File for rejected rows; in MPI_HOME/rejects by default.")
     ] = None,
@@ -55,14 +59,23 @@ def run(
 
     What has changed since the last pull is pulled; once a week every record, since systems do not tell every
     deletion. The next pull begins where this one ended once all is loaded: a pull that is interrupted, held
-    by a guard or rejected as a whole is repeated by the next one.
+    by a guard or rejected as a whole is repeated by the next one. From a folder of an SFTP server, each new
+    file is loaded once, oldest first.
     """
-    from mpi.connectors.connection import read_connection
+    from mpi.cli.file_folders.file_pull import FilePullFlags, pull_files
+    from mpi.connectors.connection import FILE_SYSTEM, read_connection
     from mpi.connectors.registry import make_connector
     from mpi.service.maintenance import model_capacity
     from mpi.service.pulls import pull
 
     system = read_connection(connection)
+    if system.system == FILE_SYSTEM:
+        if full or rejects is not None:
+            raise InputError("--full and --rejects are for APIs; each file has its own rejects")
+        pull_files(system, FilePullFlags(retry=retry, confirm=confirm, trial=trial, as_json=as_json))
+        return
+    if retry:
+        raise InputError("--retry is for files over SFTP")
     connector = make_connector(system)
     options = pull.PullOptions(full=full, full_after=timedelta(days=full_days), confirm=confirm)
     with open_session() as session, show_progress() as report:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.exit_codes import CommandInterrupt, ExitCode, describe_error
+from mpi.cli.exit_codes import ExitCode
+from mpi.cli.file_folders.drop_folder import DropFolder, FileLoad
 from mpi.cli.output import print_note
-from mpi.cli.output_files import write_csv, write_private_file
-from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, receipt_to_dict
-from mpi.domain import clock
-from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.domain.errors import InputError, MpiError
 from mpi.domain.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from mpi.service.loads.receipt import Receipt
 
-DONE, FAILED, REJECTS, RECEIPTS = "done", "failed", "rejects", "receipts"
-_FOLDERS = (DONE, FAILED, REJECTS, RECEIPTS)
-_LOCK = ".mpi-watch.lock"
-_PRIVATE = 0o700
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
 
@@ -58,37 +47,20 @@ def run(
         raise InputError(f"{folder}: this is no folder")
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
     layout = mapping_reader.narrow_mapping(layout, (), full=snapshot is Snapshot.FULL)
-    for name in _FOLDERS:
-        (folder / name).mkdir(mode=_PRIVATE, exist_ok=True)
+    drop_folder, load = DropFolder(folder), FileLoad(source, layout, snapshot)
+    drop_folder.make_subfolders()
     failed = 0
-    with _locked(folder):
+    with drop_folder.lock():
         if not once:
             print_note(f"watching {folder}; Ctrl-C stops it")
         while True:
             for file in _list_settled(folder, settle):
-                failed += not _load_file(folder, file, source, layout, snapshot)
+                failed += not _load_file(drop_folder, file, load)
             if once:
                 break
             time.sleep(interval)
     if failed:
         raise typer.Exit(ExitCode.UNSOUND)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep a second process from loading the same folder.
-
-    Raises:
-        ConflictError: another process watches the folder.
-    """
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ConflictError(f"{folder}: another process watches this folder") from None
-    finally:
-        os.close(descriptor)
 
 
 def _list_settled(folder: Path, settle_s: float) -> list[Path]:
@@ -103,48 +75,13 @@ def _list_settled(folder: Path, settle_s: float) -> list[Path]:
     return [path for _, _, path in sorted(files)]
 
 
-def _load_file(folder: Path, file: Path, source: str, layout: object, snapshot: Snapshot) -> bool:
-    """Load one file, write its receipt, and move it.
+def _load_file(folder: DropFolder, file: Path, load: FileLoad) -> bool:
+    """Load one file, and return whether it was loaded."""
 
-    A file whose load is interrupted stays where it is, and its load goes on at the next start.
+    def run_load(path: Path) -> tuple[Receipt, int]:
+        with open_session() as session:
+            return load.run(session, path)
 
-    Returns:
-        Whether it was loaded.
-    """
-    moment = clock.format_timestamp(clock.now()).replace(":", "")
-    name = f"{file.name}.{moment}"
-    try:
-        receipt, skipped = _ingest(file, source, layout, snapshot)
-    except (CommandInterrupt, KeyboardInterrupt):
-        raise
-    except (MpiError, OSError) as error:
-        content: dict[str, object] = {"file": file.name, "status": "failed"}
-        content["reason"] = describe_error(error).line
-        is_loaded = False
-    else:
-        rejects_path = folder / REJECTS / f"{name}.csv" if receipt.rejects else None
-        if rejects_path is not None:
-            write_csv(rejects_path, REJECT_HEADER, list_reject_rows(receipt.rejects))
-        content = {"file": file.name, **receipt_to_dict(receipt, skipped, rejects_path)}
-        is_loaded = receipt.status != "held"
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    write_private_file(folder / RECEIPTS / f"{name}.json", lambda target: target.write(text))
-    file.replace(folder / (DONE if is_loaded else FAILED) / name)
-    reason = content.get("reason") or content.get("held_reason") or ""
-    print_note(f"{file.name}: {content['status']}{f': {reason}' if reason else ''}")
-    return is_loaded
-
-
-def _ingest(file: Path, source: str, layout: object, snapshot: Snapshot) -> tuple[Receipt, int]:
-    """Load a file as ``mpi ingest`` does, without options of its own."""
-    from mpi.intake import reader
-    from mpi.intake.mapping_types import FileMapping
-    from mpi.service.loads import load
-
-    mapping = layout if isinstance(layout, FileMapping) else None
-    with open_session() as session:
-        rows = reader.open_file(file, mapping, None)
-        if rows.holds_all is False and snapshot is Snapshot.FULL:
-            raise InputError(f"{file.name} holds changes only: leave out --snapshot full")
-        options = load.LoadOptions(snapshot, None, False, rows.compute_digest(), rows.gone)
-        return load.load(session.index, session.viewer, source, rows, options), rows.skipped_rows
+    outcome = folder.load_file(file, run_load, (MpiError, OSError))
+    print_note(f"{file.name}: {outcome.status}{f': {outcome.reason}' if outcome.reason else ''}")
+    return outcome.is_loaded

@@ -12,7 +12,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
-from mpi.service.statements.source_end import rename_source, retire_source
+from mpi.service.statements.source_end import preview_retirement, rename_source, retire_source
 from mpi.service.statements.sources import list_sources
 from tests.index import OPERATOR, crosswalk, load_rows, make_child, many_children, open_test_index, rows
 from tests.loads import SMALL_CHUNKS, interrupted_load
@@ -81,6 +81,7 @@ def test_a_source_is_not_retired_while_a_load_of_it_is_interrupted(chunked_index
         load_rows(chunked_index, "sis", *many_children(250), digest="file")
     with chunked_index.database.read(OPERATOR) as unit:
         [number] = unit.batches.unfinished_ids(unit.sources.get_by_code("sis").id)
+    assert preview_retirement(chunked_index, OPERATOR, "sis").unfinished_loads == (number,)
     with pytest.raises(ConflictError, match=rf"load {number} of source 'sis'.*mpi load undo"):
         retire_source(chunked_index, OPERATOR, "sis")
     undo_load(chunked_index, OPERATOR, number)
@@ -103,5 +104,7 @@ def test_only_who_administers_sources_may_end_one_that_exists(sqlite_index):
         retire_source(sqlite_index, Viewer("portal"), "sis")
     with pytest.raises(AccessDenied):
         rename_source(sqlite_index, Viewer("portal"), "sis", "A")
+    with pytest.raises(AccessDenied):
+        preview_retirement(sqlite_index, Viewer("portal"), "sis")
     with pytest.raises(NotFoundError):
         retire_source(sqlite_index, OPERATOR, "other")

@@ -265,6 +265,21 @@ def test_a_source_is_added_once_and_its_settings_change(operator, index):
     assert operator.get("/sources/none").status_code == 404
 
 
+def test_a_source_is_renamed_ended_after_it_is_said_what_happens_and_returns(operator, index):
+    assert send(operator, "/sources/sis", do="rename", name="Lake County").status_code == 303
+    page = operator.get("/sources/sis").text
+    assert "<h1>Lake County</h1>" in page
+    assert "Its records stay" in page
+    assert send(operator, "/sources/sis", do="retire").status_code == 400
+    assert send(operator, "/sources/sis", do="retire", known="1").status_code == 303
+    assert "ended" in operator.get("/sources").text
+    page = operator.get("/sources/sis").text
+    assert ("Take its records again" in page, "End this source" in page) == (True, False)
+    assert send(operator, "/sources/sis", do="return").status_code == 303
+    assert send(operator, "/sources/sis", do="rename", name="sis").status_code == 303
+    assert not next(source for source in list_sources(index, OPERATOR) if source.code == "sis").is_retired
+
+
 def test_numbers_of_records_are_published_ones(operator):
     page = operator.get("/sources").text
     assert "Numbers appear once they are published" in page

@@ -1,0 +1,1 @@
+"""Folders of files: those that are watched, and those that are pulled from other systems."""

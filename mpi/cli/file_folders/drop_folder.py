@@ -1,0 +1,161 @@
+"""Folder of files that are loaded one by one, each with a receipt."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpi.cli.exit_codes import describe_error
+from mpi.cli.output_files import write_csv, write_private_file
+from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, receipt_to_dict
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mpi.cli.command_session import CommandSession
+    from mpi.intake.mapping_types import FileMapping
+    from mpi.service.loads.receipt import Receipt
+
+DONE, FAILED, REJECTS, RECEIPTS = "done", "failed", "rejects", "receipts"
+HELD = "held"
+_LOCK = ".mpi-watch.lock"
+_PRIVATE = 0o700
+
+LoadFile = Callable[[Path], tuple["Receipt", int]]
+"""Loads a file, and returns its receipt and the number of rows that were passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLoad:
+    """How the files of a source are read and loaded.
+
+    Args:
+        source: code of the source.
+        mapping: how their columns become canonical fields; None where they are canonical already.
+        snapshot: whether a file holds all records of the source.
+        confirm: whether a file is loaded even if a guard holds it.
+        as_of: when the file was true at its source; None for the moment of loading.
+    """
+
+    source: str
+    mapping: FileMapping | None
+    snapshot: Snapshot
+    confirm: bool = False
+    as_of: datetime | None = None
+
+    def run(self, session: CommandSession, file: Path) -> tuple[Receipt, int]:
+        """Load a file as ``mpi ingest`` does; return its receipt and the rows passed over."""
+        from mpi.intake import reader  # noqa: PLC0415 - --help reads no file
+        from mpi.service.loads import load  # noqa: PLC0415 - as above
+
+        rows = reader.open_file(file, self.mapping, None)
+        if rows.holds_all is False and self.snapshot is Snapshot.FULL:
+            raise InputError(f"{file.name} holds changes only: leave out --snapshot full")
+        options = load.LoadOptions(self.snapshot, self.as_of, self.confirm, rows.compute_digest(), rows.gone)
+        return load.load(session.index, session.viewer, self.source, rows, options), rows.skipped_rows
+
+
+@dataclass(frozen=True, slots=True)
+class PutAway:
+    """What became of a file of the folder.
+
+    Args:
+        status: ``loaded``, ``held`` or ``failed``.
+        reason: why it was not loaded; empty if it was.
+        is_loaded: whether it was.
+    """
+
+    status: str
+    reason: str
+    is_loaded: bool
+
+
+def _judge(receipt: Receipt) -> PutAway:
+    """Return what becomes of a file whose load ended."""
+    if receipt.status == HELD:
+        return PutAway(HELD, receipt.held_reason or "", is_loaded=False)
+    if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
+        return PutAway(FAILED, "every row was rejected", is_loaded=False)
+    return PutAway(receipt.status, "", is_loaded=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DropFolder:
+    """Folder with subfolders of done and failed files, of receipts and of rejected rows."""
+
+    path: Path
+
+    def make_subfolders(self, *, with_done: bool = True) -> None:
+        """Make the subfolders that are missing, for their owner only."""
+        for name in (DONE, FAILED, REJECTS, RECEIPTS) if with_done else (FAILED, REJECTS, RECEIPTS):
+            (self.path / name).mkdir(mode=_PRIVATE, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process from loading the same folder.
+
+        Raises:
+            ConflictError: another process loads its files.
+        """
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConflictError(f"{self.path}: another process watches this folder") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def load_file(
+        self,
+        file: Path,
+        load: LoadFile,
+        fails: tuple[type[Exception], ...],
+        facts: dict[str, object] | None = None,
+        *,
+        keeps_loaded: bool = True,
+    ) -> PutAway:
+        """Load one file, write its receipt, and put it away.
+
+        The receipt is written first, so that a kill leads to a load that changes nothing. A file whose load
+        is interrupted stays where it is.
+
+        Args:
+            file: the file.
+            load: loads it.
+            fails: errors that say that this file cannot be loaded; others are raised.
+            facts: what the receipt says besides.
+            keeps_loaded: whether a loaded file is moved to the folder of done files, or deleted.
+        """
+        moment = clock.format_timestamp(clock.now()).replace(":", "")
+        name = f"{file.name}.{moment}"
+        content: dict[str, object] = {"file": file.name, **(facts or {})}
+        try:
+            receipt, skipped = load(file)
+        except fails as error:
+            outcome = PutAway(FAILED, describe_error(error).line, is_loaded=False)
+            content |= {"status": outcome.status, "reason": outcome.reason}
+        else:
+            rejects_path = self.path / REJECTS / f"{name}.csv" if receipt.rejects else None
+            if rejects_path is not None:
+                write_csv(rejects_path, REJECT_HEADER, list_reject_rows(receipt.rejects))
+            content |= receipt_to_dict(receipt, skipped, rejects_path)
+            outcome = _judge(receipt)
+            content["reason"] = outcome.reason
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        write_private_file(self.path / RECEIPTS / f"{name}.json", lambda target: target.write(text))
+        if outcome.is_loaded and not keeps_loaded:
+            file.unlink()
+        else:
+            file.replace(self.path / (DONE if outcome.is_loaded else FAILED) / name)
+        return outcome

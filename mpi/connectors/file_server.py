@@ -1,0 +1,66 @@
+"""What a server of files takes and gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mpi.domain.errors import RemoteSystemError
+
+
+class FileRefusedError(RemoteSystemError):
+    """Error: one file of the other system is not taken; others may be."""
+
+
+class FileChangedError(FileRefusedError):
+    """Error: a file of the other system changed while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """File in the folder of another system.
+
+    Args:
+        name: its name, one that is safe as a local one.
+        size: its bytes.
+        modified: its time there, in seconds since 1970.
+    """
+
+    name: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """Files in the folder of another system.
+
+    Args:
+        files: those that may be taken, oldest first.
+        refused: number of files whose names are not safe.
+    """
+
+    files: Sequence[RemoteFile]
+    refused: int
+
+
+class FileServer(Protocol):
+    """Folder of files of another system. Every method raises RemoteSystemError."""
+
+    def list_files(self) -> FileList:
+        """Return the files whose names fit the pattern of the connection."""
+
+    def fetch(self, file: RemoteFile, target: Path) -> str:
+        """Copy a file to a new local one, and return the SHA-256 of its content.
+
+        Raises:
+            FileChangedError: it is another one meanwhile, or gone.
+            FileRefusedError: it has too many bytes, or the server refuses it.
+        """
+
+    def move(self, file: RemoteFile, folder: str) -> None:
+        """Move a file into another folder of the server, without replacing one there.
+
+        Raises:
+            FileRefusedError: the server refuses.
+        """

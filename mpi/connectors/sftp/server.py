@@ -1,0 +1,269 @@
+"""Server of files that is reached over SFTP."""
+
+import asyncio
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import asyncssh
+
+from mpi.client.retries import RetryPolicy
+from mpi.connectors.api_session import DEFAULT_RETRY
+from mpi.connectors.connection import Connection
+from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, RemoteFile
+from mpi.connectors.sftp.file_names import is_hidden, may_match, read_safe_name
+from mpi.connectors.sftp.options import SftpOptions, read_options
+from mpi.connectors.sftp.ssh_connection import ANSWER_S, SshLogin
+from mpi.domain.errors import RemoteSystemError
+
+MAX_NAMES = 100_000
+"""Most names of a folder."""
+_READ_BYTES = 1_048_576
+_COPY_S, _SLOWEST_BYTES_S = 600, 50_000
+"""Seconds that every file may take, and bytes a second that a longer one has to have."""
+_PRIVATE = 0o600
+_CANCEL_S = 5.0
+"""Seconds that a step has to end after Ctrl-C."""
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999: a later time is none."""
+_T = TypeVar("_T")
+_Step = Callable[[asyncssh.SFTPClient], Coroutine[Any, Any, _T]]
+
+
+class SftpServer:
+    """Folder of files on an SSH server.
+
+    Each call signs in anew: a load may take an hour between two of them.
+
+    Args:
+        connection: the server.
+        retry: how often a server is called again that cannot be reached.
+        wait: waits some seconds.
+
+    Raises:
+        InputError: an option or the credentials are wrong.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._name = connection.name
+        self._retry = retry
+        self._wait = wait
+        self.options: SftpOptions = read_options(connection)
+        self._login = SshLogin(connection.name, self.options, connection.sign_in)
+
+    def list_files(self) -> FileList:
+        """Return the files whose names fit the pattern, oldest first.
+
+        Raises:
+            RemoteSystemError: the server cannot be reached, refuses, or holds too many names.
+        """
+        entries = self._call(self._read_folder)
+        marker, pattern = self.options.marker, self.options.pattern
+        times = {raw: _read_time(attributes) for raw, attributes in entries}
+        files, refused = [], 0
+        for raw, attributes in entries:
+            is_marker = bool(marker) and raw.endswith(marker.encode())
+            if is_marker or is_hidden(raw) or not may_match(raw, pattern):
+                continue
+            if attributes.type != asyncssh.FILEXFER_TYPE_REGULAR:
+                continue
+            # A marker that is older than its file is that of an earlier one, and this one may be growing.
+            if marker and times.get(raw + marker.encode(), -1) < times[raw]:
+                continue
+            name = read_safe_name(raw)
+            if name is None:
+                refused += 1
+            else:
+                files.append(RemoteFile(name, attributes.size or 0, times[raw]))
+        return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused)
+
+    def fetch(self, file: RemoteFile, target: Path) -> str:
+        """Copy a file to a new local one, and return the SHA-256 of its content.
+
+        Raises:
+            FileChangedError: it is another one meanwhile, or gone.
+            FileRefusedError: it has too many bytes, or the server refuses it.
+            RemoteSystemError: the server cannot be reached.
+        """
+        if file.size > self.options.max_bytes:
+            raise FileRefusedError(
+                f"{file.name}: {file.size:,} bytes are more than max_bytes, {self.options.max_bytes:,}"
+            )
+
+        async def copy(sftp: asyncssh.SFTPClient) -> str:
+            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as local:
+                async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
+                    return await self._copy(sftp, file, local)
+
+        return self._call(copy)
+
+    def move(self, file: RemoteFile, folder: str) -> None:
+        """Move a file into another folder of the server, without replacing one there.
+
+        A file whose name is taken there gets the time into its name. A marker of the file is deleted. A file
+        that is another one meanwhile is left, and so is one that is gone.
+
+        Raises:
+            FileRefusedError: the server refuses.
+            RemoteSystemError: the server cannot be reached.
+        """
+
+        async def rename(sftp: asyncssh.SFTPClient) -> None:
+            origin, target = (self._join(path).encode() for path in (file.name, f"{folder}/{file.name}"))
+            async with asyncio.timeout(ANSWER_S):
+                try:
+                    attributes = await sftp.lstat(origin)
+                except asyncssh.SFTPNoSuchFile:
+                    return
+                if (attributes.size or 0, _read_time(attributes)) != (file.size, file.modified):
+                    return
+                if await sftp.exists(target):
+                    target += f".{file.modified}-{time.time_ns()}".encode()
+                await sftp.rename(origin, target)
+                if self.options.marker:
+                    await sftp.remove(self._join(file.name + self.options.marker).encode())
+
+        try:
+            self._call(rename)
+        except FileRefusedError:
+            raise FileRefusedError(f"{file.name}: the server does not let it be moved to {folder}") from None
+
+    async def _read_folder(self, sftp: asyncssh.SFTPClient) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
+        """Return the names of the folder, with their attributes."""
+        entries: list[tuple[bytes, asyncssh.SFTPAttrs]] = []
+        listing = sftp.scandir(self.options.path.encode())
+        while True:
+            async with asyncio.timeout(ANSWER_S):
+                entry = await anext(listing, None)
+            if entry is None:
+                return entries
+            entries.append((_to_bytes(entry.filename), entry.attrs))
+            if len(entries) > MAX_NAMES:
+                raise RemoteSystemError(
+                    f"{self._name}: the folder has more than {MAX_NAMES:,} names: have old files moved away"
+                )
+
+    async def _copy(self, sftp: asyncssh.SFTPClient, file: RemoteFile, local: IO[bytes]) -> str:
+        """Copy the bytes of a file, as many as it was listed with."""
+        digest, done = hashlib.sha256(), 0
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                remote = await sftp.open(self._join(file.name).encode(), "rb", encoding=None)
+            async with remote:
+                while True:
+                    async with asyncio.timeout(ANSWER_S):
+                        part = _to_bytes(await remote.read(_READ_BYTES, done))
+                    done += len(part)
+                    if not part or done > file.size:
+                        break
+                    digest.update(part)
+                    _write(local, part)
+                async with asyncio.timeout(ANSWER_S):
+                    attributes = await remote.stat()
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            raise FileChangedError(f"{file.name}: the file is gone") from None
+        if (done, attributes.size or 0, _read_time(attributes)) != (file.size, file.size, file.modified):
+            raise FileChangedError(f"{file.name}: the file is still being written")
+        return digest.hexdigest()
+
+    def _join(self, name: str) -> str:
+        """Return the path of a name that is relative to the folder."""
+        return name if name.startswith("/") or self.options.path == "." else f"{self.options.path}/{name}"
+
+    def _call(self, step: _Step[_T]) -> _T:
+        """Do a step in a session of its own, and again after a connection that broke.
+
+        Raises:
+            RemoteSystemError: the server cannot be reached, or refuses.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return _run_in_thread(self._do(step))
+            except asyncssh.SFTPError as error:
+                if not isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
+                    raise FileRefusedError(
+                        f"{self._name}: the server refuses ({type(error).__name__})"
+                    ) from None
+                failure = type(error).__name__
+            except (asyncssh.Error, ConnectionError, TimeoutError) as error:
+                failure = type(error).__name__
+            except OSError as error:
+                if error.filename is not None:  # a local file
+                    raise
+                failure = error.strerror or type(error).__name__
+            pause_s = self._retry.find_pause_s(attempt, None)
+            if pause_s is None:
+                raise RemoteSystemError(
+                    f"{self._name}: {self.options.host} port {self.options.port}: {failure}"
+                )
+            self._wait(pause_s)
+
+    async def _do(self, step: _Step[_T]) -> _T:
+        async with self._login.open() as sftp:
+            return await step(sftp)
+
+
+def _to_bytes(content: bytes | str) -> bytes:
+    """Return bytes as they are: asyncssh gives texts only where it was told an encoding."""
+    return content if isinstance(content, bytes) else content.encode()
+
+
+def _write(file: IO[bytes], part: bytes) -> None:
+    """Write to a local file; its errors name it, unlike those of a connection."""
+    try:
+        file.write(part)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file.name)) from error
+
+
+def _read_time(attributes: asyncssh.SFTPAttrs) -> int:
+    """Return the time of a file in seconds since 1970; 0 if the server tells none."""
+    modified = attributes.mtime or 0
+    return modified if 0 <= modified <= _LAST_SECOND else 0
+
+
+def _run_in_thread(steps: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine in a thread of its own, and return what it returns.
+
+    Ctrl-C and SIGTERM raise an exception in the main thread; in an event loop, a task could swallow it.
+    """
+    outcome: list[_T] = []
+    errors: list[BaseException] = []
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+
+    async def run_steps() -> None:
+        running.append((asyncio.get_running_loop(), asyncio.current_task()))
+        outcome.append(await steps)
+
+    def run() -> None:
+        try:
+            asyncio.run(run_steps())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="sftp", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        for loop, task in running:
+            if task is not None:
+                with suppress(RuntimeError):  # it has ended
+                    loop.call_soon_threadsafe(task.cancel)
+        thread.join(_CANCEL_S)
+        raise
+    if errors:
+        raise errors[0]
+    return outcome[0]

@@ -1,0 +1,290 @@
+"""Pull files from another system's folder, and load each once."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+
+from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, FileServer, RemoteFile
+from mpi.domain import clock
+from mpi.domain.viewer import Viewer
+from mpi.service.core.index import Index
+from mpi.service.pulls.pull import require_pulled_source
+from mpi.service.pulls.pull_lease import COMMIT_KIND, PullLease
+from mpi.storage.repositories.sources.pulled_files import PulledFile
+from mpi.storage.unit_of_work.database import Lock
+
+_TOKEN_DOMAIN = "pulled file"  # noqa: S105 - a domain of the keyed hash
+_FIRST_TIME = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
+"""A server that tells an earlier time of a file keeps no times."""
+
+
+class FileStatus(StrEnum):
+    """What became of a file in a pull."""
+
+    LOADED = "loaded"
+    HELD = "held"
+    """A guard held it; nothing of it was loaded."""
+    FAILED = "failed"
+    """It cannot be read, or all of its rows were rejected."""
+    UNCHANGED = "unchanged"
+    """Its content was loaded before under the same name."""
+    GROWING = "growing"
+    """It is still being written; the next pull takes it."""
+    REFUSED = "refused"
+    """It is too large, or the server does not let it be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePullOptions:
+    """Options of a pull of files.
+
+    Args:
+        settle_s: seconds in which size and time of a file must stay the same; 0 if a marker tells that.
+        loaded_path: folder of the server into which loaded files are moved; empty to leave them.
+        failed_path: folder of the server into which failed and held files are moved; empty to leave them.
+        retry: whether files that failed or were held before are pulled again.
+        confirm: whether files that were held before are pulled again, to be loaded all the same.
+    """
+
+    settle_s: float = 0
+    loaded_path: str = ""
+    failed_path: str = ""
+    retry: bool = False
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A copy of a file of another system.
+
+    Args:
+        remote: the file there.
+        path: the copy.
+        digest: SHA-256 of its content.
+        as_of: when it was true at its source; None if the server does not tell.
+    """
+
+    remote: RemoteFile
+    path: Path
+    digest: str
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of a file in a pull.
+
+    Args:
+        name: its name.
+        status: what became of it.
+        reason: why it was not loaded, without any text of its rows; empty if it was.
+        move_error: why the server did not move it; empty if it did, or was not asked to.
+    """
+
+    name: str
+    status: FileStatus
+    reason: str = ""
+    move_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePullResult:
+    """How a pull of files ended.
+
+    Args:
+        files: what became of each file that was new.
+        refused_names: number of files whose names are not safe; they were left.
+    """
+
+    files: Sequence[FileOutcome]
+    refused_names: int
+
+
+Load = Callable[[FetchedFile], FileOutcome]
+"""Loads a file and puts its copy away; raises what stops the pull, so that the next one repeats the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPull:
+    """A folder of another system, and what is done with its files.
+
+    Args:
+        source_code: the source of the files.
+        server: the folder.
+        incoming: local folder of copies, empty and private.
+        load: loads a copy.
+        options: how files settle, and where they go.
+        note: receives what became of each file, once it is known.
+        wait: waits some seconds.
+    """
+
+    source_code: str
+    server: FileServer
+    incoming: Path
+    load: Load
+    options: FilePullOptions
+    note: Callable[[FileOutcome], None] = lambda _outcome: None
+    wait: Callable[[float], None] = time.sleep
+
+
+def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult:
+    """Pull the files of a folder that were not loaded yet, oldest first.
+
+    A file is remembered once it is loaded, so a pull that is killed repeats at most one; its rows are
+    unchanged then, or its load is resumed.
+
+    Args:
+        index: the open index.
+        viewer: who pulls.
+        pull: the folder.
+
+    Raises:
+        RemoteSystemError: the server cannot be reached, or refuses to list the folder.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not load this source.
+        AgreementLapsed: no agreement that covers the source is in force; nothing was asked for.
+        ConflictError: another process pulls the source.
+    """
+    source = require_pulled_source(index, viewer, pull.source_code)
+    outcomes: list[FileOutcome] = []
+    with PullLease(index, viewer, source):
+        run = _FilePull(pull, _FileMemory(index, viewer, source.id))
+        files, listing = run.find_new_files()
+        for outcome in chain(run.move_known_files(listing, files), run.take(files)):
+            outcomes.append(outcome)
+            pull.note(outcome)
+    return FilePullResult(outcomes, listing.refused)
+
+
+def list_new_files(
+    index: Index, viewer: Viewer, source_code: str, server: FileServer, options: FilePullOptions
+) -> Sequence[RemoteFile]:
+    """Return the files that a pull would take, oldest first; some may still be written.
+
+    Errors as for ``pull_files``.
+    """
+    source = require_pulled_source(index, viewer, source_code)
+    memory = _FileMemory(index, viewer, source.id)
+    return [file for file in server.list_files().files if memory.is_new(file, options)]
+
+
+class _FileMemory:
+    """Files of a source that were pulled before."""
+
+    def __init__(self, index: Index, viewer: Viewer, source_id: int) -> None:
+        self._index, self._viewer, self._source_id = index, viewer, source_id
+        with index.database.read(viewer) as unit:
+            self._files = dict(unit.pulled_files.list_of_source(source_id))
+
+    def find(self, file: RemoteFile) -> PulledFile | None:
+        """Return how a file of this name was pulled last."""
+        return self._files.get(self._make_token(file))
+
+    def is_new(self, file: RemoteFile, options: FilePullOptions) -> bool:
+        """Return whether a file is to be pulled: it was never, has changed, or is tried again."""
+        last = self.find(file)
+        if last is None or (last.size, last.modified) != (file.size, file.modified):
+            return True
+        is_held = last.status == FileStatus.HELD
+        return (options.retry and last.status != FileStatus.LOADED) or (options.confirm and is_held)
+
+    def remember(self, file: RemoteFile, digest: str, status: FileStatus) -> None:
+        """Store how a file was pulled."""
+        pulled = PulledFile(
+            source_id=self._source_id,
+            file_token=self._make_token(file),
+            size=file.size,
+            modified=file.modified,
+            digest=digest,
+            status=status.value,
+            pulled_at=clock.format_timestamp(clock.now()),
+        )
+        with self._index.database.write(self._viewer, COMMIT_KIND, Lock.NONE) as unit:
+            unit.pulled_files.remember(pulled)
+        self._files[pulled.file_token] = pulled
+
+    def _make_token(self, file: RemoteFile) -> str:
+        """Return a hash of a file's name, which may be that of a person."""
+        return self._index.keyed_hash.to_token(_TOKEN_DOMAIN, file.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _FilePull:
+    """One pull of files."""
+
+    pull: FolderPull
+    memory: _FileMemory
+
+    def find_new_files(self) -> tuple[list[RemoteFile], FileList]:
+        """Return the files to take, and all files of the folder."""
+        server, options = self.pull.server, self.pull.options
+        listing = server.list_files()
+        new = [file for file in listing.files if self.memory.is_new(file, options)]
+        if new and options.settle_s:
+            self.pull.wait(options.settle_s)
+            still = frozenset(server.list_files().files)
+            new = [file for file in new if file in still]
+        return new, listing
+
+    def move_known_files(self, listing: FileList, new: Sequence[RemoteFile]) -> Iterator[FileOutcome]:
+        """Move files that a pull before did not; yield those that cannot be moved."""
+        taken = frozenset(new)
+        for file in listing.files:
+            last = self.memory.find(file)
+            if last is None or file in taken or self.memory.is_new(file, self.pull.options):
+                continue
+            if move_error := self._move(file, FileStatus(last.status)):
+                yield FileOutcome(file.name, FileStatus.UNCHANGED, move_error=move_error)
+
+    def take(self, files: Sequence[RemoteFile]) -> Iterator[FileOutcome]:
+        """Load files one by one, and yield what became of each."""
+        for file in files:
+            copy = self.pull.incoming / file.name
+            try:
+                digest = self.pull.server.fetch(file, copy)
+            except FileChangedError as error:
+                outcome = FileOutcome(file.name, FileStatus.GROWING, str(error))
+            except FileRefusedError as error:
+                outcome = FileOutcome(file.name, FileStatus.REFUSED, str(error))
+            else:
+                outcome = self._load(file, copy, digest)
+            copy.unlink(missing_ok=True)
+            yield outcome
+
+    def _load(self, file: RemoteFile, copy: Path, digest: str) -> FileOutcome:
+        """Load a copy, remember the file, and have it moved."""
+        last = self.memory.find(file)
+        if last is not None and (last.status, last.digest) == (FileStatus.LOADED, digest):
+            outcome = FileOutcome(file.name, FileStatus.UNCHANGED)
+        else:
+            outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file)))
+        is_loaded = outcome.status in {FileStatus.LOADED, FileStatus.UNCHANGED}
+        status = FileStatus.LOADED if is_loaded else outcome.status
+        self.memory.remember(file, digest, status)
+        return replace(outcome, move_error=self._move(file, status))
+
+    def _move(self, file: RemoteFile, status: FileStatus) -> str:
+        """Have the server move a file where the connection says so; return why it did not."""
+        is_loaded = status == FileStatus.LOADED
+        folder = self.pull.options.loaded_path if is_loaded else self.pull.options.failed_path
+        if not folder:
+            return ""
+        try:
+            self.pull.server.move(file, folder)
+        except FileRefusedError as error:
+            return str(error)
+        return ""
+
+
+def _read_as_of(file: RemoteFile) -> datetime | None:
+    """Return when a file was true at its source, at the latest now.
+
+    Two files that are loaded in another order than they were written then give the same records.
+    """
+    if file.modified < _FIRST_TIME:
+        return None
+    return min(datetime.fromtimestamp(file.modified, UTC), clock.now())
