@@ -730,6 +730,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/accounts/{name}": ("do", "version", "role", "which", "source", "confirm"),
     "/account-requests/{number}": ("do",),
     "/clients/{name}": ("do", "version", "overlap", "expires_on", "confirm"),
+    "/files": ("starter", "state", "sheet"),
     "/files/{upload}": ("do", "source", "snapshot", "state"),
     "/loads/{number}/undo": ("reason", "confirm"),
     "/freezes": ("do", "source", "window", "begins_on", "ends_on", "reason"),
@@ -945,6 +946,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "report_name": lambda: c.one_of("waterfall", "populations", "nothing"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
         "token": lambda: c.seen("token", "unknown-link"),
+        "upload": lambda: "0" * 32,
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 

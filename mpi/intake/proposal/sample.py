@@ -109,12 +109,13 @@ class Sample:
         return [text for text in texts if text is not None]
 
 
-def read_sample(path: Path, sheet: str | None = None) -> Sample:
+def read_sample(path: Path, sheet: str | None = None, most: int = SAMPLE_ROWS) -> Sample:
     """Read the first rows of a file whose format is not known.
 
     Args:
         path: the file.
         sheet: sheet of a workbook; None for the only one.
+        most: most rows of which the values are looked at.
 
     Raises:
         FileError: it is no table, cannot be read, has no header, or has several sheets and none is named.
@@ -124,7 +125,7 @@ def read_sample(path: Path, sheet: str | None = None) -> Sample:
     unread = 0
     is_whole = True
     for number, row in enumerate(table.rows()):
-        if number == SAMPLE_ROWS:
+        if number == most:
             is_whole = False
             break
         if isinstance(row, RawRow):

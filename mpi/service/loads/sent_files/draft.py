@@ -39,6 +39,8 @@ MAX_DRAFTS = 5
 """Most drafts of one account."""
 MAX_COLUMNS = 300
 """Most columns of a draft."""
+_SAMPLE_ROWS = 1_000
+"""Most rows that are looked at, since the server that answers others looks at them too."""
 _DRAFT = "draft.json"
 _CODE = re.compile(r"[0-9a-f]{32}")
 _GONE = "this file is not here, or not here any more: send it again"
@@ -219,7 +221,7 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
     file = find_file(folder)
     if file is None:
         raise FileNotFoundError
-    sample = replace(read_sample(file, options.sheet), name=name)
+    sample = replace(read_sample(file, options.sheet, _SAMPLE_ROWS), name=name)
     if len(sample.columns) > MAX_COLUMNS:
         raise InputError(
             f"the file has {len(sample.columns):,} columns, and this page takes {MAX_COLUMNS}: use mpi map"

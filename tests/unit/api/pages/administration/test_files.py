@@ -21,7 +21,7 @@ from tests.unit.api.pages.desk.test_sign_in import SAME
 HEADER = "Student_Number,First_Name,Last_Name,DOB,Gender,Foster,2024,Remark"
 CODES = ("A", "B", "A")
 ROWS = [
-    f"70{number},Quillana{'abcdefghi'[number]},Pagewright,0{number + 1}/0{number + 2}/2012,F,"
+    f"70{number},Quillana{'abcdefghi'[number]},Pagewright,0{number % 7 + 1}/0{number % 7 + 2}/2012,F,"
     f"{CODES[number % 3]},x,Nice child"
     for number in range(9)
 ]
