@@ -17,11 +17,12 @@ class SftpSystem:
 
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
     file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
-    files that were read. ``refuses_moves`` lets no file be moved.
+    files that were read. ``refuses_moves`` lets no file be moved. ``connections`` holds those that are open.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.connections: list[asyncssh.SSHServerConnection] = []
         self.port = 0
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self.user_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -80,6 +81,13 @@ def _make_files(system: SftpSystem) -> type[asyncssh.SFTPServer]:
 
 def _make_login(system: SftpSystem) -> type[asyncssh.SSHServer]:
     class Login(asyncssh.SSHServer):
+        def connection_made(self, conn):
+            self._connection = conn
+            system.connections.append(conn)
+
+        def connection_lost(self, _exc):
+            system.connections.remove(self._connection)
+
         def password_auth_supported(self):
             return True
 

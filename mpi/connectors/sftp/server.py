@@ -5,10 +5,10 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -101,9 +101,9 @@ class SftpServer:
             )
 
         async def copy(sftp: asyncssh.SFTPClient) -> str:
-            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as local:
+            with _open_private(target) as write:
                 async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
-                    return await self._copy(sftp, file, local)
+                    return await self._copy(sftp, file, write)
 
         return self._call(copy)
 
@@ -153,7 +153,7 @@ class SftpServer:
                     f"{self._name}: the folder has more than {MAX_NAMES:,} names: have old files moved away"
                 )
 
-    async def _copy(self, sftp: asyncssh.SFTPClient, file: RemoteFile, local: IO[bytes]) -> str:
+    async def _copy(self, sftp: asyncssh.SFTPClient, file: RemoteFile, write: Callable[[bytes], None]) -> str:
         """Copy the bytes of a file, as many as it was listed with."""
         digest, done = hashlib.sha256(), 0
         try:
@@ -167,7 +167,7 @@ class SftpServer:
                     if not part or done > file.size:
                         break
                     digest.update(part)
-                    _write(local, part)
+                    write(part)
                 async with asyncio.timeout(ANSWER_S):
                     attributes = await remote.stat()
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
@@ -197,12 +197,12 @@ class SftpServer:
                         f"{self._name}: the server refuses ({type(error).__name__})"
                     ) from None
                 failure = type(error).__name__
-            except (asyncssh.Error, ConnectionError, TimeoutError) as error:
+            except (asyncssh.Error, TimeoutError) as error:
                 failure = type(error).__name__
             except OSError as error:
                 if error.filename is not None:  # a local file
                     raise
-                failure = error.strerror or type(error).__name__
+                failure = os.strerror(error.errno) if error.errno else type(error).__name__
             pause_s = self._retry.find_pause_s(attempt, None)
             if pause_s is None:
                 raise RemoteSystemError(
@@ -220,12 +220,32 @@ def _to_bytes(content: bytes | str) -> bytes:
     return content if isinstance(content, bytes) else content.encode()
 
 
-def _write(file: IO[bytes], part: bytes) -> None:
-    """Write to a local file; its errors name it, unlike those of a connection."""
+@contextmanager
+def _open_private(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Open a new local file for its owner only, and yield what writes to it.
+
+    Its errors name it, unlike those of a connection.
+    """
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb")
+
+    def write(part: bytes) -> None:
+        with _naming(path):
+            file.write(part)
+
     try:
-        file.write(part)
+        yield write
+    finally:
+        with _naming(path):
+            file.close()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of the operating system name a file."""
+    try:
+        yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(file.name)) from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _read_time(attributes: asyncssh.SFTPAttrs) -> int:

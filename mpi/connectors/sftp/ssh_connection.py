@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class SshLogin:
     def __init__(self, name: str, options: SftpOptions, sign_in: SignIn) -> None:
         self._name = name
         self._options = options
+        self._uses_agent = sign_in.kind == SignInKind.SSH_AGENT
         self._arguments: dict[str, Any] = {
             "known_hosts": _read_known_hosts(name, options.known_hosts),
             "username": sign_in.client_id,
@@ -75,9 +76,21 @@ class SshLogin:
             RemoteSystemError: the host key is not trusted, or the user is refused.
             OSError, asyncssh.Error, TimeoutError: the server cannot be reached.
         """
+        async with self._open_agent() as keys, await self._connect(keys) as connection:
+            async with asyncio.timeout(ANSWER_S):
+                sftp = await connection.start_sftp_client(path_encoding=None)
+            async with sftp:
+                yield sftp
+
+    async def _connect(self, agent_keys: Mapping[str, Any]) -> asyncssh.SSHClientConnection:
+        """Sign in with keys of an agent, or what the connection states.
+
+        Raises:
+            RemoteSystemError: the host key is not trusted, or the user is refused.
+        """
         client = HostKeyClient(frozenset(self._options.fingerprints))
         try:
-            connection = await asyncssh.connect(
+            return await asyncssh.connect(
                 self._options.host,
                 self._options.port,
                 client_factory=lambda: client,
@@ -87,17 +100,34 @@ class SshLogin:
                 connect_timeout=CONNECT_S,
                 login_timeout=CONNECT_S,
                 keepalive_interval=_KEEPALIVE_S,
-                **self._arguments,
+                **self._arguments | agent_keys,
             )
         except asyncssh.HostKeyNotVerifiable:
             raise RemoteSystemError(self._describe_refused_key(client)) from None
         except asyncssh.PermissionDenied:
             raise RemoteSystemError(f"{self._name}: the server refuses the user or the credentials") from None
-        async with connection:
-            async with asyncio.timeout(ANSWER_S):
-                sftp = await connection.start_sftp_client(path_encoding=None)
-            async with sftp:
-                yield sftp
+
+    @asynccontextmanager
+    async def _open_agent(self) -> AsyncIterator[Mapping[str, Any]]:
+        """Open the user's SSH agent if the connection says so, and yield its keys.
+
+        asyncssh itself would also offer the keys in the user's folder.
+
+        Raises:
+            RemoteSystemError: there is no agent, or it holds no key.
+        """
+        if not self._uses_agent:
+            yield {}
+            return
+        try:
+            agent = await asyncssh.connect_agent()
+        except OSError:
+            raise RemoteSystemError(f"{self._name}: SSH_AUTH_SOCK names no SSH agent that answers") from None
+        async with agent:
+            keys = await agent.get_keys()
+            if not keys:
+                raise RemoteSystemError(f"{self._name}: the SSH agent holds no key: ssh-add adds one")
+            yield {"client_keys": keys}
 
     def _describe_refused_key(self, client: HostKeyClient) -> str:
         place = "known_hosts" if self._options.known_hosts else "host_keys"
@@ -127,7 +157,7 @@ def _read_known_hosts(name: str, path: Path | None) -> object:
 def _read_credentials(name: str, sign_in: SignIn) -> dict[str, Any]:
     """Return the credentials as asyncssh takes them, and no others of this user's."""
     if sign_in.kind == SignInKind.SSH_AGENT:
-        return {"client_keys": None, "preferred_auth": "publickey"}
+        return {"agent_path": None, "preferred_auth": "publickey"}
     if sign_in.kind == SignInKind.PASSWORD:
         return {
             "client_keys": None,
