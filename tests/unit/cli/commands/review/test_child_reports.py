@@ -54,3 +54,12 @@ def test_reports_on_links_are_exact_and_say_so(mpi):
     for name in ("churn", "stewards", "reliability"):
         assert mpi("report", name, "--current").code == 0
         assert mpi("report", name).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_page_for_the_public_is_written_to_a_file(mpi, tmp_path):
+    file = tmp_path / "public.html"
+    assert mpi("report", "transparency", "--into", str(file)).code == 0
+    assert "What these records are used for" in file.read_text(encoding="utf-8")
+    for options in ((), ("--into", str(tmp_path)), ("--into", str(file), "--format", "csv")):
+        assert mpi("report", "transparency", *options).code != 0
