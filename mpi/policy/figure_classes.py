@@ -189,6 +189,8 @@ _NAMED: tuple[str, ...] = (
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report combinations", "report outcomes",
     "report trend", "report reconciliation",
+    # Splink's charts: those of records for who may read every record and question.
+    "report splink-charts",
     # Released reports on children: small counts hidden, for named readers who write no record.
     "GET /v1/reports/{report_name}", "GET /reports/{report_name}", "GET /reports/{report_name}.csv",
     # What a source's own files held.

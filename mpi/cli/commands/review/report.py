@@ -16,6 +16,8 @@ from mpi.cli.commands.data_quality.link_figures import LINK_REPORTS, show_link_f
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
+from mpi.cli.commands.review.splink_charts import NAME as SPLINK_CHARTS
+from mpi.cli.commands.review.splink_charts import write_splink_charts
 from mpi.cli.output import JsonFlag, print_json, print_lines, print_note, print_table
 from mpi.domain.errors import InputError
 
@@ -49,8 +51,8 @@ def run(
         typer.Argument(
             help="summary, sources, loads, overlap, creates, responsibilities; on links, with --current: "
             "churn, stewards, reliability; of one source: scorecard, "
-            "matches; for the public: transparency; on children: waterfall, populations, combinations, "
-            "trend, outcomes, reconciliation, or all of these but trend."
+            "matches; for the public: transparency; on the model: splink-charts; on children: waterfall, "
+            "populations, combinations, trend, outcomes, reconciliation, or all of these but trend."
         ),
     ] = "summary",
     source: Annotated[
@@ -108,8 +110,19 @@ def run(
     into: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Folder for a file of each report of all; the file of transparency."
+            metavar="PATH",
+            help="Folder for a file of each report of all, or for charts; the file of transparency.",
         ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Account whose rights count for splink-charts.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE:LOCAL_ID", help="Record of the pair that splink-charts draws; twice."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Records to draw for splink-charts; 1,000 by default.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -120,6 +133,8 @@ def run(
     from mpi.domain import clock
     from mpi.service.reporting.report_set import ALL, CHILD_REPORTS, ReportRequest
 
+    if name != SPLINK_CHARTS:
+        _refuse_options({"--account": account, "--pair": pair, "--sample": sample})
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
@@ -142,11 +157,15 @@ def run(
         else:
             _write_child_report(request, form, out, freeze, as_json=as_json)
         return
-    _refuse_child_options({"--freeze": freeze, "--format": form})
-    if name == _TRANSPARENCY:
-        _write_transparency_page(into)
+    _refuse_options({"--freeze": freeze, "--format": form})
+    if name in (_TRANSPARENCY, SPLINK_CHARTS):
+        _refuse_options({"--out": out})
+        if name == SPLINK_CHARTS:
+            write_splink_charts(into, account, pair, sample)
+        else:
+            _write_transparency_page(into)
         return
-    _refuse_child_options({"--into": into})
+    _refuse_options({"--into": into})
     _show_index_report(name, source, out, since, every=every, is_current=current, as_json=as_json)
 
 
@@ -192,11 +211,11 @@ def _read_numbers(options: Sequence[str]) -> tuple[tuple[str, Path], ...]:
     return tuple(files)
 
 
-def _refuse_child_options(options: Mapping[str, object]) -> None:
-    """Refuse options that are for reports on children."""
+def _refuse_options(options: Mapping[str, object]) -> None:
+    """Refuse options that are for other reports."""
     for option, value in options.items():
         if value is not None:
-            raise InputError(f"{option} is for reports on children: see mpi report --help")
+            raise InputError(f"{option} is for other reports: see mpi report --help")
 
 
 def _write_transparency_page(path: Path | None) -> None:
