@@ -63,9 +63,11 @@ def draw_model_charts(model: MatchModel) -> dict[str, str]:
         HTML by name: ``match-weights`` and ``parameters``.
     """
     settings = SettingsCreator.from_path_or_dict(dict(model.settings)).get_settings("duckdb")
+    weights = settings.match_weights_chart()  # type: ignore[no-untyped-call]  # Splink has no types here
+    parameters = settings.m_u_parameters_chart()  # type: ignore[no-untyped-call]
     return {
-        "match-weights": _write_chart(settings.match_weights_chart(), "Match weights"),
-        "parameters": _write_chart(settings.m_u_parameters_chart(), "Parameters: m and u"),
+        "match-weights": _write_chart(weights, "Match weights"),
+        "parameters": _write_chart(parameters, "Parameters: m and u"),
     }
 
 
@@ -81,9 +83,8 @@ def draw_unlinkables(
     """
     with _open_engine(model, records, work_dir) as engine:
         chart = engine.linker.evaluation.unlinkables_chart(x_col="match_weight")
-    shares = [
-        UnlinkableShare(float(row["match_weight"]), float(row["cum_prop"])) for row in chart.raw_records
-    ]
+    rows: list[dict[str, Any]] = chart.chart_dict["data"]["values"]
+    shares = [UnlinkableShare(float(row["match_weight"]), float(row["cum_prop"])) for row in rows]
     return _write_chart(chart, "Records that hold too little to be linked"), shares
 
 
@@ -170,7 +171,7 @@ def _write_chart(chart: SplinkChart[Any], title: str) -> str:
     """Return a chart as a page with a title, and a menu that only saves pictures."""
     spec = chart.chart_dict
     spec["usermeta"] = {"embedOptions": {"actions": _MENU}}
-    html = chart_html(spec, inline=True, fullhtml=True)
+    html = chart_html(spec, inline=True, fullhtml=True)  # type: ignore[no-untyped-call]
     return _protect(html.replace("<title>Splink chart</title>", f"<title>{title}</title>"))
 
 
