@@ -109,7 +109,7 @@ LINELESS_ROUTES = MappingProxyType({
     "GET /agreements/{code}": _TERMS,
     "POST /agreements/{code}": _TERMS,
     "GET /papers": _TERMS,
-    "GET /transparency": _TERMS,
+    "GET /transparency": "It tells of agreements and laws, and of published figures if a setting permits.",
     "GET /v1/quality": _FIGURES,
     "GET /v1/quality/forecast": _FIGURES,
     "GET /quality": _FIGURES,

@@ -583,7 +583,9 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
     f"POST {_CASE}:decide": _decide_subpoena,
     f"POST {_CASE}:release": lambda c: {"json": {"reference": c.one_of("26-JV-0412", "26-JV-7")}},
-    "GET /v1/ledger": lambda c: {"params": {"enterprise_id": c.eid()} if c.is_rare(0.5) else {}},
+    "GET /v1/ledger": lambda c: {
+        "params": {"enterprise_id": c.eid()} if c.is_rare(0.5) else {"action": c.one_of("person.read", "no")}
+    },
     "POST /v1/ledger/link-disclosures": _explanation,
     "GET /v1/incidents": lambda c: {"params": {"with_closed": c.one_of(True, False)}},
     "GET /v1/incidents/{code}": _nothing,
