@@ -46,6 +46,11 @@ _LIST_OF_FIELD = {
     **dict.fromkeys(("school_id", "district_id", "grade", "entry_date", "exit_date"), "enrollments"),
 }
 """The list whose first entry holds a flat column of the canonical record."""
+CODE_LISTS = (
+    "country", "county", "district", "ethnicity", "flag_definition", "grade", "placement_type", "race",
+    "school", "state",
+)  # fmt: skip
+"""Lists of codes that an agreement may extend, for values that leave in a research extract."""
 CONSENT = "consent"
 """Legal basis of a grant that discloses a record only while a consent for it is in force."""
 
@@ -159,6 +164,19 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeList:
+    """Values that a research extract may hold as they were sent.
+
+    Args:
+        name: one of ``CODE_LISTS``.
+        codes: the values, such as the names of a state's counties.
+    """
+
+    name: str
+    codes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """One version of a data-sharing agreement, with what became of it.
 
@@ -178,6 +196,7 @@ class Agreement:
         small_cell: smallest count above 0 that a recipient may publish.
         clocks: times within which the parties must act.
         owners: offices that answer for duties.
+        codes: values that a research extract may hold as they were sent.
     """
 
     code: str
@@ -195,6 +214,7 @@ class Agreement:
     small_cell: int = SMALLEST_SHOWN_COUNT
     clocks: tuple[Clock, ...] = ()
     owners: tuple[Owner, ...] = ()
+    codes: tuple[CodeList, ...] = ()
 
     def state(self, day: date) -> AgreementState:
         """Return the state of this version on a day.

@@ -14,7 +14,15 @@ from mpi.reports.reidentification import Risk, find_rare_values, measure_risk
 from mpi.service.core.index import Index
 from mpi.service.research.link_quality import LinkQuality, measure_links
 from mpi.service.research.rows import ExtractRow, read_rows
-from mpi.service.research.variables import Variable, check_levels, coarsen, list_variables
+from mpi.service.research.value_codes import make_value_codes
+from mpi.service.research.variables import (
+    SEPARATOR,
+    UNLISTED,
+    Variable,
+    check_levels,
+    coarsen,
+    list_variables,
+)
 from mpi.service.rights.research_ids import derive_key, make_id
 from mpi.storage.repositories.access.research_projects import StoredProject
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -51,6 +59,7 @@ class ExtractFacts:
         source_counts: records by source.
         restricted: children left out because of a restriction or an opt-out.
         uncovered: records left out since their child is of no agreed population.
+        definitions: children by definition, for each variable of flags.
         model: the match model.
     """
 
@@ -70,6 +79,7 @@ class ExtractFacts:
     source_counts: Mapping[str, int]
     restricted: int
     uncovered: int
+    definitions: Mapping[str, Mapping[str, int]]
     model: MatchModel
 
     @property
@@ -91,6 +101,19 @@ class ExtractFacts:
         return suppress_cells(
             Counter("yes" if link.is_reviewed else "no" for link in self.links), self.required_size
         )
+
+    def count_unlisted(self) -> dict[str, int]:
+        """Count the rows of each column in which a text was no known code."""
+        places = {each.name: self.header.index(each.name) for each in self.variables}
+        return {
+            name: sum(UNLISTED in row[place].split(SEPARATOR) for row in self.table)
+            for name, place in places.items()
+        }
+
+    def list_definitions(self, variable: str) -> tuple[str, ...]:
+        """Return the definitions by which enough children's flags of a variable are stated."""
+        counts = self.definitions.get(variable, {})
+        return tuple(code for code, children in counts.items() if children >= self.required_size)
 
     def count_rows_by_source(self) -> dict[str, int | None]:
         """Count the records by source; small counts are None."""
@@ -132,7 +155,9 @@ def find_extract(
     """
     variables = list_variables(terms.fields)
     levels = check_levels(variables, terms.levels)
-    found = read_rows(unit, agreement, grants, variables)
+    key = derive_key(index, project)
+    codes = make_value_codes(index, agreement, key)
+    found = read_rows(unit, agreement, grants, variables, codes)
     links = measure_links(unit, index, found.rows)
     read = make_signature_reader(found.rows, variables)
     required = max(agreement.small_cell, SMALLEST_SHOWN_COUNT)
@@ -147,7 +172,7 @@ def find_extract(
         is_deidentified=is_deidentified(grants),
         variables=variables,
         levels=levels,
-        table=_make_table(unit, index, project, found.rows, variables, levels, links),
+        table=_make_table(unit, key, found.rows, variables, levels, links),
         links=tuple(links.values()),
         risk=measure_risk(signatures, required),
         finest_risk=measure_risk({SOURCE: signatures[SOURCE]} | finest, required),
@@ -155,6 +180,7 @@ def find_extract(
         source_counts=Counter(row.source for row in found.rows),
         restricted=found.restricted,
         uncovered=found.uncovered,
+        definitions=found.definitions,
         model=index.matcher.model,
     )
     return FoundExtract(facts, tuple(sorted(row.record for row in found.rows)), read)
@@ -191,15 +217,13 @@ def _list_bases(index: Index, grants: Sequence[Grant]) -> tuple[tuple[str, str, 
 
 def _make_table(
     unit: ReadUnit,
-    index: Index,
-    project: StoredProject,
+    key: bytes,
     rows: Sequence[ExtractRow],
     variables: Sequence[Variable],
     levels: Mapping[str, str],
     links: Mapping[int, LinkQuality],
 ) -> tuple[tuple[str, ...], ...]:
     """Return the rows of an extract, ordered by its IDs, which tells nothing."""
-    key = derive_key(index, project)
     eids = {person.id: person.eid for person in unit.persons.all()}
     used_levels = [levels[variable.name] for variable in variables]
     table = (

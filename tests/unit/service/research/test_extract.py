@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError
 from mpi.domain.record_ref import RecordRef
-from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.agreement import Agreement, CodeList, Grant
 from mpi.policy.cases.research import IrbDecision, ResearchTerms
 from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.agreements.refusals import list_refusals
@@ -43,6 +43,9 @@ OF_AGENCY = replace(
 )
 SECRET_NAMES = ("Amara", "Okonkwo", "Restricted", "Hidden")
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+OF_FREE_TEXT = (
+    "county", "school_id", "district_id", "grade", "race", "ethnicity", "birth_country", "postal_code",
+)  # fmt: skip
 STAY = {"type": "foster_home", "begin": "2025-03-01", "county": "Quill"}
 
 
@@ -301,3 +304,52 @@ def test_the_certificate_of_destruction_ends_the_project_and_stands_on_the_ledge
     assert lines == [("research-finished", f"sha256:{certificate.digest}")]
     with pytest.raises(ConflictError, match="key is destroyed"):
         make_extract(index, OPERATOR, "finished")
+
+
+NAME_IN_TEXT = "Amara Okonkwo"
+"""A name that somebody typed where a code belongs."""
+
+
+def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_uncounted(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", secret="5" * 64) as index:
+        (index.home / "contacts.csv").write_text(
+            "level,code,organization,name,phone,email,owner,confirm_by\n"
+            "district,D01,North,Desk,614-555-0100,,Office,2099-06-30\n",
+            encoding="utf-8",
+        )
+        typed = dict.fromkeys(("county", "school_id", "district_id", "grade", "ethnicity"), NAME_IN_TEXT)
+        typed |= {"postal_code": NAME_IN_TEXT, "race": [NAME_IN_TEXT, "White"], "birth_country": NAME_IN_TEXT}
+        typed |= {"placements": [{"type": NAME_IN_TEXT, "county": NAME_IN_TEXT, "begin": "2025-01-01"}]}
+        typed |= {"flags": [CARE | {"definition": NAME_IN_TEXT}]}
+        coded = {"county": "quill", "school_id": "S-1", "district_id": "d01", "grade": "Fourth grade"}
+        coded |= {"race": ["Black - African American"], "ethnicity": "unknown", "flags": [CARE]}
+        coded |= {"birth_country": "USA", "postal_code": "43001-1234"}
+        load_rows(index, "sis", *(child(number) | typed for number in range(11)), child(50) | coded)
+        fields = (*OF_FREE_TEXT, "placements", "flags.foster_care")
+        grant = replace(OF_SCHOOLS, output_fields=frozenset(fields))
+        put_in_force(index, make_agreement("study", grant, codes=(CodeList("county", frozenset({"Quill"})),)))
+        open_with_terms(index, "reading", make_terms("study", *fields))
+        open_with_terms(index, "other", make_terms("study", *fields))
+        extract = make_extract(index, OPERATOR, "reading")
+        everything = b"".join(extract.files.values())
+        assert b"Amara" not in everything
+        assert b"S-1" not in everything
+        [named] = [row for row in read_csv(extract, "records.csv") if row["county"] == "Quill"]
+        assert [named[each] for each in ("district_id", "grade", "race", "birth_country", "postal_code")] == [
+            "D01", "04", "BlackOrAfricanAmerican", "US", "43001",
+        ]  # fmt: skip
+        texts = [row for row in read_csv(extract, "records.csv") if row["county"] == "unlisted"]
+        assert {row["race"] for row in texts} == {"White|unlisted"}
+        assert len({row["school_id"] for row in texts} | {named["school_id"]}) == 2, "schools have pseudonyms"
+        codebook = {row["variable"]: row for row in read_csv(extract, "codebook.csv")}
+        assert {name for name, row in codebook.items() if row["unlisted"] == "11"} == {
+            "county", "grade", "ethnicity", "race", "birth_country", "postal_code", "placement_type",
+            "placement_county",
+        }  # fmt: skip
+        assert codebook["flag_foster_care"]["definitions"] == "unlisted", (
+            "one child's ESSA is too few to show"
+        )
+        others = {row["school_id"] for row in read_csv(make_extract(index, OPERATOR, "other"), "records.csv")}
+        assert not others & {named["school_id"], texts[0]["school_id"]}, (
+            "of another project, other pseudonyms"
+        )
