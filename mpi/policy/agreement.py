@@ -72,6 +72,15 @@ LAPSED_STATES = frozenset({AgreementState.SUSPENDED, AgreementState.EXPIRED, Agr
 """States of an agreement that was in force and is no longer."""
 
 
+class LinkedBy(StrEnum):
+    """Partition from which the children of a research extract come."""
+
+    OPERATIONAL = "operational"
+    """That of the enterprise IDs, in which a false link costs most."""
+    STATISTICAL = "statistical"
+    """That of the model's statistical thresholds, in which a false link costs what a missed one does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What one party discloses to another: one direction and population.
@@ -197,6 +206,7 @@ class Agreement:
         clocks: times within which the parties must act.
         owners: offices that answer for duties.
         codes: values that a research extract may hold as they were sent.
+        partitions: partitions from which a research extract may have its children.
     """
 
     code: str
@@ -215,6 +225,7 @@ class Agreement:
     clocks: tuple[Clock, ...] = ()
     owners: tuple[Owner, ...] = ()
     codes: tuple[CodeList, ...] = ()
+    partitions: frozenset[LinkedBy] = frozenset({LinkedBy.OPERATIONAL})
 
     def state(self, day: date) -> AgreementState:
         """Return the state of this version on a day.

@@ -68,6 +68,8 @@ def _check_terms(agreement: Agreement) -> None:
             raise InputError("clocks: a name has lower-case letters, digits and underscores")
         _check_days(f"clocks: {clock.name}", clock.days)
     _refuse_repeats("clocks", [clock.name for clock in agreement.clocks])
+    if not agreement.partitions:
+        raise InputError("partitions: name at least one")
 
 
 def _check_codes(agreement: Agreement) -> None:

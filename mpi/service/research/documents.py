@@ -9,6 +9,7 @@ import orjson
 
 from mpi.domain.statistics.sampling import Estimate
 from mpi.matching.diagnostics.error_rates import ErrorRates
+from mpi.policy.agreement import LinkedBy
 from mpi.service.research.facts import SOURCE, ExtractFacts
 from mpi.service.research.link_quality import BANDS
 from mpi.service.research.projects import describe_terms
@@ -38,7 +39,7 @@ _LINK_VARIABLES = (
     ),
     ("child_records", "Rows of the child in this extract", "whole number"),
     ("reviewed", "A steward decided that rows of the child are one child", "yes|no"),
-    ("partition", "Partition from which the children come", "operational"),
+    ("partition", "Partition from which the children come (linkage-statement.md)", "|".join(LinkedBy)),
 )
 
 

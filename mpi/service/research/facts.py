@@ -12,6 +12,8 @@ from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.cases.research import ResearchTerms, is_deidentified
 from mpi.reports.reidentification import Risk, find_rare_values, measure_risk
 from mpi.service.core.index import Index
+from mpi.service.quality.calibration import LinkedPairs
+from mpi.service.research.children import LinkedChildren, find_children
 from mpi.service.research.link_quality import LinkQuality, measure_links
 from mpi.service.research.rows import ExtractRow, read_rows
 from mpi.service.research.value_codes import make_value_codes
@@ -31,8 +33,6 @@ SOURCE = "source"
 """Column of the source, which an acquaintance knows like any variable."""
 WHOLE = "whole"
 LINK_COLUMNS = ("weakest_link", "child_records", "reviewed", "partition")
-PARTITION = "operational"
-"""Partition whose children an extract has: that of the enterprise IDs."""
 
 ReadSignatures = Callable[[str, str], Sequence[Hashable]]
 """Returns what the rows of each child say, by column and level."""
@@ -128,11 +128,13 @@ class FoundExtract:
         facts: the facts.
         records: numbers of the records, ascending.
         read_signatures: reads the columns at other levels.
+        pairs: pairs of records, by which linkage error is estimated.
     """
 
     facts: ExtractFacts
     records: tuple[int, ...]
     read_signatures: ReadSignatures
+    pairs: LinkedPairs
 
 
 def find_extract(
@@ -157,8 +159,9 @@ def find_extract(
     levels = check_levels(variables, terms.levels)
     key = derive_key(index, project)
     codes = make_value_codes(index, agreement, key)
-    found = read_rows(unit, agreement, grants, variables, codes)
-    links = measure_links(unit, index, found.rows)
+    children = find_children(unit, index, terms.linked_by)
+    found = read_rows(unit, agreement, grants, variables, codes, children.child_of)
+    links = measure_links(unit, children, found.rows)
     read = make_signature_reader(found.rows, variables)
     required = max(agreement.small_cell, SMALLEST_SHOWN_COUNT)
     signatures = {SOURCE: read(SOURCE, WHOLE)} | {name: read(name, level) for name, level in levels.items()}
@@ -172,7 +175,7 @@ def find_extract(
         is_deidentified=is_deidentified(grants),
         variables=variables,
         levels=levels,
-        table=_make_table(unit, key, found.rows, variables, levels, links),
+        table=_make_table(children, key, found.rows, variables, levels, links),
         links=tuple(links.values()),
         risk=measure_risk(signatures, required),
         finest_risk=measure_risk({SOURCE: signatures[SOURCE]} | finest, required),
@@ -183,7 +186,7 @@ def find_extract(
         definitions=found.definitions,
         model=index.matcher.model,
     )
-    return FoundExtract(facts, tuple(sorted(row.record for row in found.rows)), read)
+    return FoundExtract(facts, tuple(sorted(row.record for row in found.rows)), read, children.pairs)
 
 
 def make_signature_reader(rows: Sequence[ExtractRow], variables: Sequence[Variable]) -> ReadSignatures:
@@ -216,7 +219,7 @@ def _list_bases(index: Index, grants: Sequence[Grant]) -> tuple[tuple[str, str, 
 
 
 def _make_table(
-    unit: ReadUnit,
+    children: LinkedChildren,
     key: bytes,
     rows: Sequence[ExtractRow],
     variables: Sequence[Variable],
@@ -224,18 +227,17 @@ def _make_table(
     links: Mapping[int, LinkQuality],
 ) -> tuple[tuple[str, ...], ...]:
     """Return the rows of an extract, ordered by its IDs, which tells nothing."""
-    eids = {person.id: person.eid for person in unit.persons.all()}
     used_levels = [levels[variable.name] for variable in variables]
     table = (
         (
-            make_id(key, "child", eids[row.person]),
+            make_id(key, "child", children.texts[row.person]),
             make_id(key, "record", f"{len(row.source)}|{row.source}|{row.local_id}"),
             row.source,
             *(coarsen(value, level) for value, level in zip(row.values, used_levels, strict=True)),
             links[row.person].band,
             f"{links[row.person].records}",
             "yes" if links[row.person].is_reviewed else "no",
-            PARTITION,
+            str(children.linked_by),
         )
         for row in rows
     )

@@ -101,6 +101,7 @@ def read_rows(
     grants: Sequence[Grant],
     variables: Sequence[Variable],
     codes: ValueCodes,
+    child_of: Mapping[int, int],
 ) -> ExtractRows:
     """Read the rows of an extract.
 
@@ -113,17 +114,14 @@ def read_rows(
         grants: its grants to the project.
         variables: the variables of the extract.
         codes: its codes, in place of texts.
+        child_of: number of each record's child.
     """
     coverage = _find_coverage(unit, agreement, grants)
-    persons = unit.persons.all_current_persons()
     labels = {
         record: label for record, label in unit.records.iterate_labels() if label.source in coverage.grants
     }
-    children: dict[int, list[int]] = {}
-    asked = {persons[record] for record in labels}
-    for record, person in persons.items():
-        if person in asked:
-            children.setdefault(person, []).append(record)
+    asked = {child_of[record] for record in labels}
+    children = {child: records for child, records in _group_records(child_of).items() if child in asked}
     restricted = _find_restricted_children(unit, children)
     populations = {}
     if any(grant.population != ALL for grant in grants):
@@ -132,9 +130,9 @@ def read_rows(
     uncovered = 0
     today = clock.today()
     definitions = _Definitions(codes, today)
-    kept = [record for record in labels if persons[record] not in restricted]
+    kept = [record for record in labels if child_of[record] not in restricted]
     for record, content in _iterate_contents(unit, kept):
-        label, person = labels[record], persons[record]
+        label, person = labels[record], child_of[record]
         covering = coverage.list_covering(label.source, populations.get(person, ()))
         if covering:
             named = _select_named(covering, variables)
@@ -170,15 +168,31 @@ def _iterate_contents(unit: ReadUnit, records: Collection[int]) -> Iterator[tupl
                 yield record, record_from_bytes(payloads[record][1])
 
 
+def _group_records(child_of: Mapping[int, int]) -> dict[int, list[int]]:
+    """Return the records of each child."""
+    children: dict[int, list[int]] = {}
+    for record, child in child_of.items():
+        children.setdefault(child, []).append(record)
+    return children
+
+
 def _find_restricted_children(unit: ReadUnit, children: Mapping[int, Collection[int]]) -> set[int]:
-    """Return the children of whom a record has a restriction that has not ended."""
+    """Return the children of whom a record has a restriction that has not ended.
+
+    A restriction covers all records of the person, also where another partition makes several children of
+    them.
+    """
     today = clock.today()
-    person_of = {record: person for person, records in children.items() for record in records}
-    return {
+    child_of = {record: child for child, records in children.items() for record in records}
+    person_of = unit.persons.all_current_persons()
+    persons = {person_of[record] for record in child_of}
+    records = [record for record, person in person_of.items() if person in persons]
+    restricted = {
         person_of[record]
-        for record, content in _iterate_contents(unit, person_of)
+        for record, content in _iterate_contents(unit, records)
         if is_restricted(content, today)
     }
+    return {child for record, child in child_of.items() if person_of[record] in restricted}
 
 
 def _select_named(covering: Sequence[Grant], variables: Sequence[Variable]) -> list[Variable]:

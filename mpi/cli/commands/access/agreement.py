@@ -215,6 +215,7 @@ def _print_terms(view: AgreementView, terms: Agreement) -> None:
         "clocks": [f"{clock.name} {clock.days} days" for clock in terms.clocks],
         "owners": [f"{owner.party} {owner.duty}: {owner.office}" for owner in terms.owners],
         "codes": [f"{each.name}: {', '.join(sorted(each.codes))}" for each in terms.codes],
+        "research partitions": sorted(terms.partitions),
         "clients": view.clients,
         "accounts": view.accounts,
     })  # fmt: skip

@@ -9,6 +9,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_note, show_facts
 from mpi.cli.output_files import write_private_folder
 from mpi.domain.errors import InputError
+from mpi.policy.agreement import LinkedBy
 from mpi.policy.cases.research import IrbDecision
 
 Code = Annotated[str, typer.Argument(help="The project.")]
@@ -30,6 +31,9 @@ def terms(
         list[str] | None,
         typer.Option(metavar="VARIABLE=LEVEL", help="Give a variable with less detail; may be repeated."),
     ] = None,
+    linked_by: Annotated[
+        LinkedBy, typer.Option(help="Partition from which its children come, as the agreement names it.")
+    ] = LinkedBy.OPERATIONAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Record what a project may have, and until when.
@@ -49,6 +53,7 @@ def terms(
         fields=tuple(field),
         levels=_parse_levels(coarsen or []),
         recorded_by=by,
+        linked_by=linked_by,
     )
     with open_session(for_look_up=True) as session:
         projects.set_terms(session.index, session.viewer, code, recorded)

@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError
 from mpi.domain.record_ref import RecordRef
-from mpi.policy.agreement import Agreement, CodeList, Grant
+from mpi.policy.agreement import Agreement, CodeList, Grant, LinkedBy
 from mpi.policy.cases.research import IrbDecision, ResearchTerms
 from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.agreements.refusals import list_refusals
@@ -353,3 +353,38 @@ def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_unco
         assert not others & {named["school_id"], texts[0]["school_id"]}, (
             "of another project, other pseudonyms"
         )
+
+
+def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_document(index):
+    terms = make_terms("study", "sex", "birth_date", linked_by=LinkedBy.STATISTICAL)
+    open_project(index, OPERATOR, "balanced", "T", "D")
+    with pytest.raises(InputError, match="does not name the partition 'statistical'"):
+        set_terms(index, OPERATOR, "balanced", terms)
+    put_in_force(index, make_agreement("balanced", OF_SCHOOLS, OF_AGENCY, partitions=frozenset(LinkedBy)))
+    set_terms(index, OPERATOR, "balanced", replace(terms, agreement="balanced"))
+    extract, again = (make_extract(index, OPERATOR, "balanced") for _ in range(2))
+    assert extract.files == again.files
+    rows = read_csv(extract, "records.csv")
+    assert {row["partition"] for row in rows} == {"statistical"}
+    assert (extract.rows, extract.children) == (80, 60)
+    operational_terms = replace(terms, agreement="balanced", linked_by=LinkedBy.OPERATIONAL)
+    set_terms(index, OPERATOR, "balanced", operational_terms)
+        index, OPERATOR, "balanced", replace(terms, agreement="balanced", linked_by=LinkedBy.OPERATIONAL)
+    )
+    operational = make_extract(index, OPERATOR, "balanced")
+    ids = [{row["research_id"] for row in read_csv(each, "records.csv")} for each in (extract, operational)]
+    assert not ids[0] & ids[1], "the IDs of one partition do not tell those of the other"
+    assert "`statistical`" in extract.files["linkage-statement.md"].decode()
+    assert "`operational`" in operational.files["linkage-statement.md"].decode()
+    rates = [read_csv(each, "error-rates.csv") for each in (extract, operational)]
+    assert rates[0]
+    assert rates[0] != rates[1], "each partition has its own error rates"
+
+
+def test_a_statistical_extract_leaves_out_whole_persons_with_a_restriction(index):
+    put_in_force(index, make_agreement("wide", OF_SCHOOLS, OF_AGENCY, partitions=frozenset(LinkedBy)))
+    terms = make_terms("wide", "birth_date", linked_by=LinkedBy.STATISTICAL)
+    open_with_terms(index, "wide", terms)
+    extract = make_extract(index, OPERATOR, "wide")
+    assert b"Restricted" not in b"".join(extract.files.values())
+    assert extract.rows == 80
