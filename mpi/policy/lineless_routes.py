@@ -125,6 +125,7 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/destruction-runs/{number}:approve": _FIGURES,
     "GET /v1/destruction-runs/{number}/certificate": "It counts records that are destroyed.",
     "GET /v1/research-projects": "It tells of projects. An export of their IDs has a line.",
+    "GET /v1/research-projects/{code}": "It tells of a project. Its extracts have lines.",
     "POST /v1/research-projects": "It tells of a project.",
     "POST /v1/research-projects/{code}:end": "It tells of a project.",
     "GET /research": "It tells of projects. An export of their IDs has a line.",

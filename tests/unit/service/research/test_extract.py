@@ -12,7 +12,7 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import AccessDenied, ConflictError, InputError
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.policy.agreement import Agreement, CodeList, Grant, LinkedBy
 from mpi.policy.cases.research import IrbDecision, ResearchTerms
@@ -21,6 +21,7 @@ from mpi.service.agreements.refusals import list_refusals
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version
 from mpi.service.research.destruction import attest_destruction
 from mpi.service.research.extract import make_extract
+from mpi.service.research.overview import show_overview
 from mpi.service.research.projects import set_terms, show_project
 from mpi.service.rights.research_ids import open_project
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -369,8 +370,6 @@ def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_docu
     assert (extract.rows, extract.children) == (80, 60)
     operational_terms = replace(terms, agreement="balanced", linked_by=LinkedBy.OPERATIONAL)
     set_terms(index, OPERATOR, "balanced", operational_terms)
-        index, OPERATOR, "balanced", replace(terms, agreement="balanced", linked_by=LinkedBy.OPERATIONAL)
-    )
     operational = make_extract(index, OPERATOR, "balanced")
     ids = [{row["research_id"] for row in read_csv(each, "records.csv")} for each in (extract, operational)]
     assert not ids[0] & ids[1], "the IDs of one partition do not tell those of the other"
@@ -388,3 +387,31 @@ def test_a_statistical_extract_leaves_out_whole_persons_with_a_restriction(index
     extract = make_extract(index, OPERATOR, "wide")
     assert b"Restricted" not in b"".join(extract.files.values())
     assert extract.rows == 80
+
+
+def test_the_overview_says_what_a_project_may_have_what_it_got_and_when_that_is_due(index, manual_clock):
+    open_project(index, OPERATOR, "seen", "T", "D")
+    assert show_overview(index, OPERATOR, "seen").state == "no_terms"
+    put_in_force(index, make_agreement("seen", OF_SCHOOLS, retention_days=30))
+    set_terms(index, OPERATOR, "seen", make_terms("seen", "sex"))
+    before = show_overview(index, OPERATOR, "seen")
+    assert (before.state, before.recipient, before.destruction_due) == ("ready", "University of Quill", None)
+    extract = make_extract(index, OPERATOR, "seen")
+    made = show_overview(index, OPERATOR, "seen")
+    assert made.destruction_due == (clock.now().date() + timedelta(days=30)).isoformat()
+    assert [each["digest"] for each in made.extracts] == [extract.digest]
+    manual_clock.advance(days=31)
+    assert show_overview(index, OPERATOR, "seen").state == "due"
+    attest_destruction(index, OPERATOR, "seen", "B. Osei", "overwritten", clock.now().date())
+    after = show_overview(index, OPERATOR, "seen")
+    assert (after.state, after.destruction_due, after.certificate["is_valid"]) == ("destroyed", None, True)
+    with pytest.raises(NotFoundError):
+        show_overview(index, OPERATOR, "unknown")
+
+
+def test_the_overview_says_why_a_project_may_have_nothing(index):
+    put_in_force(index, make_agreement("stopped", OF_SCHOOLS))
+    open_with_terms(index, "stopped", make_terms("stopped", "sex"))
+    end_agreement(index, OPERATOR, "stopped", "over")
+    overview = show_overview(index, OPERATOR, "stopped")
+    assert (overview.state, "is ended" in overview.refusal) == ("refused", True)
