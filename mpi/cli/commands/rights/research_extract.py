@@ -62,25 +62,11 @@ def terms(
 
 def show(code: Code, as_json: JsonFlag = False) -> None:
     """Show a project with its terms, extracts and certificate."""
-    from mpi.service.research import destruction, projects
+    from mpi.service.research.overview import show_overview
 
     with open_session(for_look_up=True) as session:
-        history = projects.show_project(session.index, session.viewer, code)
-        certificate = (
-            None
-            if history.destroyed is None
-            else destruction.read_certificate(session.index, history.destroyed)
-        )
-    facts = {
-        "code": history.project.code,
-        "title": history.project.title,
-        "has_ended": history.project.salt is None,
-        "terms": None if history.terms is None else projects.describe_terms(history.terms),
-        "extracts": [dict(extract) for extract in history.extracts],
-        "certificate": None
-        if certificate is None
-        else certificate.as_dict() | {"is_valid": certificate.is_valid},
-    }
+        overview = show_overview(session.index, session.viewer, code)
+    facts = {**overview.as_dict(), "has_ended": overview.project["ended_on"] is not None}
     print_json(facts) if as_json else show_facts(facts, as_json=False)
 
 
