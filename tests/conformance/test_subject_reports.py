@@ -361,8 +361,8 @@ def test_a_report_lists_the_items_of_its_records_without_other_persons_and_conta
     )
     for source, local_id in (("CW", "C-1"), ("D9", "1")):
         store_items(index, OPERATOR, source, read_item_file(text.format(local_id)))
-    clerk, officer = (replace(each, sources=frozenset({"D9"})) for each in (CLERK, OFFICER))
-    report = released(index, opened(index, clerk, source="D9"), officer)
+    clerk = replace(CLERK, sources=frozenset({"D9"}))
+    report = released(index, opened(index, clerk, source="D9"), SECOND_PERSON)
     by_source = {each.source: {item.kind: item.values for item in each.items} for each in report.records}
     linked = {
         "best_interest_decision": {"best_interest_decision": "stay", "best_interest_date": "2026-11-20"},
@@ -371,5 +371,5 @@ def test_a_report_lists_the_items_of_its_records_without_other_persons_and_conta
     assert by_source == {"CW": linked, "D9": linked | {"school_of_origin": {"school_of_origin": "S9"}}}
     assert "school_of_origin" in ledger(index)[-1].fields
     upsert(index, OPERATOR, "D9", CHILD | {"restrictions": [{"kind": "address_confidential"}]})
-    withheld = released(index, opened(index, clerk, source="D9"), officer)
+    withheld = released(index, opened(index, clerk, source="D9"), SECOND_PERSON)
     assert all(item.kind != "school_of_origin" for each in withheld.records for item in each.items)

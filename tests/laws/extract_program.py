@@ -1,16 +1,21 @@
 """Program that exports a research extract and dies at given steps.
 
-Each argument is ``FUNCTION:EVENT:COUNT:FOLDER``. A fork of this program runs ``mpi export research`` into the
-folder, and is killed when the function has been called or left (``call`` or ``return``) that often. Without a
-function, it runs to its end. The program prints the exit status of each fork, negative for a signal.
+Each argument is ``FUNCTION:EVENT:COUNT:FOLDER``. A fork of this program does what ``mpi export research``
+does into the folder. It is killed when the function was called or left (``call``, ``return``) that often.
+Without a function, it runs to its end. The program prints how each fork ended, negative for a signal.
 """
 
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
-from mpi.cli.main import run
+from mpi.bootstrap import open_index
+from mpi.cli.output_files import write_private_folder
+from mpi.config import Settings
+from mpi.domain.viewer import make_operator
+from mpi.service.research.extract import make_extract
 
 PROJECT = "reading"
 
@@ -21,8 +26,7 @@ def _die_at(function: str, event: str, count: int) -> None:
 
     def watch(frame: FrameType, happened: str, _argument: object) -> None:
         nonlocal seen
-        code = frame.f_code
-        if code.co_name == function and happened == event and "/mpi/" in code.co_filename:
+        if happened == event and frame.f_code.co_name == function:
             seen += 1
             if seen == count:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -36,9 +40,12 @@ def main() -> None:
         function, event, count, folder = argument.split(":")
         child = os.fork()
         if not child:
+            index = open_index(Settings(), for_look_up=True)
             if function:
                 _die_at(function, event, int(count))
-            os._exit(int(run(["export", "research", "--project", PROJECT, "--into", folder])))
+            extract = make_extract(index, make_operator(), PROJECT)
+            write_private_folder(Path(folder), extract.files)
+            os._exit(0)
         _, status = os.waitpid(child, 0)
         sys.stderr.write(f"{os.waitstatus_to_exitcode(status)}\n")
 

@@ -18,7 +18,7 @@ from tests.unit.service.research.test_extract import (
 
 FILES = 7
 BEFORE_THE_LEDGER = "disclose:call:1"
-BEFORE_THE_FOLDER = ("disclose:return:1", "_note_extract:return:1")
+BEFORE_THE_FOLDER = "_note_extract:return:1"
 WITHIN_THE_FOLDER = ("write_private_bytes:return:1", f"write_private_bytes:return:{FILES}")
 AFTER_THE_FOLDER = "write_private_folder:return:1"
 
@@ -29,7 +29,7 @@ def test_a_killed_extract_leaves_a_whole_folder_or_none_and_a_second_run_gives_e
     load_rows(index, "sis", *(child(number) for number in range(12)))
     put_in_force(index, make_agreement("study", OF_SCHOOLS))
     open_with_terms(index, PROJECT, make_terms("study", "sex", "birth_date"))
-    kills = [BEFORE_THE_LEDGER, *BEFORE_THE_FOLDER, *WITHIN_THE_FOLDER]
+    kills = [BEFORE_THE_LEDGER, BEFORE_THE_FOLDER, *WITHIN_THE_FOLDER]
     again, whole = tmp_path / "again", tmp_path / "whole"
     assert run_exports(*(f"{kill}:{again}" for kill in kills)) == [-signal.SIGKILL] * len(kills)
     assert not again.exists()

@@ -312,7 +312,7 @@ NAME_IN_TEXT = "Amara Okonkwo"
 
 
 def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_uncounted(tmp_path):
-    with open_test_index(tmp_path / "home", "sis", secret="5" * 64) as index:
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
         (index.home / "contacts.csv").write_text(
             "level,code,organization,name,phone,email,owner,confirm_by\n"
             "district,D01,North,Desk,614-555-0100,,Office,2099-06-30\n",
