@@ -129,7 +129,6 @@ LINELESS_ROUTES = MappingProxyType({
     "POST /v1/research-projects": "It tells of a project.",
     "POST /v1/research-projects/{code}:end": "It tells of a project.",
     "GET /research": "It tells of projects. An export of their IDs has a line.",
-    "POST /research": "It tells of a project.",
     "POST /v1/sources/{source}:pause": _SETTINGS,
     "POST /v1/sources/{source}:resume": _SETTINGS,
     "POST /v1/sources/{source}:ask-consent": _SETTINGS,
