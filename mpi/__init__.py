@@ -8,7 +8,7 @@ from importlib import import_module
 from os import PathLike
 from typing import Any
 
-__version__ = "0.2.0"
+__version__ = "1.0.0rc1"
 
 
 def open(  # noqa: A001 - mpi.open is the name that the documentation gives it

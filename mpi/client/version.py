@@ -1,3 +1,3 @@
 """Version of the client: that of its index."""
 
-__version__ = "0.2.0"
+__version__ = "1.0.0rc1"

@@ -42,6 +42,7 @@ from tests.bench import simulated_index
 from tests.bench.desk_client import SAME_ORIGIN, find_form_token, signed_in_client
 from tests.bench.environment import machine, step
 from tests.bench.page_states import CLERK, PageStates, make_page_states
+from tests.bench.rosters import add_rosters
 from tests.postgres import start_postgres
 
 LIMIT_MS = 300
@@ -84,6 +85,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
     with bench_index.open() as index:
         draw_blind_sample(index, make_operator())
         account_names = _add_accounts(index, bench_index.sources)
+        own_children = add_rosters(index, bench_index.sources, files, "caseworker")
         waiting_step = _add_waiting_step(index, bench_index.sources[-1])
         states = make_page_states(index, bench_index.sources, files)
         keys = [
@@ -100,7 +102,7 @@ def measure(bench_index: simulated_index.BenchIndex, files: Path, calls: int) ->
         clients = {name: signed_in_client(f"http://127.0.0.1:{server.port}", name) for name in account_names}
         requests = _page_requests(clients, keys, terms, bench_index.sources)
         requests |= _redirect_requests(clients["steward"], states, eids)
-        requests |= _list_other_pages(clients, requests, keys, eids, waiting_step, states)
+        requests |= _list_other_pages(clients, requests, keys, eids, own_children, waiting_step, states)
         for name, request in requests.items():
             results[name] = _time_page(request, calls, processor_ms)
             step(f"  {name}: {results[name]}")
@@ -119,8 +121,8 @@ def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
         "keeper": (Role.OPERATOR, None),
         "auditor": (Role.AUDITOR, None),
         "privacy": (Role.PRIVACY_OFFICER, None),
-        "caseworker": (Role.CASEWORKER, {sources[0]}),
-        "contact": (Role.POINT_OF_CONTACT, {sources[-1]}),
+        "caseworker": (Role.CASEWORKER, set(sources)),
+        "contact": (Role.POINT_OF_CONTACT, {sources[0], sources[-2]}),
     }
     with index.database.read(make_operator()) as unit:
         existing = {name for name in accounts if unit.accounts.find_by_name(name) is not None}
@@ -214,6 +216,7 @@ def _list_other_pages(
     measured: Collection[str],
     keys: list[str],
     eids: list[str],
+    own_children: list[str],
     waiting_step: int | None,
     states: PageStates,
 ) -> dict[str, Request]:
@@ -225,6 +228,7 @@ def _list_other_pages(
     values: dict[str, Iterator[str]] = {
         "/queue/{key}": cycle([question_path(key).rpartition("/")[2] for key in keys] or [""]),
         "{eid}": cycle(eids),
+        "/my-children/{eid}/case-plan": cycle(own_children or [""]),
         "/waiting/{number}": cycle(["" if waiting_step is None else str(waiting_step)]),
         "{code}": cycle(["house"]),
         **{path: cycle([value]) for path, value in states.by_path.items()},
