@@ -46,7 +46,7 @@ from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger, obligations
 from mpi.api.routes.reports import child_reports
 from mpi.api.routes.rights import cases as rights_cases
-from mpi.api.routes.rights import legal, retention
+from mpi.api.routes.rights import legal, research, retention
 from mpi.api.routes.rosters import caseloads, contacts, items, letters, lists
 from mpi.api.routes.sign_in import token_endpoint
 from mpi.api.routes.subscriptions import webhooks
@@ -94,8 +94,8 @@ _TAGS = [
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
-    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, contacts, edfi,
-    letters, health, token_endpoint, tickets, obligations, caseloads, items,
+    legal, rights_cases, retention, research, ledger, incidents, links, webhooks, clients, lists, contacts,
+    edfi, letters, health, token_endpoint, tickets, obligations, caseloads, items,
     child_reports,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)

@@ -160,6 +160,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/destruction-runs/{number}/certificate", "mpi destruction due", "mpi destruction plan",
     "mpi destruction approve", "mpi destruction run", "mpi destruction list",
     "mpi destruction certificate", "mpi research export", "mpi export research",
+    "GET /v1/research-projects/{code}",
     "GET /rights", "POST /rights",
     "GET /rights/{code}", "POST /rights/{code}", "GET /retention", "POST /retention",
     "GET /activity", "POST /activity", "GET /workload",

@@ -256,6 +256,7 @@ ROUTES = MappingProxyType({
     "POST /v1/destruction-runs/{number}:execute": _needs(Action.RIGHTS_MANAGE),
     "GET /v1/destruction-runs/{number}/certificate": _RIGHTS,
     "GET /v1/research-projects": _needs(Action.CROSSWALK_EXPORT),
+    "GET /v1/research-projects/{code}": _needs(Action.CROSSWALK_EXPORT),
     "POST /v1/research-projects": _needs(Action.CROSSWALK_EXPORT),
     "POST /v1/research-projects/{code}:end": _needs(Action.CROSSWALK_EXPORT),
     # Ledger, incidents of wrong links, and corrections

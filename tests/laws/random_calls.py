@@ -618,6 +618,7 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/destruction-runs/{number}:execute": lambda _: {"json": {}},
     "GET /v1/destruction-runs/{number}/certificate": _nothing,
     "GET /v1/research-projects": _nothing,
+    "GET /v1/research-projects/{code}": _nothing,
     "POST /v1/research-projects": lambda c: {
         "json": {"code": c.one_of("reading", "other", "A B"), "title": "Reading", "opened_by": "D. Director"}
     },
@@ -771,7 +772,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/corrections/{code}": (),
     "/ledger/link": ("source", "local_id", "other_source", "other_local_id"),
     "/retention": ("do", "source", "local_id", "reference", "reason", "name", "run", "records", "hold"),
-    "/research": ("do", "code", "title", "name", "confirm"),
+    "/research": ("do", "code", "title", "name", "method", "on", "confirm"),
     "/sources/{source}/rule": (
         "version",
         "inspection",
