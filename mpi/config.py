@@ -194,6 +194,12 @@ class Settings(BaseSettings):
     """Multiple to which published counts are rounded; their noise and smallest count follow from it."""
     figures_lag_days: int = Field(default=1, ge=1, le=31)
     """Days from the measurement of figures to their publication."""
+    public_figures: bool = False
+    """Whether the page for the public, ``/transparency``, shows published figures."""
+    public_office: str | None = None
+    """Name of the office that answers the public, on that page; None for none."""
+    public_contact: str | None = None
+    """Its e-mail address, phone number or ``https://`` address."""
     webhook_networks: str = ""
     """Networks besides the public Internet that webhooks may be sent to, separated by commas."""
     webhook_delivery: Literal["server", "command"] = "server"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from mpi.domain import clock
-from mpi.policy.agreement import Agreement, Clock, Grant, Owner
+from mpi.policy.agreement import Agreement, Clock, CodeList, Grant, Owner
 from mpi.policy.parties import Party, PartyKind
 from mpi.service.agreements.house import build_house_agreement
 from mpi.service.agreements.register import approve_version, propose_version
@@ -42,6 +42,7 @@ DSA = Agreement(
     retention_days=365,
     clocks=(Clock("inspection", 45),),
     owners=(Owner("agency", "data_steward", "Office of Data"),),
+    codes=(CodeList("county", frozenset({"Quill"})),),
 )
 
 

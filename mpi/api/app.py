@@ -46,7 +46,7 @@ from mpi.api.routes.desk import jobs, links
 from mpi.api.routes.oversight import incidents, ledger, obligations
 from mpi.api.routes.reports import child_reports
 from mpi.api.routes.rights import cases as rights_cases
-from mpi.api.routes.rights import legal, retention
+from mpi.api.routes.rights import legal, research, retention
 from mpi.api.routes.rosters import caseloads, contacts, items, letters, lists
 from mpi.api.routes.sign_in import token_endpoint
 from mpi.api.routes.subscriptions import webhooks
@@ -54,6 +54,7 @@ from mpi.domain.errors import InputError
 from mpi.service.agreements.notices import NoticeWorker
 from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
+from mpi.service.loads.sent_files.sweep import UploadSweeper
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 from mpi.service.webhooks.worker import WebhookWorker
@@ -93,8 +94,8 @@ _TAGS = [
 _API_MODULES = (
     records, loads, sources, persons, golden, explanations, decisions, proposals, jobs, crosswalk, tasks,
     quality, issues, scorecards, questions, freezes, consents, expunge_requests, saved_views, agreements,
-    legal, rights_cases, retention, ledger, incidents, links, webhooks, clients, lists, contacts, edfi,
-    letters, health, token_endpoint, tickets, obligations, caseloads, items,
+    legal, rights_cases, retention, research, ledger, incidents, links, webhooks, clients, lists, contacts,
+    edfi, letters, health, token_endpoint, tickets, obligations, caseloads, items,
     child_reports,
 )  # fmt: skip
 _SIGN_IN_MODULES = (sign_in, single_sign_on, sessions, second_factor, first_account)
@@ -172,9 +173,10 @@ def _include(*routers: APIRouter) -> list[BaseRoute]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | WebhookWorker] = [
+    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | UploadSweeper | WebhookWorker] = [
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
+        UploadSweeper(lambda: app.state.index),
         NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
     ]
     if app.state.index.settings.delivers_webhooks:

@@ -1,16 +1,21 @@
 """Atomic writing of private files; in CSV, no cell is a formula."""
 
 import csv
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from mpi.domain.errors import InputError
 from mpi.standardize.formula_text import escape_formula
+
+_PARTIAL = ".partial"
+"""End of the name of a folder that is being written."""
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
@@ -106,7 +111,8 @@ def write_private_bytes(path: Path, content: bytes) -> None:
 def write_private_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a new private folder of files, whole or not at all.
 
-    A kill leaves at most a hidden folder ``.NAME.….partial`` beside it, which nothing reads.
+    A kill leaves at most a hidden folder ``.NAME.….partial`` beside it, which nothing reads. The next call
+    for the same folder removes it.
 
     Args:
         folder: the folder; it must not exist, or be empty.
@@ -120,16 +126,41 @@ def write_private_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise InputError(f"--into {folder}: there is no folder {folder.parent}; make it first")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"--into {folder}: this exists; name a new folder")
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-    try:
-        for name, content in files.items():
-            write_private_bytes(partial / name, content)
-        # Renaming replaces an empty folder, and refuses one that another process has filled meanwhile.
-        partial.replace(folder)
-    except BaseException:  # also on Ctrl-C: leave no partial folder
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    _remove_abandoned_folders(folder)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_PARTIAL, dir=folder.parent))
+    with _lock_folder(partial):
+        try:
+            for name, content in files.items():
+                write_private_bytes(partial / name, content)
+            # Renaming replaces an empty folder, and refuses one that another process has filled meanwhile.
+            partial.replace(folder)
+        except BaseException:  # also on Ctrl-C: leave no partial folder
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     _sync_folder(folder.parent)
+
+
+def _remove_abandoned_folders(folder: Path) -> None:
+    """Remove partial folders whose writers were killed, which hold records of children."""
+    for partial in folder.parent.glob(f".{glob.escape(folder.name)}.*{_PARTIAL}"):
+        # A living writer holds the lock. Another one may have removed the folder meanwhile.
+        with suppress(BlockingIOError, FileNotFoundError, NotADirectoryError), _lock_folder(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which the kernel releases when the process ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_and_rename(path: Path, write: Callable[[TextIO], int]) -> int:

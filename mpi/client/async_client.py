@@ -184,6 +184,7 @@ class AsyncClient:
         *,
         mapping: str | PathLike[str] | None = None,
         file_format: str | None = None,
+        sheet: str | None = None,
         where: Iterable[str] = (),
         snapshot: str | None = None,
         as_of: datetime | date | str | None = None,
@@ -196,6 +197,7 @@ class AsyncClient:
         fields = {
             "mapping": mapping,
             "format": file_format,
+            "sheet": sheet,
             "where": tuple(where),
             "snapshot": snapshot,
             "as_of": loads.format_as_of(as_of),

@@ -254,6 +254,7 @@ class Client:
         *,
         mapping: str | PathLike[str] | None = None,
         file_format: str | None = None,
+        sheet: str | None = None,
         where: Iterable[str] = (),
         snapshot: str | None = None,
         as_of: datetime | date | str | None = None,
@@ -272,6 +273,7 @@ class Client:
             file: the file; its ending tells its format, unless ``file_format`` does.
             mapping: name of a shipped mapping, or the ``Path`` of a mapping file.
             file_format: format of the file, such as ``csv``.
+            sheet: sheet of a workbook; the mapping's, or the only one, by default.
             where: each ``COLUMN=VALUE``: only rows whose column has this text.
             snapshot: ``full`` withdraws records that the file lacks; ``delta`` by default.
             as_of: when the file was true at its source.
@@ -288,6 +290,7 @@ class Client:
         fields = {
             "mapping": mapping,
             "format": file_format,
+            "sheet": sheet,
             "where": tuple(where),
             "snapshot": snapshot,
             "as_of": loads.format_as_of(as_of),
@@ -320,7 +323,9 @@ class Client:
         return self._call(calls.read_load(number), purpose)
 
     def list_rejects(self, number: int, *, purpose: str | None = None) -> tuple[Reject, ...]:
-        """Return up to 100,000 rejected rows of a load, without their text.
+        """Return up to 100,000 rejected rows of a load, with local IDs and without the rest of their text.
+
+        The call is on the index's ledger. Local IDs are for who may list the source's records.
 
         Raises:
             NotFoundError: the client knows no such load.

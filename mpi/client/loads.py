@@ -87,9 +87,17 @@ def _build_form(boundary: str, file: Path, fields: Mapping[str, object]) -> byte
     mapping = fields.get(_MAPPING)
     if isinstance(mapping, PathLike):
         parts.append(_build_part(boundary, _MAPPING, Path(mapping).read_bytes(), "mapping.toml"))
-    # The folder and the name of a file may tell of persons; the index needs the ending alone.
-    parts.append(_build_part(boundary, "file", file.read_bytes(), f"file{file.suffix}"))
+    parts.append(_build_part(boundary, "file", file.read_bytes(), f"file{_find_ending(file)}"))
     return gzip.compress(b"".join([*parts, f"--{boundary}--\r\n".encode()]), 6)
+
+
+def _find_ending(file: Path) -> str:
+    """Return the ending of a file's name, such as ``.csv`` or ``.csv.gz``.
+
+    The folder and the rest of the name may tell of persons, and the index needs neither.
+    """
+    is_packed = file.suffix.lower() == ".gz"
+    return Path(file.stem).suffix + file.suffix if is_packed else file.suffix
 
 
 def _list_texts(fields: Mapping[str, object]) -> Iterable[tuple[str, str]]:

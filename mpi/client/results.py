@@ -4,6 +4,7 @@ Every result is an immutable value. Times are ISO 8601 text in UTC, as the index
 child's situation or holds values of a record is left out of ``repr``, so that it does not get into logs.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -252,12 +253,17 @@ class Reject:
         field: the canonical field; None for the row as a whole.
         reason: code of the reason.
         detail: what is wrong.
+        offset: byte of the file at which the row begins, if known.
+        local_id: local ID of the row. ``list_rejects`` has it, for who may list the source's records; the
+            receipt of a load and the report of a dry run name no record. It is not in the ``repr``.
     """
 
     line: int
     field: str | None
     reason: str
     detail: str
+    offset: int | None = None
+    local_id: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +275,14 @@ class LoadReceipt:
         held_reason: why a guard held it; None if none did.
         rejects: the first 100 rejected rows.
         reject_count: all rejected rows.
+        issues: records by field and code of a quality issue; None for an old load.
     """
 
     entry: Load
     held_reason: str | None
     rejects: tuple[Reject, ...]
     reject_count: int
+    issues: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

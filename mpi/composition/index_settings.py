@@ -11,6 +11,7 @@ from mpi.composition.identity import (
     read_token_issuer,
 )
 from mpi.composition.network import read_allowed_hosts, read_trusted_proxies
+from mpi.composition.public_page import read_public_page_settings
 from mpi.composition.rule_files import load_declared_rules, load_legal_bases, load_survivorship
 from mpi.config import Settings
 from mpi.domain.errors import InputError
@@ -84,6 +85,7 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
         min_free_bytes=settings.min_free_mb * 1_000_000,
         max_upload_bytes=settings.max_upload_mb * 1_000_000,
         publication_rules=PublicationRules(settings.figures_base, settings.figures_lag_days),
+        public_page=read_public_page_settings(settings),
         request_timeout_s=settings.request_timeout_s,
         log_format=settings.log_format,
         security_log=settings.security_log,

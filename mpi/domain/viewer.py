@@ -67,6 +67,8 @@ class Action(StrEnum):
     """Take such a list away as a file."""
     SCHOOL_EXPORT = "school.export"
     """Take the schools of an agency's children in care away as a file."""
+    CHARTS_EXPORT = "charts.export"
+    """Take Splink's charts of the model, and of records that one may read, away as files."""
     LOCAL_MATCH = "local.match"
     """Ask whether an own student is the child of a placement letter."""
     ENROLLMENT_READ = "enrollment.read"
@@ -78,7 +80,7 @@ class Action(StrEnum):
 ACTIONS_GRANTED_BY_NAME = frozenset({
     Action.RECORD_SEAL, Action.RECORD_EXPUNGE, Action.BREAK_GLASS, Action.SUBPOENA_MANAGE,
     Action.SUBPOENA_DECIDE, Action.CONSENT_RECORD, Action.RIGHTS_MANAGE, Action.RIGHTS_DECIDE,
-    Action.ROSTER_EXPORT, Action.SCHOOL_EXPORT,
+    Action.ROSTER_EXPORT, Action.SCHOOL_EXPORT, Action.CHARTS_EXPORT,
 })  # fmt: skip
 """Actions that hide, destroy, open or copy records, such as seals, subpoenas and lists as files.
 

@@ -45,6 +45,7 @@ ACTION_CLASSES = MappingProxyType({
     Action.LOCAL_MATCH: AnswerClass.ROSTER,
     Action.ENROLLMENT_READ: AnswerClass.ROSTER,
     Action.CROSSWALK_EXPORT: AnswerClass.EXPORT,
+    Action.CHARTS_EXPORT: AnswerClass.EXPORT,
     Action.RECLUSTER: AnswerClass.REVIEW,
     Action.TASK_READ: AnswerClass.REVIEW,
     Action.TASK_WORK: AnswerClass.REVIEW,

@@ -46,6 +46,11 @@ _LIST_OF_FIELD = {
     **dict.fromkeys(("school_id", "district_id", "grade", "entry_date", "exit_date"), "enrollments"),
 }
 """The list whose first entry holds a flat column of the canonical record."""
+CODE_LISTS = (
+    "country", "county", "district", "ethnicity", "flag_definition", "grade", "placement_type", "race",
+    "school", "state",
+)  # fmt: skip
+"""Lists of codes that an agreement may extend, for values that leave in a research extract."""
 CONSENT = "consent"
 """Legal basis of a grant that discloses a record only while a consent for it is in force."""
 
@@ -65,6 +70,15 @@ class AgreementState(StrEnum):
 
 LAPSED_STATES = frozenset({AgreementState.SUSPENDED, AgreementState.EXPIRED, AgreementState.ENDED})
 """States of an agreement that was in force and is no longer."""
+
+
+class LinkedBy(StrEnum):
+    """Partition from which the children of a research extract come."""
+
+    OPERATIONAL = "operational"
+    """That of the enterprise IDs, in which a false link costs most."""
+    STATISTICAL = "statistical"
+    """That of the model's statistical thresholds, in which a false link costs what a missed one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +173,19 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeList:
+    """Values that a research extract may hold as they were sent.
+
+    Args:
+        name: one of ``CODE_LISTS``.
+        codes: the values, such as the names of a state's counties.
+    """
+
+    name: str
+    codes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """One version of a data-sharing agreement, with what became of it.
 
@@ -178,6 +205,8 @@ class Agreement:
         small_cell: smallest count above 0 that a recipient may publish.
         clocks: times within which the parties must act.
         owners: offices that answer for duties.
+        codes: values that a research extract may hold as they were sent.
+        partitions: partitions from which a research extract may have its children.
     """
 
     code: str
@@ -195,6 +224,8 @@ class Agreement:
     small_cell: int = SMALLEST_SHOWN_COUNT
     clocks: tuple[Clock, ...] = ()
     owners: tuple[Owner, ...] = ()
+    codes: tuple[CodeList, ...] = ()
+    partitions: frozenset[LinkedBy] = frozenset({LinkedBy.OPERATIONAL})
 
     def state(self, day: date) -> AgreementState:
         """Return the state of this version on a day.

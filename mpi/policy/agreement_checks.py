@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from mpi.domain.errors import InputError
 from mpi.domain.record import SENT_FIELDS
-from mpi.policy.agreement import FLAG_PREFIX, MATCHING_FIELDS, OUTPUT_FIELDS, Agreement, Grant
+from mpi.policy.agreement import CODE_LISTS, FLAG_PREFIX, MATCHING_FIELDS, OUTPUT_FIELDS, Agreement, Grant
 from mpi.policy.legal_bases import LegalBasis, known_populations
 from mpi.policy.parties import ALL
 from mpi.policy.purposes import Purpose
@@ -17,6 +17,8 @@ MAX_PARTIES = 1000
 MAX_GRANTS = 1000
 MAX_DAYS = 36_525
 MAX_SMALL_CELL = 1_000_000
+MAX_CODES = 10_000
+MAX_CODE_LENGTH = 64
 
 
 def check_agreement(
@@ -38,6 +40,7 @@ def check_agreement(
             basis is unknown; or a legal basis does not cover a grant's direction, population or purpose.
     """
     _check_terms(agreement)
+    _check_codes(agreement)
     _check_parties(agreement, sources)
     if not 1 <= len(agreement.grants) <= MAX_GRANTS:
         raise InputError(f"an agreement has 1 to {MAX_GRANTS} grants")
@@ -65,6 +68,20 @@ def _check_terms(agreement: Agreement) -> None:
             raise InputError("clocks: a name has lower-case letters, digits and underscores")
         _check_days(f"clocks: {clock.name}", clock.days)
     _refuse_repeats("clocks", [clock.name for clock in agreement.clocks])
+    if not agreement.partitions:
+        raise InputError("partitions: name at least one")
+
+
+def _check_codes(agreement: Agreement) -> None:
+    for code_list in agreement.codes:
+        place = f"codes: {code_list.name}"
+        if code_list.name not in CODE_LISTS:
+            raise InputError(f"{place}: there is no such list; there are {', '.join(CODE_LISTS)}")
+        if not 1 <= len(code_list.codes) <= MAX_CODES:
+            raise InputError(f"{place}: a list has 1 to {MAX_CODES:,} codes")
+        for code in code_list.codes:
+            if not code.strip() or len(code) > MAX_CODE_LENGTH or not code.isprintable():
+                raise InputError(f"{place}: a code has 1 to {MAX_CODE_LENGTH} characters that can be seen")
 
 
 def _check_parties(agreement: Agreement, sources: Collection[str] | None) -> None:

@@ -80,7 +80,7 @@ _NONE: tuple[str, ...] = (
     "mpi agreement add", "mpi agreement approve", "mpi agreement end", "mpi agreement history",
     "mpi agreement list", "mpi agreement resume", "mpi agreement show", "mpi agreement suspend",
     "mpi break-glass list", "mpi break-glass review", "mpi client bind", "mpi expunge certificate",
-    "mpi policy explain", "mpi policy papers", "GET /papers", "GET /transparency",
+    "mpi policy explain", "mpi policy papers", "GET /papers",
     "mpi purpose add", "mpi purpose list", "mpi source set", "mpi unseal list",
     "mpi unseal request",
     # Which reports on children were published, without their figures.
@@ -160,6 +160,7 @@ _NAMED: tuple[str, ...] = (
     "GET /v1/destruction-runs/{number}/certificate", "mpi destruction due", "mpi destruction plan",
     "mpi destruction approve", "mpi destruction run", "mpi destruction list",
     "mpi destruction certificate", "mpi research export", "mpi export research",
+    "GET /v1/research-projects/{code}",
     "GET /rights", "POST /rights",
     "GET /rights/{code}", "POST /rights/{code}", "GET /retention", "POST /retention",
     "GET /activity", "POST /activity", "GET /workload",
@@ -190,6 +191,8 @@ _NAMED: tuple[str, ...] = (
     # Reports on children, for who may read every record.
     "report waterfall", "report populations", "report combinations", "report outcomes",
     "report trend", "report reconciliation",
+    # Splink's charts: those of records for who may read every record and question.
+    "report splink-charts",
     # Released reports on children: small counts hidden, for named readers who write no record.
     "GET /v1/reports/{report_name}", "GET /reports/{report_name}", "GET /reports/{report_name}.csv",
     # What a source's own files held.
@@ -202,6 +205,8 @@ _NAMED: tuple[str, ...] = (
     "GET /local-match", "POST /local-match", "POST /enroll-today", "POST /v1/local-match",
     "POST /v1/enroll-today",
     "mpi pull", "mpi write-ids",
+    "GET /files", "POST /files", "GET /files/{upload}", "POST /files/{upload}",
+    "GET /files/{upload}/mapping.toml",
     "report loads", "GET /loads", "GET /loads/{number}", "GET /loads/{number}/rejects.csv",
     "GET /loads/{number}/undo", "POST /loads/{number}/undo", "POST /v1/sources/{source}/loads",
     "GET /v1/loads", "GET /v1/loads/{number}", "GET /v1/loads/{number}/rejects",
@@ -214,6 +219,8 @@ _NAMED: tuple[str, ...] = (
 
 _PUBLISHED: tuple[str, ...] = (
     "mpi metrics",
+    # The page for the public; without figures unless a setting shows them.
+    "GET /transparency", "report transparency",
     "report summary", "report sources", "report overlap", "report creates", "mpi report",
     # Whether the records are like those of the model, and whether there are too many for it.
     "GET /readyz", "GET /health",

@@ -40,7 +40,8 @@ SPECIFICATIONS = {
     for each in (
         FileSpecification(
             "FS222", "Foster Care Enrolled", _FOSTER_CARE, True,
-            "students in foster care at any time of the year, in a district with Title I, Part A funds",
+            "students in foster care at any time of the regular school year while enrolled in a district "
+            "that receives Title I, Part A funds, served by these or not",
         ),
         FileSpecification(
             "FS002", "Children with Disabilities (IDEA) School Age", "disability", False,
@@ -70,7 +71,9 @@ SPECIFICATIONS = {
 _PERSONS = """
 CREATE OR REPLACE TABLE compared AS
 WITH known AS (
-    SELECT person, bool_or(list_contains($schools, kind)) AS is_pupil FROM record GROUP BY person
+    SELECT person, bool_or(list_contains($schools, kind)) AS is_pupil,
+        count(DISTINCT CASE WHEN list_contains($schools, kind) THEN source END) > 1 AS is_in_several
+    FROM record GROUP BY person
 ), repeated AS (
     SELECT DISTINCT person FROM record WHERE list_contains($schools, kind)
     GROUP BY person, source HAVING count(*) > 1
@@ -82,7 +85,8 @@ WITH known AS (
     WHERE population = $population AND coalesce(begin_on, '') <= $last AND coalesce(end_on, $never) > $first
     GROUP BY person
 )
-SELECT k.person, k.is_pupil, r.person IS NOT NULL AS is_repeated, coalesce(n.by_school, false) AS by_school,
+SELECT k.person, k.is_pupil, k.is_in_several, r.person IS NOT NULL AS is_repeated,
+    coalesce(n.by_school, false) AS by_school,
     coalesce(n.by_other, false) AS by_other, coalesce(n.is_dated, false) AS is_dated,
     c.person IS NOT NULL AS in_care, w.person IS NOT NULL AS in_wider_care
 FROM known k LEFT JOIN repeated r USING (person) LEFT JOIN named n USING (person)
@@ -107,8 +111,13 @@ _FLAG_REASONS = (
     ("not counted: named by another source, no school record is linked", "by_other AND NOT is_pupil"),
 )
 _FEWER, _MORE = "of these", "not counted"
-_DOUBLE = "is_repeated"
-"""A child of these reasons may count twice in the file, and is in the index all the same."""
+_DOUBLE = ("is_repeated", "is_in_several")
+"""Facts of a child who may count twice in the file, and is in the index all the same."""
+_SUMMED_REASONS = {
+    True: ("of these: with records of several districts", "is_pupil AND in_care AND is_in_several"),
+    False: ("of these: with records of several districts", "by_school AND is_in_several"),
+}
+"""Reason in a file of districts or schools: each of them counts its students (FS222 v22.0, table 2.2-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,8 @@ def compare_count(
     in_file: int,
     definitions: Sequence[CareDefinition],
     period: Period,
+    *,
+    is_summed: bool = False,
 ) -> Comparison:
     """Compare a file's count with the children of the index.
 
@@ -145,6 +156,7 @@ def compare_count(
         in_file: count of the file.
         definitions: that of foster care by which students are reported, and a wider one.
         period: the school year; its last day is the count day.
+        is_summed: whether the count is a sum of districts or schools, each of which counts its students.
     """
     first = period.first if specification.is_of_year else period.last
     care, wider_care = definitions
@@ -163,7 +175,8 @@ def compare_count(
     )
     is_care = specification.population == _FOSTER_CARE
     reasons = _CARE_REASONS if is_care else _FLAG_REASONS
-    twice = [condition for _, condition in reasons if _DOUBLE in condition]
+    reasons = (*reasons, *([_SUMMED_REASONS[is_care]] if is_summed else ()))
+    twice = [condition for _, condition in reasons if any(fact in condition for fact in _DOUBLE)]
     fewer = [condition for name, condition in reasons if name.startswith(_FEWER) and condition not in twice]
     more = [condition for name, condition in reasons if name.startswith(_MORE)]
     in_index = _count(tables, [_MEMBER[is_care]])
@@ -199,7 +212,9 @@ def make_edfacts_report(
     rows: list[tuple[str | int, ...]] = []
     notes = []
     for specification, count in files:
-        compared = compare_count(tables, specification, count.students, definitions, period)
+        compared = compare_count(
+            tables, specification, count.students, definitions, period, is_summed=count.units > 1
+        )
         title = f"{specification.number} {specification.title}"
         rows += [(title, line, students) for line, students in _list_lines(compared)]
         notes += _list_notes(specification, count)

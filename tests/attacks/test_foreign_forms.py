@@ -15,6 +15,8 @@ FORM_ROUTES = [
     and not rule.is_public
     and route not in DEMO_ROUTES
 ]
+FILE_ROUTES = {"POST /files"}
+"""Routes whose form has a file."""
 OWN_SITE = {"Sec-Fetch-Site": "same-origin"}
 FOREIGN_HEADERS = (
     {"Sec-Fetch-Site": "cross-site"},
@@ -59,7 +61,8 @@ def test_no_form_without_the_token_of_its_session_does_anything(site, attack, un
             other = next(each for each in Role if each != role)
             for token in (None, "", "0" * 64, site.csrf_of(other), "é"):
                 form = _FORMS.get(route, {}) | ({} if token is None else {"csrf": token})
-                answer = site.open_page(role, "POST", path, OWN_SITE, data=form)
+                files = {"file": ("a.csv", b"a")} if route in FILE_ROUTES else None
+                answer = site.open_page(role, "POST", path, OWN_SITE, data=form, files=files)
                 attempts.add(is_through=not _is_refused(answer), what=(route, token, answer.text))
 
 

@@ -9,6 +9,7 @@ from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, make_operator
+from mpi.intake.proposal.proposal import ProposalOptions
 from mpi.policy.cases.subject_rights import CaseKind, Identification, Inspection, Relation
 from mpi.policy.cases.subpoena import Subpoena
 from mpi.service.access.accounts.account_rights import grant_actions
@@ -21,6 +22,7 @@ from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job, list_jobs
 from mpi.service.legal.subpoena_cases import list_cases, open_case
 from mpi.service.loads.load_log import list_loads
+from mpi.service.loads.sent_files.draft import begin_draft, finish_draft, remove_drafts
 from mpi.service.notices.desk_links import link_child
 from mpi.service.persons.persons import look_up_crosswalk, look_up_person
 from mpi.service.recluster.proposals import list_proposals, propose
@@ -37,6 +39,8 @@ from tests.bench import simulated_index
 
 CLERK = "clerk"
 """Account that handles subpoenas, consents and rights cases of the last source."""
+KEEPER = "keeper"
+"""Account of an operator."""
 _GRANTS = {
     "district": [Action.RECORD_WRITE],
     "privacy": [Action.RECORD_SEAL],
@@ -81,9 +85,21 @@ def make_page_states(index: Index, sources: tuple[str, ...], files: Path) -> Pag
         **dict.fromkeys(("/sources/{source}", "/sources/{source}/rule"), source),
         **dict.fromkeys(("/accounts/{name}", "/accounts/{name}/end"), "steward"),
         **dict.fromkeys(("/clients/{name}", "/clients/{name}/end"), client),
+        **dict.fromkeys(("/files/{upload}", "/files/{upload}/mapping.toml"), _add_file(index)),
         **dict.fromkeys(("/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo"), load),
     }
     return PageStates(values, link_child(index, operator, RecordRef(source, local_ids[0])).path)
+
+
+def _add_file(index: Index) -> str:
+    """Add a file that waits on the pages of the operator's account; return its code."""
+    keeper = make_operator(KEEPER)
+    remove_drafts(index, KEEPER)  # those of earlier benchmarks
+    upload = begin_draft(index, keeper)
+    with upload.create_file("students.csv") as file:
+        file.write(b"Student_Number,First_Name,Last_Name,DOB\n7,Zeno,Zimmer,01/02/2012\n")
+    finish_draft(index, keeper, upload, "students.csv", ProposalOptions())
+    return upload.code
 
 
 def _add_rights(index: Index, source: str) -> None:

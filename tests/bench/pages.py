@@ -41,7 +41,7 @@ from tests.agreements import permit_emergencies
 from tests.bench import simulated_index
 from tests.bench.desk_client import SAME_ORIGIN, find_form_token, signed_in_client
 from tests.bench.environment import machine, step
-from tests.bench.page_states import CLERK, PageStates, make_page_states
+from tests.bench.page_states import CLERK, KEEPER, PageStates, make_page_states
 from tests.bench.rosters import add_rosters
 from tests.postgres import start_postgres
 
@@ -118,7 +118,7 @@ def _add_accounts(index: Index, sources: tuple[str, ...]) -> list[str]:
         "district": (Role.STEWARD, {sources[-1]}),
         "approver": (Role.APPROVER, None),
         "owner": (Role.SOURCE_OWNER, {sources[-1]}),
-        "keeper": (Role.OPERATOR, None),
+        KEEPER: (Role.OPERATOR, None),
         "auditor": (Role.AUDITOR, None),
         "privacy": (Role.PRIVACY_OFFICER, None),
         "caseworker": (Role.CASEWORKER, set(sources)),

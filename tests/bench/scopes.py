@@ -1,6 +1,7 @@
 """Benchmark of scopes beside one index for all sources, in one run with Splink's search.
 
-Each file is loaded into one index, and into the scope of its agency, which the shared index follows.
+Each file is loaded into one index, and into the scope of its agency, which the shared index follows. The two
+loads of a file follow each other, because the speed of a busy machine may change by half within minutes.
 ``scripts/bench-scopes`` runs it and prints JSON.
 """
 
@@ -24,7 +25,6 @@ from tests.bench.simulated_index import (
     BenchIndex,
     list_sources,
     load_sources,
-    make,
     make_empty,
     measure_program,
     simulate,
@@ -68,18 +68,16 @@ def _measure(options: argparse.Namespace, folder: Path, server) -> dict[str, obj
         return None if server is None else server.url(server.new_database())
 
     figures: dict[str, object] = {"machine": machine()}
-    step("one index for all sources")
-    one = make(state, folder / "one", new_url(), options.model)
+    one = make_empty(BenchIndex(folder / "one", new_url(), ""), ("init", "--test"), options.model)
     secret = one.home / "secret.key"
-    figures["one_index"] = _describe_load(one)
     if "follow" in options.parts:
         step("both scopes at once, while the shared index follows")
         site = Site.make(folder / "followed", new_url(), options.model, secret)
         figures["scopes_at_once"] = site.load_at_once(state)
         shutil.rmtree(folder / "followed")
-    step("one scope after the other, then a sync")
+    step("each file into one index and into its scope, then a sync")
     site = Site.make(folder / "scoped", new_url(), options.model, secret)
-    figures["scopes_in_turn"] = site.load_in_turn(state)
+    figures |= site.load_in_turn(state, one)
     figures["same_partition"] = _partition(one) == _partition(site.shared)
     if "online" in options.parts:
         step("single records, in turn with Splink")
@@ -125,16 +123,23 @@ class Site:
 
     def load(self, code: str, state: Path) -> None:
         """Load the files of one agency into its scope."""
-        is_school = code == "education"
-        sources = [source for source in list_sources(state) if source.startswith(SCHOOL_SOURCES) == is_school]
-        load_sources(self.scopes[code], state, tuple(sources))
+        sources = tuple(source for source in list_sources(state) if _scope_of(source) == code)
+        load_sources(self.scopes[code], state, sources)
 
-    def load_in_turn(self, state: Path) -> dict[str, object]:
-        """Load one scope after the other, and then let the shared index take them over."""
-        loads = {}
-        for code in SCOPES:
-            self.load(code, state)
-            loads[code] = _describe_load(self.scopes[code])
+    def load_in_turn(self, state: Path, one: BenchIndex) -> dict[str, object]:
+        """Load each file into an index of all sources and into its scope, then sync.
+
+        Args:
+            state: the simulated state.
+            one: the index of all sources, still empty.
+
+        Returns:
+            The cost of the loads and of the sync, and the ratio of their processor seconds.
+        """
+        for number, source in enumerate(list_sources(state)):
+            pair = (one, self.scopes[_scope_of(source)])
+            for bench_index in pair if number % 2 == 0 else reversed(pair):
+                load_sources(bench_index, state, (source,))
         cost = measure_program(
             [sys.executable, "-m", "mpi", "scope", "sync", "--json"], self.shared.environment
         )
@@ -145,7 +150,17 @@ class Site:
             "peak_mb": cost.peak_mb,
         }
         _, second_sync_s, _ = self.shared.run("scope", "sync")
-        return {"loads": loads, "sync": sync, "second_sync_s": round(second_sync_s, 1)}
+        loads_s = sum(scope.program_s for scope in self.scopes.values())
+        return {
+            "one_index": _describe_load(one),
+            "scopes_in_turn": {
+                "loads": {code: _describe_load(scope) for code, scope in self.scopes.items()},
+                "sync": sync,
+                "second_sync_s": round(second_sync_s, 1),
+            },
+            "loads_compared_with_one_index": round(loads_s / one.program_s, 3),
+            "loads_and_sync_compared_with_one_index": round((loads_s + cost.processor_s) / one.program_s, 3),
+        }
 
     def load_at_once(self, state: Path) -> dict[str, float]:
         """Load both scopes at once while the shared index follows; return the seconds of all."""
@@ -172,6 +187,11 @@ class Site:
                 yield
             finally:
                 process.terminate()
+
+
+def _scope_of(source: str) -> str:
+    """Return the scope of a source."""
+    return "education" if source.startswith(SCHOOL_SOURCES) else "child_welfare"
 
 
 def _describe_load(bench_index: BenchIndex) -> dict[str, object]:

@@ -153,11 +153,11 @@ def list_sources(state: Path) -> tuple[str, ...]:
 
 def load_sources(bench_index: BenchIndex, state: Path, sources: tuple[str, ...]) -> None:
     """Add sources of a simulated state to an index and load their files, with the cost of each phase."""
-    bench_index.sources = sources
-    for source in bench_index.sources:
+    bench_index.sources += sources
+    for source in sources:
         kind = next((kind for name, kind in _KINDS.items() if source.startswith(name)), "other")
         bench_index.run("source", "add", source, "--kind", kind)
-    for source in bench_index.sources:
+    for source in sources:
         command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
         cost = measure_program(command, bench_index.environment)
         report = json.loads(cost.printed)

@@ -8,6 +8,7 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, MpiError, NotFoundError, StaleError
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.policy.agreement import Clock
 from mpi.policy.cases.subject_rights import (
@@ -29,6 +30,9 @@ from mpi.service.rights.cases import list_cases, show_case, to_plain_values
 from mpi.service.rights.requests import RightsRequest, open_case, refuse_case
 from mpi.service.rights.source_rules import list_rules, make_rule_version, set_rule
 from mpi.service.rights.subject_report import RELEASE, release_report
+from mpi.service.rosters.item_file import read_item_file
+from mpi.service.rosters.item_intake import store_items
+from mpi.service.statements.sources import NewSource, add_source
 from tests.agreements import make_dsa
 from tests.index import OPERATOR, SECOND_PERSON, expunge, make_child
 
@@ -341,3 +345,31 @@ def test_no_error_tells_a_value(index, child):
         with pytest.raises(MpiError) as error:
             opened(index, **change)
         assert "Amara" not in str(error.value)
+
+
+def test_a_report_lists_the_items_of_its_records_without_other_persons_and_contact_limits(index):
+    add_source(index, OPERATOR, NewSource("D9", kind=SourceKind.SIS))
+    add_source(index, OPERATOR, NewSource("CW", kind=SourceKind.CCWIS))
+    for source in ("D9", "CW"):
+        set_rule(index, OPERATOR, source, inspection=Inspection.LINKED, citation="Law 1")
+    upsert(index, OPERATOR, "D9", CHILD)
+    upsert(index, OPERATOR, "CW", CHILD | {"local_id": "C-1"})
+    text = (
+        "local_id,as_of,education_decision_maker,decision_maker_role,contact_restriction,"
+        "best_interest_decision,best_interest_date,school_of_origin\n"
+        "{},2026-11-28,Sam Rivers,surrogate,yes,stay,2026-11-20,S9\n"
+    )
+    for source, local_id in (("CW", "C-1"), ("D9", "1")):
+        store_items(index, OPERATOR, source, read_item_file(text.format(local_id)))
+    clerk = replace(CLERK, sources=frozenset({"D9"}))
+    report = released(index, opened(index, clerk, source="D9"), SECOND_PERSON)
+    by_source = {each.source: {item.kind: item.values for item in each.items} for each in report.records}
+    linked = {
+        "best_interest_decision": {"best_interest_decision": "stay", "best_interest_date": "2026-11-20"},
+        "education_decision_maker": {"decision_maker_role": "surrogate"},
+    }
+    assert by_source == {"CW": linked, "D9": linked | {"school_of_origin": {"school_of_origin": "S9"}}}
+    assert "school_of_origin" in ledger(index)[-1].fields
+    upsert(index, OPERATOR, "D9", CHILD | {"restrictions": [{"kind": "address_confidential"}]})
+    withheld = released(index, opened(index, clerk, source="D9"), SECOND_PERSON)
+    assert all(item.kind != "school_of_origin" for each in withheld.records for item in each.items)

@@ -583,7 +583,9 @@ API_CALLS: Mapping[str, Call] = {
     f"POST {_CASE}:notify": lambda c: {"json": {"day": c.day()}},
     f"POST {_CASE}:decide": _decide_subpoena,
     f"POST {_CASE}:release": lambda c: {"json": {"reference": c.one_of("26-JV-0412", "26-JV-7")}},
-    "GET /v1/ledger": lambda c: {"params": {"enterprise_id": c.eid()} if c.is_rare(0.5) else {}},
+    "GET /v1/ledger": lambda c: {
+        "params": {"enterprise_id": c.eid()} if c.is_rare(0.5) else {"action": c.one_of("person.read", "no")}
+    },
     "POST /v1/ledger/link-disclosures": _explanation,
     "GET /v1/incidents": lambda c: {"params": {"with_closed": c.one_of(True, False)}},
     "GET /v1/incidents/{code}": _nothing,
@@ -616,6 +618,7 @@ API_CALLS: Mapping[str, Call] = {
     "POST /v1/destruction-runs/{number}:execute": lambda _: {"json": {}},
     "GET /v1/destruction-runs/{number}/certificate": _nothing,
     "GET /v1/research-projects": _nothing,
+    "GET /v1/research-projects/{code}": _nothing,
     "POST /v1/research-projects": lambda c: {
         "json": {"code": c.one_of("reading", "other", "A B"), "title": "Reading", "opened_by": "D. Director"}
     },
@@ -658,6 +661,7 @@ PAGES = (
     "/accounts",
     "/account-requests", "/accounts/{name}", "/accounts/{name}/end", "/clients", "/clients/{name}",
     "/clients/{name}/end", "/loads", "/loads/{number}", "/loads/{number}/rejects.csv", "/loads/{number}/undo",
+    "/files", "/files/{upload}", "/files/{upload}/mapping.toml",
     "/freezes", "/issues", "/issues.csv", "/scorecard", "/sources", "/sources/{source}", "/health",
     "/queue", "/queue/{key}", "/waiting", "/waiting/{number}", "/asked", "/sign-in", "/change-password",
     "/sessions", "/second-factor", "/first-account/{token}", "/sign-in/provider", "/sign-in/answer",
@@ -729,6 +733,8 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/accounts/{name}": ("do", "version", "role", "which", "source", "confirm"),
     "/account-requests/{number}": ("do",),
     "/clients/{name}": ("do", "version", "overlap", "expires_on", "confirm"),
+    "/files": ("starter", "state", "sheet"),
+    "/files/{upload}": ("do", "source", "snapshot", "state"),
     "/loads/{number}/undo": ("reason", "confirm"),
     "/freezes": ("do", "source", "window", "begins_on", "ends_on", "reason"),
     "/sources": ("code", "name", "agency", "kind", "holdings", "one_id"),
@@ -766,7 +772,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "/corrections/{code}": (),
     "/ledger/link": ("source", "local_id", "other_source", "other_local_id"),
     "/retention": ("do", "source", "local_id", "reference", "reason", "name", "run", "records", "hold"),
-    "/research": ("do", "code", "title", "name", "confirm"),
+    "/research": ("do", "code", "title", "name", "method", "on", "confirm"),
     "/sources/{source}/rule": (
         "version",
         "inspection",
@@ -943,6 +949,7 @@ def fill_path(c: Chooser, route: str) -> str:
         "report_name": lambda: c.one_of("waterfall", "populations", "nothing"),
         "code": c.agreement_code if "/agreements" in route else c.case_code,
         "token": lambda: c.seen("token", "unknown-link"),
+        "upload": lambda: "0" * 32,
     }
     return re.sub(r"\{(\w+)\}", lambda found: c.path_values.get(found[1]) or str(values[found[1]]()), route)
 

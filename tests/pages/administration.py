@@ -6,10 +6,12 @@ from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
+from mpi.intake.proposal.proposal import ProposalOptions
 from mpi.service.access.account_requests import request_account
 from mpi.service.access.accounts.account_end import end_account
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.clients import add_client, revoke_client, rotate_key, set_expiry
+from mpi.service.loads.sent_files.draft import begin_draft, finish_draft
 from mpi.service.records.source_pause import pause
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
@@ -47,6 +49,17 @@ def add_administration(index, password):
         window = add_freeze_window(index, operator, "west", *days, reason)
     lift_freeze_window(index, operator, window.id, "set-by-mistake")
     pause(index, operator, "west", "bad-feed")
+    add_file(index)
+
+
+def add_file(index):
+    """Add a file that waits for answers about its dates and codes."""
+    operator = make_operator(ONA)
+    rows = "".join(f"7{n},Zeno,Zimmer,0{n % 7 + 1}/0{n % 6 + 1}/2012,F,{'AB'[n % 2]},x\n" for n in range(40))
+    upload = begin_draft(index, operator)
+    with upload.create_file("students.csv") as file:
+        file.write(f"Student_Number,First_Name,Last_Name,DOB,Gender,Foster,Remark\n{rows}".encode())
+    finish_draft(index, operator, upload, "students.csv", ProposalOptions())
 
 
 ADMINISTRATION_PAGES = (
@@ -62,10 +75,15 @@ ADMINISTRATION_PAGES = (
     ("loads", "/loads"),
     ("load", "/loads/{load}"),
     ("load-undo", "/loads/{load}/undo"),
+    ("files", "/files"),
+    ("file", "/files/{file}"),
     ("freezes", "/freezes"),
     ("sources", "/sources"),
     ("source", "/sources/west"),
     ("health", "/health"),
     ("load-none", "/loads/99"),
 )
-"""Names and paths of the operator's pages; ``{load}`` stands for the load of the source ``west``."""
+"""Names and paths of the operator's pages.
+
+``{load}`` stands for the load of the source ``west``, ``{file}`` for a file that waits.
+"""

@@ -26,6 +26,7 @@ from mpi.service.jobs.job_recorder import end_job
 from mpi.service.jobs.job_state import JobKind, begin_job
 from mpi.service.legal.subpoena_cases import decide_case, list_cases, open_case, record_notice
 from mpi.service.loads.load_log import list_loads
+from mpi.service.loads.sent_files.draft import list_drafts
 from mpi.service.notices.digest import turn_on
 from mpi.service.notices.question_notes import add_note
 from mpi.service.persons.persons import look_up_person
@@ -48,7 +49,7 @@ from mpi.storage.repositories.rosters.caseloads import Caseworker
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
-from tests.pages.administration import ADMINISTRATION_PAGES, add_administration
+from tests.pages.administration import ADMINISTRATION_PAGES, ONA, add_administration
 from tests.pages.rights import add_rights, rights_pages
 from tests.unit.api.live import serving
 from tests.unit.service.jobs.test_jobs import begin_as_dead_process
@@ -427,7 +428,13 @@ def every_page(desk):
 
     The role is None when signed out, and ``account:NAME`` for a person who is signed in.
     """
-    places = {"wrong": desk.wrong, "other": crosswalk(desk.index)["sis", "pair-1"], "load": desk.load}
+    files = list_drafts(desk.index, make_operator(ONA))
+    places = {
+        "wrong": desk.wrong,
+        "other": crosswalk(desk.index)["sis", "pair-1"],
+        "load": desk.load,
+        "file": files[0].code if files else "0" * 32,
+    }
     for name, role, path in _PAGES:
         yield name, role, path.format_map(places)
     for name, path in ADMINISTRATION_PAGES:

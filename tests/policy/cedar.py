@@ -4,7 +4,8 @@ Facts of a request are taken from the agreement here once more, without code of 
 """
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import ACTIONS_GRANTED_TO_PEOPLE, PURPOSES, Action, ConsentScope
 from mpi.policy.access_request import AccessDecision, AccessRequest, BreakGlassState, ScopeKind
 from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.cases.child_reports import REPORT_RULES
 from mpi.policy.parties import Party, PartyKind
 from mpi.policy.role_rules import Condition
 from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS
@@ -22,6 +24,7 @@ DAY = date(2026, 11, 29)
 POLICIES = cedarpy.PolicySet.from_str(Path(__file__).with_name("policy.cedar").read_text())
 ADDED_PURPOSE = "tutoring"
 PURPOSES_ASKED = (*PURPOSES, ADDED_PURPOSE, "curiosity", "", None)
+STATISTICS = ("program_evaluation", "reporting_federal", "data_quality")
 COURT = ("juvenile_justice", "neglected_or_delinquent")
 _PARTIES = ("agency", "district", "university", "house")
 _SOURCES = ("CCWIS", "D01", "D02", "elsewhere")
@@ -123,12 +126,67 @@ def _draw_consent(chance: random.Random, purpose: str | None) -> ConsentScope:
     )
 
 
+@dataclass(frozen=True)
+class ReportQuestion:
+    """A request for a published report.
+
+    Args:
+        question: the request to read reports, under an agreement.
+        report: name of the report.
+        smallest_shown: smallest count above 0 that it shows.
+    """
+
+    question: Question
+    report: str
+    smallest_shown: int
+
+
+def draw_report_question(chance: random.Random) -> ReportQuestion:
+    """Return a random request for a report, biased so that some tenth is permitted."""
+    drawn = draw_question(chance)
+    role = chance.choice((None, None, Role.ANALYST, Role.AGENCY_HEAD, chance.choice(tuple(Role))))
+    purpose = chance.choice(STATISTICS) if chance.random() < 0.8 else drawn.request.purpose
+    request = replace(
+        drawn.request,
+        action=Action.REPORT_READ,
+        role=role,
+        purpose=purpose,
+        granted=drawn.request.granted | ({Action.REPORT_READ} if chance.random() < 0.8 else set()),
+        source=None,
+    )
+    small_cell = chance.choice((1, 10, 10, 11, 20))
+    agreement = None if drawn.agreement is None else replace(drawn.agreement, small_cell=small_cell)
+    report = chance.choice((*REPORT_RULES, "waterfall", "reconciliation", "trend"))
+    return ReportQuestion(
+        replace(drawn, request=request, agreement=agreement), report, chance.choice((10, 20))
+    )
+
+
 Answer = tuple[bool, frozenset[str], frozenset[str]]
 """Whether a request is permitted, and which of the fields and of all populations an answer may hold."""
 
 
 def ask_cedar(question: Question) -> Answer:
     """Return what Cedar decides."""
+    permits = _open_cedar(question)
+    if not permits(question.request.action.value, "Request", {}):
+        return False, frozenset(), frozenset()
+    outputs = set().union(*_covering_outputs(question))
+    fields = (f for f in question.fields if permits("carry-field", "Field", _describe_field(f, outputs)))
+    flags = (f for f in _FLAGS if permits("carry-flag", "Population", _describe_population(f, outputs)))
+    return True, frozenset(fields), frozenset(flags)
+
+
+def ask_cedar_for_report(asked: ReportQuestion) -> tuple[bool, bool]:
+    """Return whether Cedar permits to read reports, and whether it then shows this one."""
+    permits = _open_cedar(asked.question)
+    report = {"name": asked.report, "smallestShown": asked.smallest_shown}
+    may_read = permits(Action.REPORT_READ.value, "Request", {})
+    return may_read, may_read and permits("show-report", "Report", report)
+
+
+def _open_cedar(question: Question) -> Callable[[str, str, dict[str, object]], bool]:
+    """Return a function that asks Cedar about an action, the kind of its resource and attributes of it."""
     principal = {
         "uid": {"type": "Caller", "id": "caller"},
         "attrs": {"role": question.request.role or "client", "granted": sorted(question.request.granted)},
@@ -151,12 +209,7 @@ def ask_cedar(question: Question) -> Answer:
         assert not result.diagnostics.errors, result.diagnostics.errors
         return bool(result.allowed)
 
-    if not permits(question.request.action.value, "Request", {}):
-        return False, frozenset(), frozenset()
-    outputs = set().union(*_covering_outputs(question))
-    fields = (f for f in question.fields if permits("carry-field", "Field", _describe_field(f, outputs)))
-    flags = (f for f in _FLAGS if permits("carry-flag", "Population", _describe_population(f, outputs)))
-    return True, frozenset(fields), frozenset(flags)
+    return permits
 
 
 def ask_program(question: Question, decision: AccessDecision) -> Answer:
@@ -184,11 +237,15 @@ def _describe(question: Question) -> dict[str, object]:
         "scope": request.scope.value,
         "met": sorted(request.met_conditions),
         "breakGlass": request.break_glass.value,
+        "discloses": sorted(
+            {g.population for g in to_party if g.legal_basis != "consent" and {purpose, "all"} & g.purposes}
+        ),
+        "smallCell": 1 if agreement is None else agreement.small_cell,
     }
 
 
 def _effective_purpose(question: Question) -> str:
-    """Return the purpose for Cedar: "" where there is none, "empty" where an empty text was sent."""
+    """Return the purpose that counts: "" where there is none, "empty" where an empty text was sent."""
     purpose, agreement = question.request.purpose, question.agreement
     if purpose is None:
         return "data_quality" if agreement is not None and agreement.code == "house" else ""

@@ -68,6 +68,7 @@ _PATH_VALUES = {
     "source": "D01", "local_id:path": "1", "eid": "T7K3-M92Q-X0HN", "number": "1", "question_key": "pair:1:2",
     "key": "pair:1:2", "step": "1", "name": "no-such", "client": "no-such", "code": "no-such",
     "id": "T7K3-M92Q-X0HN", "token": "no-such", "report_name": "no-such",
+    "upload": "0" * 32,
 }  # fmt: skip
 _QUERIES = {
     "GET /v1/crosswalk": "?source=D01&local_id=1",

@@ -11,7 +11,7 @@ from mpi.api.uploads.multipart_form import MultipartForm
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
 from mpi.service.core.readiness import require_free_space
-from mpi.service.loads.upload import Upload, UploadOptions, begin_upload
+from mpi.service.loads.sent_files.upload import Upload, UploadOptions, begin_upload
 
 _FIELDS = frozenset({"mapping", "format", "where", "snapshot", "as_of", "confirm", "dry_run", "sheet"})
 _FLAGS: Mapping[str, bool] = {"true": True, "false": False}

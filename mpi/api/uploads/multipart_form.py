@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
-from mpi.service.loads.upload import Upload
+from mpi.service.loads.sent_files.upload import Upload
 
 MAX_FIELDS = 50
 """Most parts of one form."""
@@ -23,6 +23,8 @@ MAX_MAPPING_BYTES = 2_000_000
 """Longest file of a mapping, in bytes."""
 MEDIA_TYPE = "multipart/form-data"
 _FILE, _MAPPING = "file", "mapping"
+_MAX_DIGITS = 18
+"""Digits of a length that are read: more is too large whatever they are."""
 
 
 @dataclass(slots=True)
@@ -53,10 +55,12 @@ class MultipartForm:
 
     Attributes:
         fields: texts by name of the field, in the order of the form.
+        file_name: name of the file, as it was sent; empty for none.
     """
 
     def __init__(self, upload: Upload, max_file_bytes: int) -> None:
         self.fields: dict[str, list[str]] = {}
+        self.file_name = ""
         self._upload = upload
         self._max_file_bytes = max_file_bytes
         self._header_name, self._header_value, self._disposition = b"", b"", b""
@@ -74,6 +78,7 @@ class MultipartForm:
         kind, parameters = parse_options_header(request.headers.get("content-type"))
         if kind != MEDIA_TYPE.encode() or not parameters.get(b"boundary"):
             raise InputError(f"send a form as {MEDIA_TYPE}")
+        self._check_length(request.headers.get("content-length", ""))
         try:
             parser = MultipartParser(
                 parameters[b"boundary"],
@@ -97,6 +102,12 @@ class MultipartForm:
         if not self._is_complete:
             raise InputError("the form is not complete: its last boundary is missing")
 
+    def _check_length(self, length: str) -> None:
+        """Refuse a form whose stated length is above all that it may hold, before it is read."""
+        most = self._max_file_bytes + MAX_MAPPING_BYTES + MAX_FIELDS * MAX_FIELD_BYTES
+        if length.isascii() and length.isdigit() and int(length[:_MAX_DIGITS]) > most:
+            raise TooLargeError(f"MPI_MAX_UPLOAD_MB: at most {self._max_file_bytes:,} bytes")
+
     def _add_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
 
@@ -117,8 +128,8 @@ class MultipartForm:
             raise InputError(f"a form has at most {MAX_FIELDS} parts")
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if name == _FILE:
-            sent_name = options.get(b"filename", b"").decode("utf-8", "replace")
-            self._part = _Part(name, self._upload.create_file(sent_name), self._max_file_bytes)
+            self.file_name = options.get(b"filename", b"").decode("utf-8", "replace")
+            self._part = _Part(name, self._upload.create_file(self.file_name), self._max_file_bytes)
         elif name == _MAPPING and b"filename" in options:
             self._part = _Part(name, self._upload.create_mapping(), MAX_MAPPING_BYTES)
         else:

@@ -1,14 +1,16 @@
 """Proposals of what each column of a sample means."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 
 from mpi.intake.proposal.header_words import Meaning, read_header
 from mpi.intake.proposal.sample import Sample
 from mpi.intake.proposal.starters import IGNORE, Starter
 from mpi.intake.proposal.value_forms import (
     DATE_FIELDS,
+    complete_codes,
     find_form,
     get_first_birth_year,
     has_short_year,
@@ -25,6 +27,7 @@ CLEAR = 0.8
 
 _STARTER = 0.99
 _CHOSEN = 1.0
+_CHOICE = "chosen"
 _BY_FORM = 0.6
 _LAST_RESORT = 0.5
 _HALF = 0.5
@@ -32,6 +35,29 @@ _NEARLY_ALL = 0.99
 _MONTH_FIRST = 0.75
 _GUARDIANS, _FLAGS = "guardians.", "flags."
 _ID_WORDS = ("ID", "NUMBER", "KEY", "NUM", "NBR", "CODE")
+
+
+class Question(StrEnum):
+    """What a person should be asked about a column."""
+
+    FIELD = "field"
+    DATES = "dates"
+    CODES = "codes"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person says about columns.
+
+    Args:
+        targets: target of columns; ``ignore`` leaves one out.
+        date_formats: format of the dates of columns.
+        codes: what the codes of columns mean.
+    """
+
+    targets: Mapping[str, str] = field(default_factory=dict)
+    date_formats: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +75,8 @@ class ColumnProposal:
         first_year: earliest year of a date with two digits for the year.
         codes: value of each code that has to be translated.
         relationship: of a guardian, as the column's name says it.
+        question: what is unclear, if the confidence is low. The order of day and month is unclear also where
+            a person has chosen the field alone.
     """
 
     column: str
@@ -61,6 +89,7 @@ class ColumnProposal:
     first_year: int | None = None
     codes: Mapping[str, str] | None = None
     relationship: str | None = None
+    question: Question = Question.FIELD
 
     @property
     def is_unclear(self) -> bool:
@@ -73,18 +102,18 @@ class ColumnProposal:
 
 
 def propose_columns(
-    sample: Sample, starter: Starter | None, choices: Mapping[str, str], today: date
+    sample: Sample, starter: Starter | None, answers: Answers, today: date
 ) -> list[ColumnProposal]:
     """Return what each column of a sample probably means, in order.
 
     Args:
         sample: the first rows of a file.
         starter: the program that wrote the file, if it is known.
-        choices: target of each column that a person has chosen; ``ignore`` leaves it out.
+        answers: what a person says about columns.
         today: the day, for years of two digits.
     """
     proposals = [
-        _propose(column, sample.list_texts(position), _find_meaning(column, starter, choices), today)
+        _propose(column, sample.list_texts(position), _find_meaning(column, starter, answers), answers, today)
         for position, column in enumerate(sample.columns)
     ]
     _choose_local_id(sample, proposals)
@@ -92,19 +121,21 @@ def propose_columns(
     return proposals
 
 
-def _find_meaning(column: str, starter: Starter | None, choices: Mapping[str, str]) -> Meaning:
+def _find_meaning(column: str, starter: Starter | None, answers: Answers) -> Meaning:
     """Return what a column means by choice, by its program, or by its name."""
     by_name = read_header(column)
-    chosen = choices.get(column)
+    chosen = answers.targets.get(column)
     if chosen is not None:
-        return Meaning(chosen, _CHOSEN, "chosen", by_name.relationship)
+        return Meaning(chosen, _CHOSEN, _CHOICE, by_name.relationship)
     target = None if starter is None else starter.targets.get(squeeze(column))
     if target is not None and starter is not None:
         return Meaning(target, _STARTER, f"a column of {starter.title}", by_name.relationship)
     return by_name
 
 
-def _propose(column: str, texts: Sequence[str], meaning: Meaning, today: date) -> ColumnProposal:
+def _propose(
+    column: str, texts: Sequence[str], meaning: Meaning, answers: Answers, today: date
+) -> ColumnProposal:
     """Return the proposal of one column, from its meaning and its values."""
     base = ColumnProposal(
         column,
@@ -122,19 +153,31 @@ def _propose(column: str, texts: Sequence[str], meaning: Meaning, today: date) -
         if form is None:
             return base.leave_out(meaning.reason)
         return replace(base, target=form, confidence=_BY_FORM, reason="by the form of its values")
-    return _check_values(base, meaning.target, texts, today) if texts else base
+    return _check_values(base, meaning.target, texts, answers, today) if texts else base
 
 
-def _check_values(base: ColumnProposal, target: str, texts: Sequence[str], today: date) -> ColumnProposal:
+def _check_values(
+    base: ColumnProposal, target: str, texts: Sequence[str], answers: Answers, today: date
+) -> ColumnProposal:
     """Return the proposal as the column's values bear it out."""
     if target in DATE_FIELDS:
-        return _propose_dates(base, texts, today)
+        return _propose_dates(base, texts, answers.date_formats.get(base.column), today)
     is_chosen = base.confidence == _CHOSEN
+    chosen_codes = answers.codes.get(base.column) if has_codes(target) else None
     if target.startswith(_FLAGS):
         codes, unknown = make_flag_codes(texts)
-        if unknown and not is_chosen:
-            return replace(base, confidence=_HALF, reason=f"{len(unknown)} of its codes are not yes or no")
-        return replace(base, codes=codes or None)
+        if unknown and not is_chosen and chosen_codes is None:
+            return replace(
+                base,
+                confidence=_HALF,
+                reason=f"{len(unknown)} of its codes are not yes or no",
+                question=Question.CODES,
+            )
+        if chosen_codes is None:
+            return replace(base, codes=codes or None)
+    if chosen_codes is not None:
+        chosen_codes = complete_codes(target, texts, chosen_codes)
+        return replace(base, codes=chosen_codes or None, confidence=_CHOSEN, reason=_CHOICE)
     share = rate_form(target.rpartition(".")[2], texts)
     if share is not None and share < _HALF and not is_chosen:
         reason = f"{base.reason}, but of another form"
@@ -142,26 +185,32 @@ def _check_values(base: ColumnProposal, target: str, texts: Sequence[str], today
     return base
 
 
-def _propose_dates(base: ColumnProposal, texts: Sequence[str], today: date) -> ColumnProposal:
+def _propose_dates(
+    base: ColumnProposal, texts: Sequence[str], chosen_format: str | None, today: date
+) -> ColumnProposal:
     """Return the proposal of a column of dates."""
-    if is_day_number(texts):
+    if is_day_number(texts) and chosen_format is None:
         return replace(
             base,
             confidence=_HALF * _HALF,
             reason="numbers of days as a spreadsheet counts them: format the column as a date",
         )
-    formats, share, is_ambiguous = list_date_formats(texts)
+    formats, share, is_ambiguous = list_date_formats(texts, chosen_format)
     first_year = (
         get_first_birth_year(today) if base.target == "birth_date" and has_short_year(formats) else None
     )
     dated = replace(base, date_formats=tuple(formats), first_year=first_year)
+    if chosen_format is not None:
+        return replace(dated, confidence=_CHOSEN, reason=_CHOICE)
     if share < _HALF and base.confidence < _CHOSEN:
         return replace(dated, confidence=_HALF * share, reason="most of its values are no dates")
-    if is_ambiguous and base.confidence < _CHOSEN:
-        return replace(
-            dated, confidence=min(base.confidence, _MONTH_FIRST), reason="month first, or day first?"
-        )
-    return dated
+    if not is_ambiguous:
+        return dated
+    asked = replace(dated, question=Question.DATES)
+    if base.confidence == _CHOSEN:
+        return asked
+    confidence = min(base.confidence, _MONTH_FIRST)
+    return replace(asked, confidence=confidence, reason="month first, or day first?")
 
 
 def _choose_local_id(sample: Sample, proposals: list[ColumnProposal]) -> None:
@@ -226,6 +275,11 @@ def _pick_best(proposals: Iterable[ColumnProposal], target: str) -> ColumnPropos
 def _get_group(target: str) -> str:
     """Return the part of a target that says which guardian it is about."""
     return target.split(".")[1]
+
+
+def has_codes(target: str) -> bool:
+    """Return whether a field has codes that a person may translate."""
+    return target == "sex" or target.startswith(_FLAGS)
 
 
 def list_unclear(proposals: Iterable[ColumnProposal]) -> list[ColumnProposal]:

@@ -15,7 +15,7 @@ from mpi.intake.file_profile import FileProfile, profile_rows
 from mpi.intake.mapping_reader import parse_mapping
 from mpi.intake.mapping_types import FileMapping
 from mpi.intake.projection import Projection
-from mpi.intake.proposal.columns import ColumnProposal, propose_columns
+from mpi.intake.proposal.columns import Answers, ColumnProposal, propose_columns
 from mpi.intake.proposal.mapping_text import write_mapping
 from mpi.intake.proposal.sample import Sample, read_sample
 from mpi.intake.proposal.starters import IGNORE, Starter, choose_starter
@@ -38,12 +38,16 @@ class ProposalOptions:
         starter: name of the program that wrote the file; None to tell it from the columns.
         state: two letters of the state that gives student IDs; None to tell it from the addresses.
         choices: target of columns; ``ignore`` leaves a column out.
+        date_formats: format of the dates of columns.
+        codes: what the codes of columns mean.
     """
 
     sheet: str | None = None
     starter: str | None = None
     state: str | None = None
     choices: Mapping[str, str] | None = None
+    date_formats: Mapping[str, str] | None = None
+    codes: Mapping[str, Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,9 @@ def propose_for_sample(sample: Sample, options: ProposalOptions, now: datetime) 
         InputError: an option names no starter, state, column or field.
     """
     starter = choose_starter(sample.columns, options.starter)
-    choices = options.choices or {}
-    _check_choices(sample, choices)
-    columns = propose_columns(sample, starter, choices, now.date())
+    answers = Answers(options.choices or {}, options.date_formats or {}, options.codes or {})
+    _check_choices(sample, answers.targets)
+    columns = propose_columns(sample, starter, answers, now.date())
     assigner = _choose_assigner(sample, columns, options.state)
     title = starter.title if starter else None
     text = write_mapping(sample.name, sample.form, columns, assigner, title)

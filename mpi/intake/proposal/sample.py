@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -36,8 +37,13 @@ _FILLED_SHARE = 0.6
 _DATA_SIGNS = frozenset("0123456789")
 _MAX_DIGIT_SHARE = 0.5
 _KNOWN_SHARE = 0.5
+_YEAR = re.compile(r"(19|20)\d\d([-/](\d\d|(19|20)\d\d))?")
+"""A year or a school year, such as ``2023`` or ``2023-24``."""
 
-NO_HEADER = "this file seems to have no header line: add a first line that names the columns"
+NO_HEADER = (
+    "this file seems to have no header line: add a first line that names the columns. A column may be named "
+    "by a number if at least half of the others have names such as first name or birth date"
+)
 """What is wrong with a file whose first line is a record."""
 
 _Opener = Callable[[], AbstractContextManager[BinaryIO]]
@@ -103,12 +109,13 @@ class Sample:
         return [text for text in texts if text is not None]
 
 
-def read_sample(path: Path, sheet: str | None = None) -> Sample:
+def read_sample(path: Path, sheet: str | None = None, most: int = SAMPLE_ROWS) -> Sample:
     """Read the first rows of a file whose format is not known.
 
     Args:
         path: the file.
         sheet: sheet of a workbook; None for the only one.
+        most: most rows of which the values are looked at.
 
     Raises:
         FileError: it is no table, cannot be read, has no header, or has several sheets and none is named.
@@ -118,7 +125,7 @@ def read_sample(path: Path, sheet: str | None = None) -> Sample:
     unread = 0
     is_whole = True
     for number, row in enumerate(table.rows()):
-        if number == SAMPLE_ROWS:
+        if number == most:
             is_whole = False
             break
         if isinstance(row, RawRow):
@@ -211,7 +218,9 @@ def _find_header(name: str, rows: Sequence[Sequence[str]]) -> int | None:
 
     It is None if all rows are empty.
 
-    It is as wide as most, holds no number and no date, and has the most known names of such rows.
+    It is as wide as most, holds no number and no date, and has the most known names of such rows. Numbers may
+    be names in a row of which at least half of the cells are known names. Years do not count among them: a
+    file may have a column for each.
 
     Raises:
         FileError: no row names columns, so that the first would be a child; or a name is repeated.
@@ -225,10 +234,10 @@ def _find_header(name: str, rows: Sequence[Sequence[str]]) -> int | None:
     for place, cells in enumerate(filled):
         if len(cells) < max(1, _FILLED_SHARE * widest):
             continue
-        if any(map(_is_data, cells)):
+        known = len({cell for cell in cells if is_known_name(cell)})
+        if any(map(_is_data, cells)) and not _is_named(cells):
             follows_data = True
             continue
-        known = len({cell for cell in cells if is_known_name(cell)})
         is_likely = not follows_data or known >= _KNOWN_SHARE * len(cells)
         if is_likely and (best is None or known > best[0]):
             best = known, place
@@ -245,6 +254,13 @@ def _check_repeats(name: str, row: Sequence[str]) -> None:
         first = places.setdefault(cell, position)
         if cell and first != position:
             raise FileError(f"{name}: columns {first} and {position} have the same name: rename one")
+
+
+def _is_named(cells: Sequence[str]) -> bool:
+    """Return whether a row with numbers names columns: years aside, half of its cells are known names."""
+    others = [cell for cell in cells if _YEAR.fullmatch(cell) is None]
+    known = sum(not _is_data(cell) and is_known_name(cell) for cell in others)
+    return known > 0 and known >= _KNOWN_SHARE * len(others)
 
 
 def _is_data(cell: str) -> bool:

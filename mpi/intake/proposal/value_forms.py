@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from mpi.intake.cell_conversion import DateFormat
 from mpi.intake.column_use import describe_shape
-from mpi.standardize.fields.codes import is_sex_code, parse_flag_value
+from mpi.standardize.fields.codes import is_sex_code, parse_flag_value, parse_sex
 from mpi.standardize.missing_values import is_missing_marker
 
 _DAYS = (
@@ -24,6 +24,12 @@ _FEW = 0.02
 _YEARS_OF_LIFE = 99
 _MAX_DATES = 500
 _MAX_FORMATS = 3
+_FLAGS = "flags."
+_POSSIBLE_SHARE = 0.5
+_MAX_CHOICES = 6
+_MAX_CODES = 12
+_MAX_CODE_LENGTH = 20
+_MIN_ROWS_OF_CODE = 3
 _PLAUSIBLE_YEARS = range(1900, 2101)
 _FORM_TESTS: dict[str, Callable[[str], object]] = {
     "sex": is_sex_code,
@@ -70,11 +76,12 @@ def find_form(texts: Sequence[str]) -> str | None:
     return None
 
 
-def list_date_formats(texts: Sequence[str]) -> tuple[list[str], float, bool]:
+def list_date_formats(texts: Sequence[str], chosen: str | None = None) -> tuple[list[str], float, bool]:
     """Return the formats in which dates are written.
 
     Args:
         texts: filled values of the column.
+        chosen: format that a person has chosen, which comes first.
 
     Returns:
         The formats besides ISO; the share of values that they or ISO read; and whether day and month could
@@ -85,6 +92,9 @@ def list_date_formats(texts: Sequence[str]) -> tuple[list[str], float, bool]:
     total, remaining = distinct.total(), left.total()
     formats: list[str] = []
     is_ambiguous = False
+    if chosen is not None:
+        formats.append(chosen)
+        left = _drop_read(DateFormat.parse(chosen), left)
     while left and len(formats) < _MAX_FORMATS:
         # One column has one order of day and month: a second order would be guessed.
         swapped = {_swap_day(each) for each in formats}
@@ -100,8 +110,38 @@ def list_date_formats(texts: Sequence[str]) -> tuple[list[str], float, bool]:
         name, form = equal[0]
         is_ambiguous |= any(_swap(name) == other for other, _ in equal[1:])
         formats.append(name)
-        left = Counter({text: count for text, count in left.items() if not _reads(form, text)})
+        left = _drop_read(form, left)
     return formats, (total - left.total()) / max(1, total), is_ambiguous
+
+
+def list_possible_formats(texts: Sequence[str]) -> list[str]:
+    """Return the formats that read most values as dates, the best first, for a person to choose from.
+
+    Args:
+        texts: filled values of the column.
+    """
+    distinct = Counter(dict(Counter(_drop_markers(texts)).most_common(_MAX_DATES)))
+    rated = [(_count_read(form, distinct), name) for name, form in _FORMATS]
+    best = max(count for count, _ in rated)
+    fitting = [(count, name) for count, name in rated if count and count >= _POSSIBLE_SHARE * best]
+    return [name for _, name in sorted(fitting, key=lambda each: -each[0])][:_MAX_CHOICES]
+
+
+def list_codes(texts: Sequence[str]) -> list[str]:
+    """Return the codes of a column, for a person to translate; nothing if it does not hold codes.
+
+    Codes are few, short, and shared by many rows. A column of names or numbers of children holds none, so
+    that none is shown.
+
+    Args:
+        texts: filled values of the column.
+    """
+    distinct = {*_drop_markers(texts)}
+    is_coded = (
+        0 < len(distinct) <= min(_MAX_CODES, len(texts) / _MIN_ROWS_OF_CODE)
+        and max(map(len, distinct)) <= _MAX_CODE_LENGTH
+    )
+    return sorted(distinct) if is_coded else []
 
 
 def has_short_year(formats: Sequence[str]) -> bool:
@@ -131,8 +171,27 @@ def make_flag_codes(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     distinct = sorted({*_drop_markers(texts)})
     unknown = [text for text in distinct if parse_flag_value(text) is None]
     if [text.casefold() for text in unknown] == ["x"]:
-        return dict.fromkeys(unknown, "Y"), []
+        # A table of codes has to list every code.
+        return {text: parse_flag_value(text) or "Y" for text in distinct}, []
     return {}, unknown
+
+
+def is_unknown_code(target: str, code: str) -> bool:
+    """Return whether a code of a flag or of the sex means nothing known."""
+    return parse_flag_value(code) is None if target.startswith(_FLAGS) else not is_sex_code(code)
+
+
+def complete_codes(target: str, texts: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the codes that a person has translated, with those that need no translation.
+
+    Args:
+        target: the canonical field, or ``flags.POPULATION``.
+        texts: filled values of the column.
+        chosen: value of each code; empty for a code without a meaning.
+    """
+    parse = parse_flag_value if target.startswith(_FLAGS) else parse_sex
+    known = {text: parse(text) for text in {*_drop_markers(texts)}}
+    return {**{text: value for text, value in sorted(known.items()) if value}, **chosen}
 
 
 def list_common_shapes(texts: Sequence[str], count: int = 2) -> list[str]:
@@ -149,6 +208,11 @@ def _drop_markers(texts: Sequence[str]) -> list[str]:
 def _count_read(form: DateFormat, texts: Counter[str]) -> int:
     """Return the number of values that a format reads as real dates."""
     return sum(count for text, count in texts.items() if _reads(form, text))
+
+
+def _drop_read(form: DateFormat, texts: Counter[str]) -> Counter[str]:
+    """Return the values that a format does not read."""
+    return Counter({text: count for text, count in texts.items() if not _reads(form, text)})
 
 
 def _reads(form: DateFormat, text: str) -> bool:

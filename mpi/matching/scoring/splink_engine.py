@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
+from splink.internals.splink_dataframe import SplinkDataFrame
 
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.matching.compiler.common_subexpressions import share_subexpressions
@@ -65,6 +66,8 @@ def without_filter_pushdown(connection: duckdb.DuckDBPyConnection) -> Iterator[N
         connection.execute("RESET disabled_optimizers")
 
 
+_KEPT_PREFIXES = ("match_weight", "match_probability", "unique_id_", "gamma_", "mw_", "match_key")
+"""Beginnings of the columns of scored pairs that hold no value of a record."""
 FEATURE_TABLE = "feature_table"
 """Name of the table or view with all records' features on a connection."""
 
@@ -126,6 +129,58 @@ class SplinkEngine:
         ).to_arrow_table()
         scored.drop_table_from_database_and_remove_from_cache()
         return result
+
+    @property
+    def linker(self) -> Linker:
+        """Splink's linker, for its charts."""
+        return self._linker
+
+    @contextmanager
+    def predict(self, pairs: pa.Table) -> Iterator[SplinkDataFrame]:
+        """Score record pairs into a table of Splink, which is dropped afterwards.
+
+        Args:
+            pairs: ``lo``, ``hi``.
+        """
+        self._set_pairs(pairs)
+        with without_filter_pushdown(self._connection):
+            scored = self._linker.inference.predict(warning_mode="never")
+        try:
+            yield scored
+        finally:
+            scored.drop_table_from_database_and_remove_from_cache()
+
+    def hide_values(self, scored: SplinkDataFrame, stand_in: str) -> None:
+        """Take values of records and their frequencies out of a table of scored pairs.
+
+        Args:
+            scored: pairs with their levels and the parts of their weight.
+            stand_in: text that stands for a value; a missing value stays missing.
+        """
+        names = [row[0] for row in self._connection.execute(f"DESCRIBE {scored.physical_name}").fetchall()]
+        kept = tuple(name for name in names if name.startswith(_KEPT_PREFIXES))
+        replaced = [name for name in names if name not in kept]
+        columns = [f'"{name}"' for name in kept] + [
+            f'CASE WHEN "{name}" IS NULL THEN NULL ELSE \'{stand_in}\' END AS "{name}"'
+            for name in replaced
+            if not name.startswith("tf_")
+        ]
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {scored.physical_name} AS SELECT {', '.join(columns)} "
+            f"FROM {scored.physical_name}"
+        )
+
+    def register_clusters(self, clusters: Mapping[int, int]) -> SplinkDataFrame:
+        """Return a table of the cluster of each record.
+
+        Args:
+            clusters: number of the cluster by record.
+        """
+        table = pa.table({"cluster_id": list(clusters.values()), "unique_id": list(clusters)})
+        self._connection.register("given", table)
+        self._connection.execute("CREATE OR REPLACE TABLE clusters AS SELECT * FROM given")
+        self._connection.unregister("given")
+        return self._api.register("clusters", dataset_display_name="clusters")
 
 
 def apply_cautions(

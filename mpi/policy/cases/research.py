@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from mpi.domain.errors import InputError
-from mpi.policy.agreement import CONSENT, FLAG_PREFIX, Agreement, AgreementState, Grant
+from mpi.policy.agreement import CONSENT, FLAG_PREFIX, Agreement, AgreementState, Grant, LinkedBy
 from mpi.policy.parties import PartyKind
 from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS, Tier
 
@@ -56,6 +56,7 @@ class ResearchTerms:
         fields: canonical fields and ``flags.POPULATION`` that the project asks for.
         levels: detail of a variable where it is less than the finest, by variable.
         recorded_by: name of who recorded it.
+        linked_by: partition from which its children come.
     """
 
     agreement: str
@@ -66,6 +67,7 @@ class ResearchTerms:
     fields: tuple[str, ...]
     levels: Mapping[str, str]
     recorded_by: str
+    linked_by: LinkedBy = LinkedBy.OPERATIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,9 @@ def _find_unnamed(terms: ResearchTerms, agreement: Agreement) -> ExtractRefusal 
     if not grants:
         sentence = f"the agreement grants {terms.recipient!r} nothing for {PURPOSE}"
         return ExtractRefusal("purpose-not-named", sentence)
+    if terms.linked_by not in agreement.partitions:
+        sentence = f"the agreement does not name the partition {str(terms.linked_by)!r}"
+        return ExtractRefusal("partition-not-named", sentence)
     for field in terms.fields:
         if not any(permits_field(grant, field) for grant in grants):
             return ExtractRefusal("field-not-named", f"the agreement does not name the field {field!r}")

@@ -38,6 +38,18 @@ Addresses, contacts, caregivers, households and placements are in no report: the
 are data of other persons.
 """
 
+INSPECTED_ITEMS = frozenset({"decision_maker_role", "best_interest_decision", "best_interest_date"})
+"""Columns of a child's items that a report may hold of each record that may be inspected.
+
+The name and telephone of a decision-maker, and who brings the child, are data of other persons. A contact
+restriction may be against who asks.
+"""
+
+OWN_INSPECTED_ITEMS = frozenset({
+    "school_of_origin", "transport_begins", "records_requested", "records_received",
+})  # fmt: skip
+"""Further columns of items of the asked source's own records, if no restriction withholds whereabouts."""
+
 INSPECTED_POPULATIONS = frozenset(
     population for population, tier in POPULATION_TIERS.items() if tier <= Tier.DEMOGRAPHIC
 )

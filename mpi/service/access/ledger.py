@@ -46,6 +46,7 @@ class LedgerFilter:
         client: name of the client or account; None for all.
         purpose: purpose of use; None for all.
         agreement: code of the agreement; None for all.
+        action: kind of request, such as ``person.read``; None for all.
         first_day: first day in UTC; None for ``DEFAULT_DAYS`` before the last.
         last_day: last day in UTC; None for today.
     """
@@ -54,6 +55,7 @@ class LedgerFilter:
     client: str | None = None
     purpose: str | None = None
     agreement: str | None = None
+    action: str | None = None
     first_day: date | None = None
     last_day: date | None = None
 
@@ -233,6 +235,7 @@ def _iterate_lines(
         client=wanted.client,
         purpose=wanted.purpose,
         agreement=wanted.agreement,
+        action=wanted.action,
         record_ids=None if child is None else child.records,
     )
     for chunk in unit.disclosure_search.iterate_filtered(selection):
@@ -291,6 +294,7 @@ def _read_refusals(
         client=wanted.client,
         purpose=wanted.purpose,
         agreement=wanted.agreement,
+        action=wanted.action,
     )
     with index.database.ledger.read(viewer) as unit:
         return unit.refusals.latest(selection, limit)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from mpi.domain.documents.bounded_toml import parse_toml
 from mpi.domain.errors import InputError
 from mpi.domain.statistics.small_cells import SMALLEST_SHOWN_COUNT
-from mpi.policy.agreement import Agreement, Clock, Grant, Owner
+from mpi.policy.agreement import Agreement, Clock, CodeList, Grant, LinkedBy, Owner
 from mpi.policy.parties import Party, PartyKind
 
 MAX_FILE_BYTES = 1_000_000
@@ -32,7 +32,7 @@ _PROBLEMS = {
     "model_type": "must be a table",
     "dict_type": "must be a table",
     "value_error": _NOT_A_DAY,
-    "enum": f"must be one of {', '.join(PartyKind)}",
+    "enum": f"must be one of {', '.join((*PartyKind, *LinkedBy))}",
 }
 """What is wrong, by pydantic's type of error."""
 
@@ -106,6 +106,13 @@ class AgreementDocument(_Table):
     )
     clocks: dict[str, StrictInt] = Field(default={}, description="Days within which something must be done.")
     owners: tuple[OwnerDocument, ...] = Field(default=(), description="Offices that answer for duties.")
+    codes: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Values that a research extract may hold as they were sent, by list."
+    )
+    partitions: tuple[LinkedBy, ...] = Field(
+        default=(LinkedBy.OPERATIONAL,),
+        description="Partitions from which a research extract may have its children.",
+    )
 
 
 def parse_agreement_file(text: str, name: str) -> Agreement:
@@ -156,6 +163,8 @@ def to_agreement(document: AgreementDocument, version: int) -> Agreement:
         small_cell=document.small_cell,
         clocks=tuple(Clock(name, days) for name, days in sorted(document.clocks.items())),
         owners=tuple(Owner(owner.party, owner.duty, owner.office) for owner in document.owners),
+        codes=tuple(CodeList(name, frozenset(codes)) for name, codes in sorted(document.codes.items())),
+        partitions=frozenset(document.partitions),
     )
 
 
@@ -192,6 +201,8 @@ def to_document(agreement: Agreement) -> AgreementDocument:
             OwnerDocument(party=owner.party, duty=owner.duty, office=owner.office)
             for owner in agreement.owners
         ),
+        codes={each.name: tuple(sorted(each.codes)) for each in agreement.codes},
+        partitions=tuple(sorted(agreement.partitions)),
     )
 
 

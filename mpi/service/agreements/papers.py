@@ -57,10 +57,12 @@ class PublicPaper:
     Args:
         uses: what agreements in force permit.
         excluded: uses that no agreement can permit.
+        smallest_count: smallest count above 0 that each of the agreements lets the public be told.
     """
 
     uses: tuple[PublicUse, ...]
     excluded: tuple[ExcludedUse, ...]
+    smallest_count: int
 
 
 def list_papers(index: Index, viewer: Viewer) -> list[PaperRow]:
@@ -103,7 +105,8 @@ def read_public_paper(index: Index) -> PublicPaper:
         terms = [choose_terms(build_versions(history), today) for history in unit.agreements.all()]
     in_force = [each for each in terms if each is not None and each.state(today) is AgreementState.ACTIVE]
     uses = {use for agreement in in_force for use in _list_public_uses(index, agreement, purposes.values())}
-    return PublicPaper(tuple(sorted(uses, key=_order)), tuple(EXCLUDED_USES.values()))
+    smallest_count = max((agreement.small_cell for agreement in in_force), default=1)
+    return PublicPaper(tuple(sorted(uses, key=_order)), tuple(EXCLUDED_USES.values()), smallest_count)
 
 
 def _list_public_uses(index: Index, agreement: Agreement, known: Iterable[Purpose]) -> Iterator[PublicUse]:

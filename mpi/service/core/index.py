@@ -172,6 +172,21 @@ class FhirSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicPageSettings:
+    """Settings of the page for the public.
+
+    Args:
+        shows_figures: whether the page shows published figures.
+        office: name of the office that answers the public; None for none.
+        contact: its e-mail address, phone number or web address; None for none.
+    """
+
+    shows_figures: bool = False
+    office: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuessLimits:
     """Most misses of a caller within a minute, in one process.
 
@@ -215,6 +230,7 @@ class IndexSettings:
         min_free_bytes: free bytes on the disk of the index below which a server is not ready.
         max_upload_bytes: largest file that the API takes for a load, in bytes.
         publication_rules: how exact published figures are, and how late.
+        public_page: settings of the page for the public.
         request_timeout_s: seconds for the headers of a request, and for each next part of its body.
         log_format: form of the server's log, ``text`` or ``json``.
         security_log: file to which the server appends security events; None for none.
@@ -258,6 +274,7 @@ class IndexSettings:
     min_free_bytes: int = 0
     max_upload_bytes: int = 2_000_000_000
     publication_rules: PublicationRules = field(default_factory=PublicationRules)
+    public_page: PublicPageSettings = field(default_factory=PublicPageSettings)
     request_timeout_s: float = 10
     log_format: str = "text"
     security_log: Path | None = None

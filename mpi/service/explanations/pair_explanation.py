@@ -156,7 +156,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
     if left == right:
         raise InputError("give two different records")
     with index.database.read(viewer) as unit:
-        numbers = _find_pair_numbers(unit, left, right)
+        numbers = find_pair_numbers(unit, left, right)
         visible = load_visible_features(unit, index, numbers)
         explanation = explain_compared_pair(unit, index, visible, numbers)
     if explanation is None:
@@ -193,10 +193,15 @@ def explain_compared_pair(
     return replace(explanation, standing=(*_describe_current_state(unit, left, right), *limits))
 
 
-def _find_pair_numbers(unit: ReadUnit, left: RecordRef, right: RecordRef) -> tuple[int, ...]:
+def find_pair_numbers(unit: ReadUnit, left: RecordRef, right: RecordRef) -> tuple[int, ...]:
     """Return the numbers of two records whose children meet the conditions.
 
     Which of them is missing is not told: that the other one exists could be news.
+
+    Raises:
+        InputError: both are the same record.
+        UnmetConditionError: a condition of the viewer's policy does not hold for one of them.
+        NotFoundError: the viewer can see no such record.
     """
     try:
         [numbers] = find_record_numbers(unit, [[left, right]])

@@ -9,7 +9,7 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.jobs.job_recorder import JobRecorder
 from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.loads.upload import load_upload, preview_upload
+from mpi.service.loads.sent_files.upload import load_upload, preview_upload
 from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
 from mpi.service.recluster.proposals import propose
 from mpi.storage.repositories.derived.proposals import ProposalStatus

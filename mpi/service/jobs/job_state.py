@@ -14,7 +14,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
-from mpi.service.loads.upload import hide_outcomes
+from mpi.service.loads.sent_files.upload import hide_outcomes
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.storage.repositories.steps.jobs import JobState, StoredJob
 from mpi.storage.unit_of_work.units import ReadUnit

@@ -189,6 +189,17 @@ def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
     return rejects
 
 
+def tells_of_care(viewer: Viewer, source: str, limited_sources: Collection[str]) -> bool:
+    """Return whether a source's outcomes would tell the viewer who is in care.
+
+    Args:
+        viewer: who asks.
+        source: code of the source.
+        limited_sources: sources that hold linked records only.
+    """
+    return source in limited_sources and not is_allowed(viewer, Action.RECORD_READ)
+
+
 def _may_see(viewer: Viewer, batch: Batch) -> bool:
     """Return whether the viewer may load the source of a load."""
     return is_allowed_on(viewer, Action.LOAD, batch.source)
@@ -208,7 +219,7 @@ def _build_entries(
     commits = unit.commit_info({batch.commit_no for batch in batches})
     entries = []
     for batch in batches:
-        is_hidden = batch.source in limited_sources and not is_allowed(unit.viewer, Action.RECORD_READ)
+        is_hidden = tells_of_care(unit.viewer, batch.source, limited_sources)
         entries.append(
             LoadEntry(
                 number=batch.id,

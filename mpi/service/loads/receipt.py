@@ -8,18 +8,23 @@ from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_judgement import StatementOutcome
 from mpi.storage.repositories.sources.records import StoredRecord
 
+COUNT_NAMES = (
+    "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held", "rejected",
+    "dropped",
+)  # fmt: skip
+"""Counts of a load: all rows, and then each outcome, in the order in which they are shown."""
+
 
 @dataclass(slots=True)
 class Receipt:
     """Receipt of a file load, with one count per outcome.
 
-    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected +
-    dropped. It counts the file's rows and, for a full snapshot, the records whose absence it states.
-    ``dropped`` counts rows of a source with minimum holdings that match no child in care: nothing of them is
-    stored. ``drops_wait`` tells that stored records wait for approval to be dropped. ``spared`` counts
-    absent records that were not withdrawn because an unreadable row may be theirs, ``newer`` those that were
-    not because their source stated them after the file's as-of. ``unfinished`` holds the
-    numbers of other loads of the source that were unfinished when this one began.
+    ``received`` is the sum of all other counts (``COUNT_NAMES``). It counts the file's rows and, for a full
+    snapshot, the records whose absence it states. ``dropped`` counts rows of a source with minimum holdings
+    that match no child in care: nothing of them is stored. ``drops_wait`` tells that stored records wait for
+    approval to be dropped. ``spared`` counts absent records that were not withdrawn because an unreadable row
+    may be theirs, ``newer`` those that were not because their source stated them after the file's as-of.
+    ``unfinished`` holds the numbers of other loads of the source that were unfinished when this one began.
     """
 
     source: str
@@ -46,11 +51,7 @@ class Receipt:
     @property
     def counts(self) -> dict[str, int]:
         """The load's row counts by outcome name."""
-        names = (
-            "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
-            "rejected", "dropped",
-        )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in COUNT_NAMES}
 
     @property
     def adds_up(self) -> bool:

@@ -64,13 +64,42 @@ class Calibration:
     recall: RecallBound
 
 
-def measure_calibration(index: Index, viewer: Viewer, records: Collection[int] | None = None) -> Calibration:
+def _keep_weight(_left: int, _right: int, bits: float) -> float:
+    return bits
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedPairs:
+    """Partition whose links are judged, with the weights behind them.
+
+    Args:
+        child_of: number of each record's child.
+        edges: bits of the candidate pairs as the model weighs them.
+        link: bits from which a pair is linked.
+        shift: returns the bits by which the partition judges a pair, from the model's bits.
+        has_answers: whether the blind samples were drawn from this partition.
+    """
+
+    child_of: Mapping[int, int]
+    edges: Mapping[Pair, float]
+    link: float
+    shift: Callable[[int, int, float], float] = _keep_weight
+    has_answers: bool = True
+
+
+def measure_calibration(
+    index: Index,
+    viewer: Viewer,
+    records: Collection[int] | None = None,
+    judged: LinkedPairs | None = None,
+) -> Calibration:
     """Measure false and missed links by each kind of evidence.
 
     Args:
         index: the open index.
         viewer: who asks.
         records: the records whose pairs count; None for all.
+        judged: the partition; None for that of the enterprise IDs.
 
     Raises:
         AccessDenied: the viewer may not read figures, or does not see every source.
@@ -79,26 +108,31 @@ def measure_calibration(index: Index, viewer: Viewer, records: Collection[int] |
     now = clock.now()
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        persons = unit.persons.all_current_persons()
+        if judged is None:
+            judged = LinkedPairs(
+                unit.persons.all_current_persons(),
+                unit.derived_data.all_edges(config_id),
+                index.matcher.model.thresholds.link,
+            )
+        persons, edges = judged.child_of, judged.edges
         facts = {
             record: read_facts(features_from_bytes(payload))
             for record, payload in unit.derived_data.iterate_features(config_id)
             if record in persons and (records is None or record in records)
         }
-        edges = unit.derived_data.all_edges(config_id)
-        answers = _tally_answers(unit, facts, now.year * 12 + now.month)
+        answers = _tally_answers(unit, facts, now.year * 12 + now.month) if judged.has_answers else {}
         linked = list(list_linked_pairs({record: persons[record] for record in facts}))
         numbered = find_numbered_pairs({*linked, *edges}, facts)
         weights = weigh_without_numbers(unit, index, config_id, numbered)
-    link = index.matcher.model.thresholds.link
+    shift, link = judged.shift, judged.link
     rates = (
-        *_estimate_by_model(edges, persons, facts),
+        *_estimate_by_model(judged, facts),
         *_tally_numbers(Evidence.NUMBERS, numbered, facts, lambda lo, hi: persons[lo] == persons[hi]),
         *_tally_numbers(
             Evidence.HIDDEN_NUMBERS,
             {pair: numbered[pair] for pair in weights},
             facts,
-            lambda lo, hi: weights[lo, hi] >= link,
+            lambda lo, hi: shift(lo, hi, weights[lo, hi]) >= link,
         ),
         *(tally.estimate(group) for group, tally in sorted(answers.items())),
     )
@@ -119,15 +153,15 @@ def list_linked_pairs(persons: Mapping[int, int]) -> Iterator[Pair]:
         yield from combinations(records, 2)
 
 
-def _estimate_by_model(
-    edges: Mapping[Pair, float], persons: Mapping[int, int], facts: Mapping[int, RecordFacts]
-) -> Iterator[ErrorRates]:
+def _estimate_by_model(judged: LinkedPairs, facts: Mapping[int, RecordFacts]) -> Iterator[ErrorRates]:
     """Estimate error rates by group from the weights of compared pairs."""
     tallies: dict[str, ModelTally] = defaultdict(ModelTally)
-    for (left, right), bits in edges.items():
+    child_of = judged.child_of
+    for (left, right), bits in judged.edges.items():
         if left in facts and right in facts:
+            weight = judged.shift(left, right, bits)
             for group in list_groups(facts[left], facts[right]):
-                tallies[group].add(bits, linked=persons[left] == persons[right])
+                tallies[group].add(weight, linked=child_of[left] == child_of[right])
     return (tally.estimate(group) for group, tally in sorted(tallies.items()))
 
 

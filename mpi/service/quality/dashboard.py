@@ -222,7 +222,7 @@ def read_quality(index: Index, viewer: Viewer) -> QualityFigures:
         new_records=new_records,
         publication=None if publication is None else publication.day,
         next_publication=next_day,
-        match_rate=_build_published_rate(publication),
+        match_rate=build_published_rate(publication),
     )
 
 
@@ -349,7 +349,7 @@ def _build_published_figures(publication: Publication | None, next_day: str) -> 
         publication=None if publication is None else publication.day,
         next_publication=next_day,
         workload=_build_published_workload(publication),
-        match_rate=_build_published_rate(publication),
+        match_rate=build_published_rate(publication),
         live=() if publication is None else read_months(publication),
         agreement=(),
         seconds_waiting=None,
@@ -374,7 +374,7 @@ def _build_published_workload(publication: Publication | None) -> Workload:
     )
 
 
-def _build_published_rate(publication: Publication | None) -> MatchRate:
+def build_published_rate(publication: Publication | None) -> MatchRate:
     """Build the match rate from published counts alone, in whole percents."""
     if publication is None:
         return MatchRate(None, None, None)

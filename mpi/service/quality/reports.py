@@ -12,6 +12,9 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.statistics.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
+from mpi.service.holdings.settings import find_limited_sources
+from mpi.service.loads.load_log import OPEN_COUNTS, tells_of_care
+from mpi.service.loads.receipt import COUNT_NAMES
 from mpi.service.quality import exact_counts
 from mpi.service.quality.new_records import NewRecordsRow, count_new_records, list_rows
 from mpi.service.quality.publication import (
@@ -158,21 +161,30 @@ def _report_sources(unit: ReadUnit, count: ShowCount) -> Report:
 
 
 def _report_loads(unit: ReadUnit) -> Report:
-    """Report each load of the viewer's sources, with its counts."""
+    """Report each load of the viewer's sources, with its counts.
+
+    The outcomes of a load add up to the rows that it received. They are not shown, each of them, where they
+    would tell who is in care.
+    """
     batches = [batch for batch in unit.batches.all() if unit.viewer.may_see(batch.source)]
     info = unit.commit_info({batch.commit_no for batch in batches})
-    names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")
+    limited = find_limited_sources(unit)
     rows = tuple(
         (
             batch.id,
             info[batch.commit_no][0][:19],
             batch.source,
             batch.status,
-            *(batch.counts.get(name, 0) for name in names),
+            *(
+                None
+                if name not in OPEN_COUNTS and tells_of_care(unit.viewer, batch.source, limited)
+                else batch.counts.get(name, 0)
+                for name in COUNT_NAMES
+            ),
         )
         for batch in batches
     )
-    return Report(LOADS, _TITLES[LOADS], ("batch", "at", "source", "status", *names), rows)
+    return Report(LOADS, _TITLES[LOADS], ("batch", "at", "source", "status", *COUNT_NAMES), rows)
 
 
 def _report_creates(rows: Sequence[NewRecordsRow]) -> Report:

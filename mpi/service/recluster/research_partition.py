@@ -5,9 +5,11 @@ new ones, so that they reveal neither an enterprise ID nor another export.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, estimate_priors
+from mpi.clustering.component import order_pair
+from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, SourcePairPriors, estimate_priors
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
@@ -19,8 +21,62 @@ from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
 from mpi.service.recluster.index_scoring import score_index
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.closure_partition import map_edges_to_keys, partition_closure
+from mpi.storage.repositories.derived.features_and_edges import Edges
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ResearchPartition:
+    """Children by the model's statistical thresholds, and the weights behind them.
+
+    Args:
+        first_keys: canonical key of each record's cluster: that of its first record, by record.
+        keys: canonical key of each record.
+        edges: bits of the candidate pairs as the model weighs them, by record numbers.
+        priors: corrections of these bits for the records at hand.
+    """
+
+    first_keys: Mapping[int, int]
+    keys: Mapping[int, int]
+    edges: Edges
+    priors: SourcePairPriors
+
+    def shift_weight(self, left: int, right: int, bits: float) -> float:
+        """Return the weight of a pair under the priors of the records at hand."""
+        return self.priors.shift_weight(*order_pair(self.keys[left], self.keys[right]), bits)
+
+    def shift_for_sources(self, left: int, right: int, bits: float) -> float:
+        """Return the weight of a pair under the prior of its two sources alone.
+
+        It tells nothing of other records of the children.
+        """
+        return bits + self.priors.get_shift(self.keys[left], self.keys[right]) if self.priors.shifts else bits
+
+
+def compute_research_partition(
+    unit: ReadUnit, index: Index, progress: Progress = ignore_progress
+) -> ResearchPartition:
+    """Partition the active records by statistical thresholds and the priors of the records at hand.
+
+    Decisions in force bind it as they bind the operational partition.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        progress: receives the progress of long steps.
+    """
+    model, scorer = index.matcher.model, index.matcher.scorer
+    shared_values = index.shared_values(unit)
+    scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared_values)
+    scope = load_whole_index(unit, scores.edges)
+    source_of_key = {scope.keys[record]: label.source for record, label in unit.records.iterate_labels()}
+    priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.parameters.prior)
+    parts = partition_closure(scope, scores.read_features, scorer, model.statistical, priors)
+    first_of = {key: cluster[0] for part in parts for cluster in part.clusters for key in cluster}
+    first_keys = {record: first_of[key] for record, key in scope.keys.items()}
+    return ResearchPartition(first_keys, scope.keys, scores.edges, priors)
 
 
 def export_research_crosswalk(
@@ -47,23 +103,15 @@ def export_research_crosswalk(
 
 def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
     """Yield the rows of a crosswalk of records and research IDs."""
-    model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
-        shared_values = index.shared_values(unit)
-        scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared_values)
-        scope = load_whole_index(unit, scores.edges)
-        source_of_key = {scope.keys[record]: label.source for record, label in unit.records.iterate_labels()}
-        priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.parameters.prior)
-        parts = partition_closure(scope, scores.read_features, scorer, model.statistical, priors)
+        partition = compute_research_partition(unit, index, progress)
         random_hash = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_ids = {
-            key: f"R-{random_hash.to_token('research', str(cluster[0]))[:_ID_LENGTH]}"
-            for part in parts
-            for cluster in part.clusters
-            for key in cluster
+            key: f"R-{random_hash.to_token('research', str(key))[:_ID_LENGTH]}"
+            for key in set(partition.first_keys.values())
         }
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, f"research@{unit.last_commit()}")
-        opted_out = find_opted_out_records(unit, scope.keys.keys())
+        opted_out = find_opted_out_records(unit, partition.keys.keys())
         for record, label in unit.records.iterate_labels():
             if sees_whole_source(viewer, label.source) and record not in opted_out:
-                yield CrosswalkRow(label.source, label.local_id, research_ids[scope.keys[record]])
+                yield CrosswalkRow(label.source, label.local_id, research_ids[partition.first_keys[record]])

@@ -9,21 +9,23 @@ import orjson
 
 from mpi.domain.statistics.sampling import Estimate
 from mpi.matching.diagnostics.error_rates import ErrorRates
+from mpi.policy.agreement import LinkedBy
 from mpi.service.research.facts import SOURCE, ExtractFacts
 from mpi.service.research.link_quality import BANDS
 from mpi.service.research.projects import describe_terms
 from mpi.service.research.risk_report import write_risk_report
 from mpi.service.research.statement import write_statement
+from mpi.service.research.variables import SEPARATOR
 from mpi.standardize.formula_text import escape_formula
 
 MANIFEST = "manifest.json"
-VERSION = 1
+VERSION = 2
 """Version of the form of an extract."""
 ERROR_COLUMNS = (
     "evidence", "group", "linked_pairs",
     *(f"{kind}_links_per_10000{end}" for kind in ("false", "missed") for end in ("", "_low", "_high")),
 )  # fmt: skip
-_CODEBOOK = ("variable", "meaning", "field", "level", "values", "missing_percent")
+_CODEBOOK = ("variable", "meaning", "field", "level", "values", "definitions", "missing_percent", "unlisted")
 _ID_VARIABLES = (
     ("research_id", "Child, by an ID of this project alone", "130 bits, base 32"),
     ("record_id", "Record, by an ID of this project alone", "130 bits, base 32"),
@@ -37,7 +39,7 @@ _LINK_VARIABLES = (
     ),
     ("child_records", "Rows of the child in this extract", "whole number"),
     ("reviewed", "A steward decided that rows of the child are one child", "yes|no"),
-    ("partition", "Partition from which the children come", "operational"),
+    ("partition", "Partition from which the children come (linkage-statement.md)", "|".join(LinkedBy)),
 )
 
 
@@ -102,11 +104,16 @@ def _list_codebook(facts: ExtractFacts) -> Iterable[tuple[object, ...]]:
         for name, column in zip(facts.header, columns, strict=True)
     }
     for name, meaning, values in _ID_VARIABLES:
-        yield name, meaning, "", "", values, missing[name]
+        yield name, meaning, "", "", values, "", missing[name], 0
+    unlisted = facts.count_unlisted()
     for each in facts.variables:
-        yield each.name, each.label, each.field, facts.levels[each.name], each.values, missing[each.name]
+        definitions = SEPARATOR.join(facts.list_definitions(each.name))
+        yield (
+            each.name, each.label, each.field, facts.levels[each.name], each.values, definitions,
+            missing[each.name], unlisted[each.name],
+        )  # fmt: skip
     for name, meaning, values in _LINK_VARIABLES:
-        yield name, meaning, "", "", values, missing[name]
+        yield name, meaning, "", "", values, "", missing[name], 0
 
 
 def _list_rate_cells(rate: ErrorRates) -> tuple[object, ...]:

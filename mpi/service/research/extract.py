@@ -66,7 +66,7 @@ def make_extract(index: Index, viewer: Viewer, code: str) -> ResearchExtract:
         found = find_extract(unit, index, project, terms, agreement, grants)
     recipient = _act_for(viewer, terms)
     _require_low_risk(index, recipient, found)
-    rates = measure_calibration(index, viewer, frozenset(found.records)).rates
+    rates = measure_calibration(index, viewer, frozenset(found.records), found.pairs).rates
     files = write_files(found.facts, rates)
     fields = (f"research:{code}", f"party:{terms.recipient}", *found.facts.header)
     disclose(index, recipient, Action.CROSSWALK_EXPORT, found.records, fields)

@@ -12,9 +12,19 @@ from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.cases.research import ResearchTerms, is_deidentified
 from mpi.reports.reidentification import Risk, find_rare_values, measure_risk
 from mpi.service.core.index import Index
+from mpi.service.quality.calibration import LinkedPairs
+from mpi.service.research.children import LinkedChildren, find_children
 from mpi.service.research.link_quality import LinkQuality, measure_links
 from mpi.service.research.rows import ExtractRow, read_rows
-from mpi.service.research.variables import Variable, check_levels, coarsen, list_variables
+from mpi.service.research.value_codes import make_value_codes
+from mpi.service.research.variables import (
+    SEPARATOR,
+    UNLISTED,
+    Variable,
+    check_levels,
+    coarsen,
+    list_variables,
+)
 from mpi.service.rights.research_ids import derive_key, make_id
 from mpi.storage.repositories.access.research_projects import StoredProject
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -23,8 +33,6 @@ SOURCE = "source"
 """Column of the source, which an acquaintance knows like any variable."""
 WHOLE = "whole"
 LINK_COLUMNS = ("weakest_link", "child_records", "reviewed", "partition")
-PARTITION = "operational"
-"""Partition whose children an extract has: that of the enterprise IDs."""
 
 ReadSignatures = Callable[[str, str], Sequence[Hashable]]
 """Returns what the rows of each child say, by column and level."""
@@ -51,6 +59,7 @@ class ExtractFacts:
         source_counts: records by source.
         restricted: children left out because of a restriction or an opt-out.
         uncovered: records left out since their child is of no agreed population.
+        definitions: children by definition, for each variable of flags.
         model: the match model.
     """
 
@@ -70,6 +79,7 @@ class ExtractFacts:
     source_counts: Mapping[str, int]
     restricted: int
     uncovered: int
+    definitions: Mapping[str, Mapping[str, int]]
     model: MatchModel
 
     @property
@@ -92,6 +102,19 @@ class ExtractFacts:
             Counter("yes" if link.is_reviewed else "no" for link in self.links), self.required_size
         )
 
+    def count_unlisted(self) -> dict[str, int]:
+        """Count the rows of each column in which a text was no known code."""
+        places = {each.name: self.header.index(each.name) for each in self.variables}
+        return {
+            name: sum(UNLISTED in row[place].split(SEPARATOR) for row in self.table)
+            for name, place in places.items()
+        }
+
+    def list_definitions(self, variable: str) -> tuple[str, ...]:
+        """Return the definitions by which enough children's flags of a variable are stated."""
+        counts = self.definitions.get(variable, {})
+        return tuple(code for code, children in counts.items() if children >= self.required_size)
+
     def count_rows_by_source(self) -> dict[str, int | None]:
         """Count the records by source; small counts are None."""
         return suppress_cells(self.source_counts, self.required_size)
@@ -105,11 +128,13 @@ class FoundExtract:
         facts: the facts.
         records: numbers of the records, ascending.
         read_signatures: reads the columns at other levels.
+        pairs: pairs of records, by which linkage error is estimated.
     """
 
     facts: ExtractFacts
     records: tuple[int, ...]
     read_signatures: ReadSignatures
+    pairs: LinkedPairs
 
 
 def find_extract(
@@ -132,8 +157,11 @@ def find_extract(
     """
     variables = list_variables(terms.fields)
     levels = check_levels(variables, terms.levels)
-    found = read_rows(unit, agreement, grants, variables)
-    links = measure_links(unit, index, found.rows)
+    key = derive_key(index, project)
+    codes = make_value_codes(index, agreement, key)
+    children = find_children(unit, index, terms.linked_by)
+    found = read_rows(unit, agreement, grants, variables, codes, children.child_of)
+    links = measure_links(unit, children, found.rows)
     read = make_signature_reader(found.rows, variables)
     required = max(agreement.small_cell, SMALLEST_SHOWN_COUNT)
     signatures = {SOURCE: read(SOURCE, WHOLE)} | {name: read(name, level) for name, level in levels.items()}
@@ -147,7 +175,7 @@ def find_extract(
         is_deidentified=is_deidentified(grants),
         variables=variables,
         levels=levels,
-        table=_make_table(unit, index, project, found.rows, variables, levels, links),
+        table=_make_table(children, key, found.rows, variables, levels, links),
         links=tuple(links.values()),
         risk=measure_risk(signatures, required),
         finest_risk=measure_risk({SOURCE: signatures[SOURCE]} | finest, required),
@@ -155,9 +183,10 @@ def find_extract(
         source_counts=Counter(row.source for row in found.rows),
         restricted=found.restricted,
         uncovered=found.uncovered,
+        definitions=found.definitions,
         model=index.matcher.model,
     )
-    return FoundExtract(facts, tuple(sorted(row.record for row in found.rows)), read)
+    return FoundExtract(facts, tuple(sorted(row.record for row in found.rows)), read, children.pairs)
 
 
 def make_signature_reader(rows: Sequence[ExtractRow], variables: Sequence[Variable]) -> ReadSignatures:
@@ -190,28 +219,25 @@ def _list_bases(index: Index, grants: Sequence[Grant]) -> tuple[tuple[str, str, 
 
 
 def _make_table(
-    unit: ReadUnit,
-    index: Index,
-    project: StoredProject,
+    children: LinkedChildren,
+    key: bytes,
     rows: Sequence[ExtractRow],
     variables: Sequence[Variable],
     levels: Mapping[str, str],
     links: Mapping[int, LinkQuality],
 ) -> tuple[tuple[str, ...], ...]:
     """Return the rows of an extract, ordered by its IDs, which tells nothing."""
-    key = derive_key(index, project)
-    eids = {person.id: person.eid for person in unit.persons.all()}
     used_levels = [levels[variable.name] for variable in variables]
     table = (
         (
-            make_id(key, "child", eids[row.person]),
+            make_id(key, "child", children.texts[row.person]),
             make_id(key, "record", f"{len(row.source)}|{row.source}|{row.local_id}"),
             row.source,
             *(coarsen(value, level) for value, level in zip(row.values, used_levels, strict=True)),
             links[row.person].band,
             f"{links[row.person].records}",
             "yes" if links[row.person].is_reviewed else "no",
-            PARTITION,
+            str(children.linked_by),
         )
         for row in rows
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.union_find import UnionFind
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.service.core.index import Index
+from mpi.service.research.children import LinkedChildren
 from mpi.service.research.rows import ExtractRow
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -38,8 +38,10 @@ class LinkQuality:
     is_reviewed: bool
 
 
-def measure_links(unit: ReadUnit, index: Index, rows: Sequence[ExtractRow]) -> dict[int, LinkQuality]:
-    """Return the quality of the links of each child of an extract, by person.
+def measure_links(
+    unit: ReadUnit, children: LinkedChildren, rows: Sequence[ExtractRow]
+) -> dict[int, LinkQuality]:
+    """Return the quality of the links of each child of an extract, by the child's number.
 
     The weakest link is that of the strongest chains of pairs: the lightest edge of a maximum spanning tree
     (Kruskal 1956).
@@ -48,13 +50,13 @@ def measure_links(unit: ReadUnit, index: Index, rows: Sequence[ExtractRow]) -> d
     sizes: dict[int, int] = {}
     for person in person_of.values():
         sizes[person] = sizes.get(person, 0) + 1
-    link = index.matcher.model.thresholds.link
-    edges = unit.derived_data.all_edges(index.config_id(unit))
-    inside = (
-        (bits, pair)
-        for pair, bits in edges.items()
-        if bits >= link and pair[0] in person_of and person_of[pair[0]] == person_of.get(pair[1])
+    link = children.pairs.link
+    joining = (
+        (children.weigh_alone(*pair, bits), pair)
+        for pair, bits in children.pairs.edges.items()
+        if pair[0] in person_of and person_of[pair[0]] == person_of.get(pair[1])
     )
+    inside = ((bits, pair) for bits, pair in joining if bits >= link)
     weakest = _find_weakest_links(inside, person_of, sizes)
     reviewed = _find_reviewed(unit, person_of)
     return {

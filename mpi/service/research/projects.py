@@ -8,6 +8,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Viewer
+from mpi.policy.agreement import LinkedBy
 from mpi.policy.cases.research import IrbDecision, ResearchTerms, check_fields, find_refusal
 from mpi.policy.cases.subject_rights import check_person
 from mpi.service.agreements.terms import find_terms
@@ -120,6 +121,7 @@ def _to_details(terms: ResearchTerms) -> dict[str, Any]:
         "fields": list(terms.fields),
         "levels": dict(sorted(terms.levels.items())),
         "recorded_by": terms.recorded_by,
+        "linked_by": str(terms.linked_by),
     }
 
 
@@ -133,4 +135,5 @@ def _from_details(details: Mapping[str, Any]) -> ResearchTerms:
         fields=tuple(details["fields"]),
         levels=details["levels"],
         recorded_by=details["recorded_by"],
+        linked_by=LinkedBy(details.get("linked_by", LinkedBy.OPERATIONAL)),
     )

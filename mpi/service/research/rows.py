@@ -10,7 +10,8 @@ from mpi.policy.agreement import Agreement, Grant
 from mpi.policy.cases.research import permits_field
 from mpi.policy.parties import ALL
 from mpi.service.core.visibility import read_populations_by_child
-from mpi.service.research.variables import Variable
+from mpi.service.research.value_codes import ValueCodes
+from mpi.service.research.variables import Variable, list_definitions
 from mpi.standardize.restrictions import is_restricted
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
@@ -45,11 +46,13 @@ class ExtractRows:
         rows: the rows, by source and local ID.
         restricted: children left out since a record is restricted or opted out.
         uncovered: records of the agreement's sources whose child is of no agreed population.
+        definitions: children by definition, for each variable of flags.
     """
 
     rows: tuple[ExtractRow, ...]
     restricted: int
     uncovered: int
+    definitions: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(slots=True)
@@ -69,8 +72,36 @@ class _Coverage:
         return [each for each in self.grants[source] if each.population == ALL or each.population in stated]
 
 
+@dataclass(slots=True)
+class _Definitions:
+    """Children by the definitions of their flags, for each variable of flags."""
+
+    codes: ValueCodes
+    day: str
+    children: dict[str, dict[str, set[int]]] = field(default_factory=dict)
+
+    def add(self, person: int, content: CanonicalRecord, variables: Sequence[Variable]) -> None:
+        """Add the definitions of a record's flags."""
+        for variable in variables:
+            for definition in list_definitions(content, variable, self.day):
+                code = self.codes.find_code("flag_definition", definition)
+                self.children.setdefault(variable.name, {}).setdefault(code, set()).add(person)
+
+    def count(self) -> dict[str, dict[str, int]]:
+        """Count the children, in the order of the codes."""
+        return {
+            name: {code: len(persons) for code, persons in sorted(by_code.items())}
+            for name, by_code in self.children.items()
+        }
+
+
 def read_rows(
-    unit: ReadUnit, agreement: Agreement, grants: Sequence[Grant], variables: Sequence[Variable]
+    unit: ReadUnit,
+    agreement: Agreement,
+    grants: Sequence[Grant],
+    variables: Sequence[Variable],
+    codes: ValueCodes,
+    child_of: Mapping[int, int],
 ) -> ExtractRows:
     """Read the rows of an extract.
 
@@ -82,33 +113,37 @@ def read_rows(
         agreement: the project's agreement.
         grants: its grants to the project.
         variables: the variables of the extract.
+        codes: its codes, in place of texts.
+        child_of: number of each record's child.
     """
     coverage = _find_coverage(unit, agreement, grants)
-    persons = unit.persons.all_current_persons()
     labels = {
         record: label for record, label in unit.records.iterate_labels() if label.source in coverage.grants
     }
-    children: dict[int, list[int]] = {}
-    asked = {persons[record] for record in labels}
-    for record, person in persons.items():
-        if person in asked:
-            children.setdefault(person, []).append(record)
+    asked = {child_of[record] for record in labels}
+    children = {child: records for child, records in _group_records(child_of).items() if child in asked}
     restricted = _find_restricted_children(unit, children)
     populations = {}
     if any(grant.population != ALL for grant in grants):
         populations = read_populations_by_child(unit, children)
     rows = []
     uncovered = 0
-    kept = [record for record in labels if persons[record] not in restricted]
+    today = clock.today()
+    definitions = _Definitions(codes, today)
+    kept = [record for record in labels if child_of[record] not in restricted]
     for record, content in _iterate_contents(unit, kept):
-        label, person = labels[record], persons[record]
+        label, person = labels[record], child_of[record]
         covering = coverage.list_covering(label.source, populations.get(person, ()))
         if covering:
-            values = _read_values(content, covering, variables)
+            named = _select_named(covering, variables)
+            values = tuple(
+                codes.encode(each, each.read(content, today)) if each in named else None for each in variables
+            )
+            definitions.add(person, content, named)
             rows.append(ExtractRow(record, person, label.source, label.local_id, values))
         else:
             uncovered += 1
-    return ExtractRows(tuple(rows), len(restricted), uncovered)
+    return ExtractRows(tuple(rows), len(restricted), uncovered, definitions.count())
 
 
 def _find_coverage(unit: ReadUnit, agreement: Agreement, grants: Sequence[Grant]) -> _Coverage:
@@ -133,25 +168,33 @@ def _iterate_contents(unit: ReadUnit, records: Collection[int]) -> Iterator[tupl
                 yield record, record_from_bytes(payloads[record][1])
 
 
+def _group_records(child_of: Mapping[int, int]) -> dict[int, list[int]]:
+    """Return the records of each child."""
+    children: dict[int, list[int]] = {}
+    for record, child in child_of.items():
+        children.setdefault(child, []).append(record)
+    return children
+
+
 def _find_restricted_children(unit: ReadUnit, children: Mapping[int, Collection[int]]) -> set[int]:
-    """Return the children of whom a record has a restriction that has not ended."""
+    """Return the children of whom a record has a restriction that has not ended.
+
+    A restriction covers all records of the person, also where another partition makes several children of
+    them.
+    """
     today = clock.today()
-    person_of = {record: person for person, records in children.items() for record in records}
-    return {
+    child_of = {record: child for child, records in children.items() for record in records}
+    person_of = unit.persons.all_current_persons()
+    persons = {person_of[record] for record in child_of}
+    records = [record for record, person in person_of.items() if person in persons]
+    restricted = {
         person_of[record]
-        for record, content in _iterate_contents(unit, person_of)
+        for record, content in _iterate_contents(unit, records)
         if is_restricted(content, today)
     }
+    return {child for record, child in child_of.items() if person_of[record] in restricted}
 
 
-def _read_values(
-    content: CanonicalRecord, covering: Sequence[Grant], variables: Sequence[Variable]
-) -> tuple[str | None, ...]:
-    """Return a record's values that a covering grant names."""
-    today = clock.today()
-    return tuple(
-        variable.read(content, today) or None
-        if any(permits_field(grant, variable.field) for grant in covering)
-        else None
-        for variable in variables
-    )
+def _select_named(covering: Sequence[Grant], variables: Sequence[Variable]) -> list[Variable]:
+    """Return the variables that a covering grant names."""
+    return [each for each in variables if any(permits_field(grant, each.field) for grant in covering)]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mpi.domain.statistics.small_cells import suppress_count
 from mpi.domain.weight import compute_probability
 from mpi.matching.diagnostics.error_rates import ErrorRates
+from mpi.policy.agreement import LinkedBy
 from mpi.service.research.facts import ExtractFacts
 from mpi.service.research.link_quality import BANDS
 from mpi.service.research.templates import read_template
@@ -24,13 +25,17 @@ def write_statement(facts: ExtractFacts, rates: Sequence[ErrorRates]) -> str:
         rates: error rates of links among its records, by evidence and group.
     """
     counts = facts.count_bands()
+    is_statistical = facts.terms.linked_by is LinkedBy.STATISTICAL
+    thresholds = facts.model.statistical if is_statistical else facts.model.thresholds
     return read_template("statement.md.j2").render(
         facts=facts,
         model=facts.model,
         restricted=suppress_count(facts.restricted, facts.required_size),
         uncovered=suppress_count(facts.uncovered, facts.required_size),
         compared=[each["output_column_name"] for each in facts.model.settings["comparisons"]],
-        link_probability=compute_probability(facts.model.thresholds.link),
+        is_statistical=is_statistical,
+        thresholds=thresholds,
+        link_probability=compute_probability(thresholds.link),
         bands={band: counts[band] for band in BANDS if band in counts},
         rates=rates,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mpi.domain.errors import InputError
-from mpi.domain.record import CanonicalRecord, Enrollment, Placement
+from mpi.domain.record import CanonicalRecord, Enrollment, Flag, Placement
 from mpi.policy.agreement import FLAG_PREFIX
 from mpi.standardize.fields.codes import parse_sex
 from mpi.standardize.fields.dates import to_birth_day, to_iso_day
@@ -17,6 +17,10 @@ _DATE = (_DAY, _MONTH, _YEAR, LEFT_OUT)
 _POSTAL = ("five_digits", "three_digits", LEFT_OUT)
 _LENGTHS = {_DAY: 10, _MONTH: 7, _YEAR: 4, "five_digits": 5, "three_digits": 3}
 """Characters that a level keeps."""
+UNLISTED = "unlisted"
+"""Stands for a text that is no known code."""
+SEPARATOR = "|"
+"""Stands between the codes of a value that has several."""
 _FLAG_RANKS = "UNY"
 _SPAN = 5
 
@@ -34,6 +38,8 @@ class Variable:
         label: what it says, for the codebook.
         levels: levels of detail, from fine to coarse.
         read: returns its value of a record.
+        codes: list of codes of its texts; None where it has no text as its source sent it.
+        is_list: whether a value has several codes.
     """
 
     name: str
@@ -41,10 +47,14 @@ class Variable:
     label: str
     levels: tuple[str, ...]
     read: ReadValue
+    codes: str | None = None
+    is_list: bool = False
 
     @property
     def values(self) -> str:
         """Form of the values, for the codebook."""
+        if self.codes is not None:
+            return f"code ({self.codes})"
         return "YYYY-MM-DD, cut to the level" if _DAY in self.levels else "text"
 
 
@@ -74,6 +84,8 @@ def coarsen(value: str | None, level: str) -> str:
     """Return a value at a level; empty where there is none."""
     if not value or level == LEFT_OUT:
         return ""
+    if value == UNLISTED:
+        return value
     if level == _FIVE_YEARS:
         year = int(value[:4])
         first = year - year % _SPAN
@@ -81,15 +93,18 @@ def coarsen(value: str | None, level: str) -> str:
     return value[: _LENGTHS.get(level)]
 
 
+def list_definitions(record: CanonicalRecord, variable: Variable, day: str) -> set[str]:
+    """Return the definitions by which a record's flags of a variable are stated, as sent."""
+    if not variable.field.startswith(FLAG_PREFIX):
+        return set()
+    return {flag.definition for flag in _list_flags(record, variable.field, day)}
+
+
 def _make_flag_variable(field: str) -> Variable:
     population = field.removeprefix(FLAG_PREFIX)
 
     def read(record: CanonicalRecord, day: str) -> str | None:
-        values = [
-            flag.value
-            for flag in record.flags
-            if flag.population == population and _is_in_force(flag.begin, flag.end, day)
-        ]
+        values = (flag.value for flag in _list_flags(record, field, day))
         return max(values, key=_FLAG_RANKS.find, default=None)
 
     return Variable(
@@ -99,6 +114,16 @@ def _make_flag_variable(field: str) -> Variable:
         _WHOLE,
         read,
     )
+
+
+def _list_flags(record: CanonicalRecord, field: str, day: str) -> list[Flag]:
+    """Return the flags of a population that are in force on a day."""
+    population = field.removeprefix(FLAG_PREFIX)
+    return [
+        flag
+        for flag in record.flags
+        if flag.population == population and _is_in_force(flag.begin, flag.end, day)
+    ]
 
 
 def _is_in_force(begin: str | None, end: str | None, day: str) -> bool:
@@ -135,11 +160,6 @@ def _read_placement_day(name: str) -> ReadValue:
     return lambda record, _day: to_iso_day(getattr(_find_placement(record), name))
 
 
-def _read_postal_code(record: CanonicalRecord, _day: str) -> str | None:
-    code = record.addresses[0].postal_code if record.addresses else None
-    return code[:5] if code else None
-
-
 def _read_twin(record: CanonicalRecord, _day: str) -> str | None:
     return None if record.multiple_birth is None else "Y" if record.multiple_birth else "N"
 
@@ -151,27 +171,34 @@ _VARIABLES = (
     ),
     Variable("sex", "sex", "Sex: M, F or X", _WHOLE, lambda record, _day: parse_sex(record.sex)),
     Variable(
-        "race", "race", "Races as sent, several with a vertical bar", _WHOLE,
-        lambda record, _day: "|".join(sorted(record.race)),
+        "race", "race", "Races, several with a vertical bar", _WHOLE,
+        lambda record, _day: SEPARATOR.join(record.race), "race", is_list=True,
     ),
-    Variable("ethnicity", "ethnicity", "Ethnicity as sent", _WHOLE, lambda record, _day: record.ethnicity),
-    Variable("birth_state", "birth_state", "State of birth", _WHOLE, lambda record, _day: record.birth_state),
     Variable(
-        "birth_country", "birth_country", "Birth country", _WHOLE, lambda record, _day: record.birth_country
+        "ethnicity", "ethnicity", "Ethnicity", _WHOLE, lambda record, _day: record.ethnicity, "ethnicity"
+    ),
+    Variable(
+        "birth_state", "birth_state", "State of birth", _WHOLE, lambda record, _day: record.birth_state,
+        "state",
+    ),
+    Variable(
+        "birth_country", "birth_country", "Birth country", _WHOLE, lambda record, _day: record.birth_country,
+        "country",
     ),
     Variable("multiple_birth", "multiple_birth", "Twin or other multiple: Y or N", _WHOLE, _read_twin),
     Variable(
         "death_date", "death_date", "Day of death", _DATE, lambda record, _day: to_iso_day(record.death_date)
     ),
-    Variable("county", "county", "County of the home", _WHOLE, _read_address("county")),
-    Variable("state", "state", "State of the home", _WHOLE, _read_address("state")),
-    Variable("postal_code", "postal_code", "ZIP code of the home", _POSTAL, _read_postal_code),
-    Variable("school_id", "school_id", "Latest school", _WHOLE, _read_enrollment("school_id")),
+    Variable("county", "county", "County of the home", _WHOLE, _read_address("county"), "county"),
+    Variable("state", "state", "State of the home", _WHOLE, _read_address("state"), "state"),
+    Variable("postal_code", "postal_code", "ZIP code of the home", _POSTAL, _read_address("postal_code"),
+             "postal_code"),
+    Variable("school_id", "school_id", "Latest school", _WHOLE, _read_enrollment("school_id"), "school"),
     Variable(
         "district_id", "district_id", "Latest district", _WHOLE,
-        _read_enrollment("district_id"),
+        _read_enrollment("district_id"), "district",
     ),
-    Variable("grade", "grade", "Grade of the latest enrollment", _WHOLE, _read_enrollment("grade")),
+    Variable("grade", "grade", "Grade of the latest enrollment", _WHOLE, _read_enrollment("grade"), "grade"),
     Variable(
         "entry_date", "entry_date", "First day of the latest enrollment", _DATE,
         _read_enrollment_day("entry_date"),
@@ -181,7 +208,8 @@ _VARIABLES = (
     ),
     Variable("placements", "placements", "Number of placements", _WHOLE,
              lambda record, _day: f"{len(record.placements)}" if record.placements else None),
-    Variable("placement_type", "placements", "Type of the latest placement", _WHOLE, _read_placement("type")),
+    Variable("placement_type", "placements", "Type of the latest placement", _WHOLE, _read_placement("type"),
+             "placement_type"),
     Variable(
         "placement_begin", "placements", "First day of the latest placement", _DATE,
         _read_placement_day("begin"),
@@ -190,5 +218,5 @@ _VARIABLES = (
         "placement_end", "placements", "Day after the latest placement", _DATE, _read_placement_day("end")
     ),
     Variable("placement_county", "placements", "County of the latest placement", _WHOLE,
-             _read_placement("county")),
+             _read_placement("county"), "county"),
 )  # fmt: skip

@@ -5,7 +5,7 @@ stands in it only if it is linked to the child's own by what is left when every 
 line of the ledger stands in it only if every record that it names may be told, and its receiver too.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,8 +18,10 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.cases.subject_rights import (
     INSPECTED_FIELDS,
+    INSPECTED_ITEMS,
     INSPECTED_POPULATIONS,
     OWN_INSPECTED_FIELDS,
+    OWN_INSPECTED_ITEMS,
     CaseKind,
     Check,
     Inspection,
@@ -39,6 +41,7 @@ from mpi.service.rights.source_rules import read_rules
 from mpi.standardize.serialization import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.access.disclosure_search import DisclosureFilter
 from mpi.storage.repositories.access.disclosures import Disclosure
+from mpi.storage.repositories.rosters.child_items import StoredItem
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -62,6 +65,21 @@ NOTICES = (WHEREABOUTS_NOTICE, COMPLETENESS_NOTICE)
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedItem:
+    """An item of a child in care, as a record's source states it.
+
+    Args:
+        kind: what it is, such as ``best_interest_decision``.
+        as_of: latest day for which the source stated it.
+        values: the values that may be inspected, by column of the file.
+    """
+
+    kind: str
+    as_of: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedRecord:
     """A record of the child in a report.
 
@@ -72,6 +90,7 @@ class ReportedRecord:
         law: the law that lets it be inspected.
         values: the fields that may be inspected and have a value.
         statements: what was attached to it, oldest first.
+        items: items of a child in care that its source states, by kind.
     """
 
     source: str
@@ -80,6 +99,7 @@ class ReportedRecord:
     law: str
     values: Mapping[str, Any]
     statements: tuple[str, ...]
+    items: tuple[ReportedItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +182,7 @@ def release_report(
             add_step(unit, code, "release", released_by=name, checks=attested)
             store_answer(unit, index, {"code": code}, record_ids)
     fields = {field for record in report.records for field in record.values}
+    fields |= {item.kind for record in report.records for item in record.items}
     index.store.ledger.write(index.database, viewer, _make_line(viewer, code, record_ids, fields))
     return report
 
@@ -195,6 +216,9 @@ def _build_report(
         if text.kind == "statement":
             statements.setdefault(text.record_id, []).append(text.text)
     payloads = unit.record_versions.payloads(order)
+    items: dict[int, list[StoredItem]] = {}
+    for item in unit.child_items.current(set(order)):
+        items.setdefault(item.record_id, []).append(item)
     records = []
     for record_id in order:
         source = sources[labels[record_id].source]
@@ -209,6 +233,7 @@ def _build_report(
                 if record_id in payloads
                 else {},
                 statements=tuple(statements.get(record_id, ())),
+                items=tuple(_list_items(items.get(record_id, ()), shows_school=shows_school)),
             )
         )
     report = SubjectReport(
@@ -272,6 +297,15 @@ def _list_values(record: CanonicalRecord, *, shows_school: bool) -> dict[str, An
     values = {name: value for name, value in sent.items() if name in fields and value not in (None, [], ())}
     flags = [flag for flag in _as_list(sent.get("flags")) if flag["population"] in INSPECTED_POPULATIONS]
     return {**values, **({"flags": flags} if flags else {})}
+
+
+def _list_items(stored: Iterable[StoredItem], *, shows_school: bool) -> Iterator[ReportedItem]:
+    """Yield the items of a record that a report may hold, by kind."""
+    columns = INSPECTED_ITEMS | (OWN_INSPECTED_ITEMS if shows_school else frozenset())
+    for item in sorted(stored, key=lambda each: each.kind):
+        values = {name: value for name, value in (item.value or {}).items() if name in columns and value}
+        if values:
+            yield ReportedItem(item.kind, item.as_of, values)
 
 
 def _as_list(value: object) -> list[Any]:

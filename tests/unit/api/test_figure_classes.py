@@ -39,7 +39,7 @@ def surfaces(tmp_path_factory):
     with open_test_index(tmp_path_factory.mktemp("figures")) as index:
         routes = set(list_routes(create_app(index).routes))
     commands = {f"mpi {path}" for path, entry in COMMANDS.items() if entry.target is not None}
-    reports = {f"report {name}" for name in (*REPORT_NAMES, *CHILD_REPORTS)}
+    reports = {f"report {name}" for name in (*REPORT_NAMES, *CHILD_REPORTS, "transparency", "splink-charts")}
     metrics = {f"metric {family.name}" for family in Metrics()._registry.collect()}
     return routes | commands | reports | metrics
 

@@ -112,3 +112,13 @@ def test_report_tells_what_each_file_counts_and_what_is_missing():
     assert (figures["in the file"], figures["in the index"], figures["index less file"]) == (12, 0, -12)
     assert any("1 units report no count" in note for note in report.notes)
     assert report.number == 8
+
+
+def test_a_sum_of_districts_may_count_a_child_of_two_districts_twice():
+    tables = make_tables()
+    tables.add("record", [(300, 1, "sis", "sis2", "S1b")])
+    specification = SPECIFICATIONS["FS222"]
+    state = compare_count(tables, specification, 4, CARE, YEAR)
+    districts = compare_count(tables, specification, 4, CARE, YEAR, is_summed=True)
+    assert districts.reasons == (*state.reasons, ("of these: with records of several districts", 1))
+    assert (districts.most, districts.least) == (state.most + 1, state.least)

@@ -30,15 +30,11 @@ from mpi.service.loads.load_log import (
     list_loads,
     read_rejects,
 )
+from mpi.service.loads.receipt import COUNT_NAMES
 from mpi.storage.repositories.sources.batches import StoredReject
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
-COUNTS = (
-    "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held", "rejected",
-    "dropped",
-)  # fmt: skip
-"""Outcomes of a load's rows, in the order of the page."""
 
 
 @router.get("/loads")
@@ -171,7 +167,7 @@ def _render_load(index: Index, visit: Visit, number: int) -> Response:
         load=receipt.entry,
         counts=[
             (name, receipt.entry.counts[name])
-            for name in COUNTS
+            for name in COUNT_NAMES
             if receipt.entry.counts.get(name) or (name == "received" and name in receipt.entry.counts)
         ],
         issues=issues,

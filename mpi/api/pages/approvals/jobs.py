@@ -28,6 +28,7 @@ _RESULT_PATHS = {
     JobKind.APPLY: "/runs/{}?done=applied",
     JobKind.ROLL_BACK: "/runs/{}?done=rolled_back",
     JobKind.UNDO_LOAD: "/loads/{}?done=load_undone",
+    JobKind.LOAD: "/loads/{}",
 }
 """Path of the page of what long work made, by kind."""
 
@@ -57,7 +58,13 @@ def carry_on(request: Request, index: IndexDep, visit: VisitDep, number: int, _f
 
 
 def start_work(
-    request: Request, index: Index, viewer: Viewer, kind: JobKind, target: int | None = None, **detail: object
+    request: Request,
+    index: Index,
+    viewer: Viewer,
+    kind: JobKind,
+    target: int | None = None,
+    is_quick: bool = True,
+    **detail: object,
 ) -> tuple[int, int | None]:
     """Begin long work on behalf of a page; see ``start_job``."""
 
@@ -70,7 +77,7 @@ def start_work(
         proposal = proposals.get_proposal(index, viewer, target)
         return load_matcher_of_ref(index, proposal.model if kind is JobKind.APPLY else proposal.model_before)
 
-    return start_job(request.app, index, viewer, kind, target, load_matcher, True, **detail)
+    return start_job(request.app, index, viewer, kind, target, load_matcher, is_quick, **detail)
 
 
 def redirect_to_work(kind: JobKind, job: int, result: int | None) -> Response:

@@ -44,6 +44,7 @@ from mpi.service.access.passwords import MIN_LENGTH
 from mpi.service.access.session_authentication import SignedInAccount, authenticate_session, csrf_token
 from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from mpi.service.core.index import Index
+from mpi.service.loads.sent_files.draft import remove_drafts
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -100,9 +101,10 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
 
 
 @router.post(SIGN_OUT)
-def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
-    """End the person's sign-in and delete its cookie."""
+def post_sign_out(request: Request, index: IndexDep, signed: SignedDep, _form: FormDep) -> Response:
+    """End the person's sign-in, delete its cookie, and remove the files that wait to be loaded."""
     sign_out(index, read_sign_in_token(request) or "")
+    remove_drafts(index, signed.viewer.client)
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
     delete_sign_in_token(request, answer)
     return answer

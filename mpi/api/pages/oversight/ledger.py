@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
+from operator import itemgetter
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.csv_file import render_csv
+from mpi.api.pages.rendering.page_texts import load_words
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
@@ -30,7 +32,7 @@ from mpi.storage.repositories.access.refusals import Refusal
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-FILTERS = ("eid", "client", "purpose", "agreement", "from", "to")
+FILTERS = ("eid", "client", "action", "purpose", "agreement", "from", "to")
 """Fields of the form that chooses lines, which are in the address."""
 _CURSORS = ("before", "refused_before")
 _MAX_TEXT_LENGTH = 200
@@ -76,6 +78,7 @@ def _read_filter(query: Mapping[str, str]) -> LedgerFilter:
         client=_read_text(query, "client"),
         purpose=_read_text(query, "purpose"),
         agreement=_read_text(query, "agreement"),
+        action=_read_text(query, "action"),
         first_day=_read_day(query, "from"),
         last_day=_read_day(query, "to"),
     )
@@ -118,6 +121,7 @@ def _render(
         is_filtered=bool(chosen),
         is_first=not any(query.get(name) for name in _CURSORS),
         purposes=PURPOSES,
+        actions=_list_actions(),
         sentence=_describe_reason,
         link=lambda **cursor: f"/ledger?{urlencode({**shown, **cursor})}",
         export=f"/ledger.csv?{urlencode(shown)}",
@@ -125,6 +129,12 @@ def _render(
         most=MAX_EXPORTED,
         problems=[] if error is None else [("eid" if chosen.get("eid") else "from", str(error))],
     )
+
+
+def _list_actions() -> list[tuple[str, str]]:
+    """Return kinds of requests with their titles, in the order of the titles."""
+    titles = load_words().ledger.action
+    return sorted(((code, str(titles[code])) for code in titles), key=itemgetter(1, 0))
 
 
 def _describe_reason(code: str) -> str:

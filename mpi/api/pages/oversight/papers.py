@@ -11,12 +11,13 @@ from mpi.api.pages.rendering.page_texts import (
     title_field,
     title_fields,
 )
-from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.render import render_page, render_text
 from mpi.api.pages.session.page_context import VisitDep, create_visit
 from mpi.api.request.authentication import IndexDep
 from mpi.service.agreements.counsel_questions import Facts, answer_questions
-from mpi.service.agreements.papers import list_papers, list_shared, read_public_paper
+from mpi.service.agreements.papers import list_papers, list_shared
 from mpi.service.agreements.purposes import list_purposes
+from mpi.service.transparency.public_page import PublicPage, read_public_page
 
 _GROUPS = ("who", "law", "long", "known", "undone")
 """Groups of questions: who may, under which law, for how long, how known, how undone."""
@@ -53,9 +54,14 @@ def show_transparency(request: Request, index: IndexDep) -> Response:
     return render_page(
         "transparency.html",
         visit=create_visit(request, index, None),
-        paper=read_public_paper(index),
+        page=read_public_page(index),
         field_titles=title_fields,
     )
+
+
+def write_public_page(page: PublicPage) -> str:
+    """Return the page for the public as HTML that needs no other file."""
+    return render_text("transparency_file.html", page=page, field_titles=title_fields)
 
 
 def _list_codes(group: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -31,6 +31,9 @@ class Words:
         if entry is None:
             raise LookupError(f"words.toml has no {self._place}.{name}")
         return Words(f"{self._place}.{name}", entry) if isinstance(entry, Mapping) else entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
 
     def maybe(self, name: str) -> str | None:
         """Return the page text of a name, None if missing."""

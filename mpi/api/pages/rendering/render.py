@@ -17,12 +17,17 @@ _HASH_DIGITS = 16
 
 def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
     """Render an HTML template of ``mpi/api/templates`` as a response."""
-    return HTMLResponse(_create_environment().get_template(template).render(context), status)
+    return HTMLResponse(render_text(template, **context), status)
+
+
+def render_text(template: str, **context: object) -> str:
+    """Render a template of ``mpi/api/templates`` as text."""
+    return _create_environment().get_template(template).render(context)
 
 
 def read_asset(name: str) -> str:
     """Return the content of the pages' style sheet, script or icon."""
-    return _create_environment().get_template(name).render()
+    return render_text(name)
 
 
 @cache

@@ -100,13 +100,22 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
     Raises:
         ForeignFormError: the form comes from another site or lacks the token.
     """
-    if not _is_same_site(request):
-        raise ForeignFormError("another site sent this form: nothing was done")
+    check_origin(request)
     form_token = form.raw_text(TOKEN_FIELD)
     if not secrets.compare_digest(form_token.encode(), csrf.encode()):
         raise ForeignFormError(
             "this page is from before you signed in: nothing was done; open the page again and repeat it"
         )
+
+
+def check_origin(request: Request) -> None:
+    """Check that a form comes from this site, before its body is read.
+
+    Raises:
+        ForeignFormError: it comes from another site.
+    """
+    if not _is_same_site(request):
+        raise ForeignFormError("another site sent this form: nothing was done")
 
 
 def to_local_path(target: str | None) -> str:

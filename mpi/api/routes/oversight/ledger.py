@@ -36,6 +36,7 @@ def get_ledger(index: IndexDep, viewer: CallerDep, query: Annotated[LedgerQuery,
         client=query.client,
         purpose=query.purpose,
         agreement=query.agreement,
+        action=query.action,
         first_day=query.first_day,
         last_day=query.last_day,
     )

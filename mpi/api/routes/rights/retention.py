@@ -1,4 +1,4 @@
-"""Routes for legal holds, retention, destruction runs and research projects."""
+"""Routes for legal holds, retention and destruction runs."""
 
 from dataclasses import asdict
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from mpi.api.request.authentication import CallerDep, IndexDep, WriterDep, permit
+from mpi.api.request.authentication import CallerDep, IndexDep, WriterDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.routes.post_route import make_post_route
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
@@ -20,16 +20,12 @@ from mpi.api.schemas.policy.retention import (
     HoldLiftBody,
     LegalHoldBody,
     LegalHoldOut,
-    ProjectCodeDep,
-    ResearchEndBody,
-    ResearchProjectBody,
-    ResearchProjectOut,
     RetentionOut,
 )
 from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.index import Index
-from mpi.service.rights import destruction, holds, research_ids
+from mpi.service.rights import destruction, holds
 from mpi.service.rights.due_records import list_retention
 
 router = APIRouter(tags=["rights"], route_class=ModelReloadRoute)
@@ -43,10 +39,6 @@ def _describe_hold(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
 
 def _describe_run(index: Index, viewer: Viewer, number: int) -> dict[str, Any]:
     return destruction.to_plain_values(destruction.show_run(index, viewer, number))
-
-
-def _describe_project(index: Index, viewer: Viewer, code: str) -> dict[str, Any]:
-    return next(each for each in research_ids.list_projects(index, viewer) if each["code"] == code)
 
 
 @router.get(
@@ -199,55 +191,3 @@ def post_run_execution(
 def get_certificate(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> dict[str, Any]:
     """Return it once the run is done. It holds no personal data."""
     return destruction.get_certificate(index, viewer, number).as_dict()
-
-
-@router.get(
-    "/v1/research-projects",
-    operation_id="list_research_projects",
-    response_model=list[ResearchProjectOut],
-    summary="List the research projects, oldest first",
-    responses=describe_problems(),
-    dependencies=[permit(Action.CROSSWALK_EXPORT)],
-)
-def get_projects(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, Any]]:
-    """List the projects that last, and those that ended."""
-    return research_ids.list_projects(index, viewer)
-
-
-@_post(
-    "/v1/research-projects",
-    "create_research_project",
-    Action.CROSSWALK_EXPORT,
-    "Open a research project with IDs of its own",
-    ResearchProjectBody,
-    ResearchProjectOut,
-)
-def post_project(
-    index: IndexDep,
-    viewer: WriterDep,
-    _: NoQueryDep,
-    body: Annotated[ResearchProjectBody, Depends(ResearchProjectBody.read)],
-) -> dict[str, Any]:
-    """Open a project, whose IDs join with no other project's."""
-    research_ids.open_project(index, viewer, body.code, body.title, body.opened_by)
-    return _describe_project(index, viewer, body.code)
-
-
-@_post(
-    "/v1/research-projects/{code}:end",
-    "end_research_project",
-    Action.CROSSWALK_EXPORT,
-    "End a research project and destroy its key",
-    ResearchEndBody,
-    ResearchProjectOut,
-)
-def post_project_end(
-    index: IndexDep,
-    viewer: WriterDep,
-    code: ProjectCodeDep,
-    _: NoQueryDep,
-    body: Annotated[ResearchEndBody, Depends(ResearchEndBody.read)],
-) -> dict[str, Any]:
-    """End a project. Nobody makes or checks its IDs afterwards."""
-    research_ids.end_project(index, viewer, code, body.ended_by)
-    return _describe_project(index, viewer, code)

@@ -19,6 +19,7 @@ class LedgerQuery(NoQuery):
     client: str | None = Field(None, description="Lines of this client or account.", examples=["district-1"])
     purpose: str | None = Field(None, description="Lines of this purpose of use.", examples=["transport"])
     agreement: str | None = Field(None, description="Lines under this agreement.", examples=["dsa-2026-01"])
+    action: str | None = Field(None, description="Lines of this kind of request.", examples=["person.read"])
     first_day: date | None = Field(None, description="First day in UTC; by default 30 days before the last.")
     last_day: date | None = Field(None, description="Last day in UTC; by default today.")
     before: str | None = Field(None, description="`older` of the page before.", examples=[_AT])

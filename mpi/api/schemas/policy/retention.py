@@ -1,4 +1,4 @@
-"""API schemas of legal holds, retention, destruction runs and research projects."""
+"""API schemas of legal holds, retention and destruction runs."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,6 @@ _HOLD: dict[str, Any] = {
 }
 
 HoldCodeDep = Annotated[str, Path(description="Code of the legal hold.", examples=["7c11d90e5ab2"])]
-ProjectCodeDep = Annotated[str, Path(description="Code of the research project.", examples=["reading-2026"])]
 
 
 class LegalHoldBody(JsonBody, json_schema_extra={"example": _HOLD}):
@@ -170,46 +169,3 @@ class DestructionCertificateOut(BaseModel):
     approved_by: str = Field(description="Who approved it.")
     signature: str = Field(description="Keyed hash that the index alone can make.")
     digest: str = Field(description="SHA-256 of the statements, as on the ledger.")
-
-
-class ResearchProjectBody(
-    JsonBody,
-    json_schema_extra={
-        "example": {"code": "reading-2026", "title": "Reading in care", "opened_by": "D. Director"}
-    },
-):
-    """A research project to open."""
-
-    code: str = Field(description="Code of the project.")
-    title: str = Field(description="Name for people.", json_schema_extra=_TEXT)
-    opened_by: str = Field(description="Name of who answers for it.", json_schema_extra=_TEXT)
-
-
-class ResearchEndBody(JsonBody, json_schema_extra={"example": {"ended_by": "D. Director"}}):
-    """That a project has ended."""
-
-    ended_by: str = Field(description="Name of who answers for it.", json_schema_extra=_TEXT)
-
-
-class ResearchProjectOut(BaseModel):
-    """A research project."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "code": "reading-2026",
-                "title": "Reading in care",
-                "opened_by": "D. Director",
-                "opened_on": "2026-11-29",
-                "ended_by": None,
-                "ended_on": None,
-            }
-        }
-    )
-
-    code: str = Field(description="Code of the project.")
-    title: str = Field(description="Name for people.")
-    opened_by: str = Field(description="Who answers for it.")
-    opened_on: str = Field(description="Day of its opening.")
-    ended_by: str | None = Field(description="Who ended it.")
-    ended_on: str | None = Field(description="Day of its end, on which its key was destroyed.")

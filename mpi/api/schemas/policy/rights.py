@@ -157,6 +157,14 @@ class RightsCaseOut(BaseModel):
     steps: list[dict[str, Any]] = Field(description="What persons did with the case, oldest first.")
 
 
+class ReportedItemOut(BaseModel):
+    """An item of a child in care that a record's source states."""
+
+    kind: str = Field(description="What it is, such as `best_interest_decision`.")
+    as_of: str = Field(description="Latest day for which the source stated it.")
+    values: dict[str, str] = Field(description="The values that may be inspected, by column of the file.")
+
+
 class ReportedRecordOut(BaseModel):
     """A record of the child in a report."""
 
@@ -166,6 +174,7 @@ class ReportedRecordOut(BaseModel):
     law: str = Field(description="The law that lets it be inspected.")
     values: dict[str, Any] = Field(description="The fields that may be inspected and have a value.")
     statements: list[str] = Field(description="Statements attached to it.")
+    items: list[ReportedItemOut] = Field(description="Items of a child in care that its source states.")
 
 
 class ReportedDisclosureOut(BaseModel):
@@ -197,6 +206,13 @@ class SubjectReportOut(BaseModel):
                         "law": "FERPA, 34 CFR 99.10",
                         "values": {"first_name": "Amara", "grade": "05"},
                         "statements": [],
+                        "items": [
+                            {
+                                "kind": "best_interest_decision",
+                                "as_of": "2026-11-28",
+                                "values": {"best_interest_decision": "stay"},
+                            }
+                        ],
                     }
                 ],
                 "disclosures": [],

@@ -214,6 +214,8 @@ def _print_terms(view: AgreementView, terms: Agreement) -> None:
         "smallest count": terms.small_cell,
         "clocks": [f"{clock.name} {clock.days} days" for clock in terms.clocks],
         "owners": [f"{owner.party} {owner.duty}: {owner.office}" for owner in terms.owners],
+        "codes": [f"{each.name}: {', '.join(sorted(each.codes))}" for each in terms.codes],
+        "research partitions": sorted(terms.partitions),
         "clients": view.clients,
         "accounts": view.accounts,
     })  # fmt: skip

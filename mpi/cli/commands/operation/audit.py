@@ -134,6 +134,9 @@ def lines(
     client: Annotated[str | None, typer.Option(help="Lines of this client or account.")] = None,
     purpose: Annotated[str | None, typer.Option(help="Lines of this purpose of use.")] = None,
     agreement: Annotated[str | None, typer.Option(help="Lines under this agreement.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Lines of this kind of request, such as person.read.")
+    ] = None,
     first: Annotated[
         str | None,
         typer.Option("--from", metavar="DAY", help="First day; by default 30 days before."),
@@ -157,6 +160,7 @@ def lines(
         client=client,
         purpose=purpose,
         agreement=agreement,
+        action=action,
         first_day=None if first is None else clock.parse_day(first, "--from"),
         last_day=None if last is None else clock.parse_day(last, "--to"),
     )

@@ -16,6 +16,8 @@ from mpi.cli.commands.data_quality.link_figures import LINK_REPORTS, show_link_f
 from mpi.cli.commands.data_quality.matches import show_matches
 from mpi.cli.commands.data_quality.scorecard import show_scorecard
 from mpi.cli.commands.review.publication import CurrentFlag, print_publication
+from mpi.cli.commands.review.splink_charts import NAME as SPLINK_CHARTS
+from mpi.cli.commands.review.splink_charts import write_splink_charts
 from mpi.cli.output import JsonFlag, print_json, print_lines, print_note, print_table
 from mpi.domain.errors import InputError
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _SCORECARD, _MATCHES, _RESPONSIBILITIES = "scorecard", "matches", "responsibilities"
+_TRANSPARENCY = "transparency"
 
 
 _EXACT_NOTE = "this report holds exact small counts: give it to nobody who may not read the records"
@@ -48,8 +51,8 @@ def run(
         typer.Argument(
             help="summary, sources, loads, overlap, creates, responsibilities; on links, with --current: "
             "churn, stewards, reliability; of one source: scorecard, "
-            "matches; on children: waterfall, populations, combinations, trend, outcomes, reconciliation, "
-            "or all of these but trend."
+            "matches; for the public: transparency; on the model: splink-charts; on children: waterfall, "
+            "populations, combinations, trend, outcomes, reconciliation, or all of these but trend."
         ),
     ] = "summary",
     source: Annotated[
@@ -105,7 +108,21 @@ def run(
         str | None, typer.Option(metavar="CODE", help="Repeat the frozen report of this code.")
     ] = None,
     into: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder for a file of each report of all.")
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Folder for a file of each report of all, or for charts; the file of transparency.",
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Account whose rights count for splink-charts.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE:LOCAL_ID", help="Record of the pair that splink-charts draws; twice."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Records to draw for splink-charts; 1,000 by default.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -116,6 +133,8 @@ def run(
     from mpi.domain import clock
     from mpi.service.reporting.report_set import ALL, CHILD_REPORTS, ReportRequest
 
+    if name != SPLINK_CHARTS:
+        _refuse_options({"--account": account, "--pair": pair, "--sample": sample})
     if repeat is not None:
         _repeat_report(repeat, education, form, out, as_json=as_json)
         return
@@ -138,21 +157,45 @@ def run(
         else:
             _write_child_report(request, form, out, freeze, as_json=as_json)
         return
-    _refuse_child_options({"--freeze": freeze, "--format": form, "--into": into})
+    _refuse_options({"--freeze": freeze, "--format": form})
+    if name in (_TRANSPARENCY, SPLINK_CHARTS):
+        _refuse_options({"--out": out})
+        if name == SPLINK_CHARTS:
+            write_splink_charts(into, account, pair, sample)
+        else:
+            _write_transparency_page(into)
+        return
+    _refuse_options({"--into": into})
+    _show_index_report(name, source, out, since, every=every, is_current=current, as_json=as_json)
+
+
+def _show_index_report(
+    name: str,
+    source: str | None,
+    out: Path | None,
+    since: str | None,
+    *,
+    every: bool,
+    is_current: bool,
+    as_json: bool,
+) -> None:
+    """Print a report on the index or on one source."""
+    from mpi.service.reporting.report_set import CHILD_REPORTS
+
     if name == _RESPONSIBILITIES:
         show_report(since, as_json=as_json)
     elif name == SNAPSHOTS:
         _list_snapshots(as_json=as_json)
     elif name in LINK_REPORTS:
-        _show_links(name, since, is_current=current, as_json=as_json)
+        _show_links(name, since, is_current=is_current, as_json=as_json)
     elif name == _MATCHES:
-        _show_matches(source, out, is_current=current, as_json=as_json)
+        _show_matches(source, out, is_current=is_current, as_json=as_json)
     elif out is not None:
         raise InputError(f"--out is for matches, and for reports on children: {', '.join(CHILD_REPORTS)}")
     elif name == _SCORECARD:
         _show_scorecard(source, every=every, as_json=as_json)
     else:
-        _show_figures(name, is_current=current, as_json=as_json)
+        _show_figures(name, is_current=is_current, as_json=as_json)
 
 
 def _read_numbers(options: Sequence[str]) -> tuple[tuple[str, Path], ...]:
@@ -168,11 +211,26 @@ def _read_numbers(options: Sequence[str]) -> tuple[tuple[str, Path], ...]:
     return tuple(files)
 
 
-def _refuse_child_options(options: Mapping[str, object]) -> None:
-    """Refuse options that are for reports on children."""
+def _refuse_options(options: Mapping[str, object]) -> None:
+    """Refuse options that are for other reports."""
     for option, value in options.items():
         if value is not None:
-            raise InputError(f"{option} is for reports on children: see mpi report --help")
+            raise InputError(f"{option} is for other reports: see mpi report --help")
+
+
+def _write_transparency_page(path: Path | None) -> None:
+    """Write the page for the public to a file."""
+    from mpi.api.pages.oversight.papers import write_public_page
+    from mpi.cli.output_files import check_output_file, write_private_bytes
+    from mpi.service.transparency.public_page import read_page_to_publish
+
+    if path is None:
+        raise InputError("the page for the public is a file: give --into FILE")
+    check_output_file(path, "--into")
+    with open_session(for_look_up=True) as session:
+        page = read_page_to_publish(session.index, session.viewer)
+    write_private_bytes(path, write_public_page(page).encode())
+    print_note(f"{path}: written")
 
 
 def _show_scorecard(source: str | None, *, every: bool, as_json: bool) -> None:

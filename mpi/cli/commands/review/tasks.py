@@ -102,7 +102,8 @@ def _show_queue(page: QueuePage, names: ChildNames) -> None:
     )
     more = f"more than {queue.MAX_COUNTED:,}" if page.total > queue.MAX_COUNTED else f"{page.total:,}"
     going_on = "" if page.after is None else f"; go on with --after {page.after}"
-    print_note(f"{more} in all{going_on}")
+    bursts = "; a row that stands for several counts once" if any(one.burst for one in page.questions) else ""
+    print_note(f"{more} in all{bursts}{going_on}")
 
 
 def _show_question(view: QuestionView, *, as_json: bool) -> None:

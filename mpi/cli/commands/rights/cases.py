@@ -247,6 +247,8 @@ def _print_report(report: SubjectReport) -> None:
         )
         for statement in record.statements:
             print_facts({"statement": statement})
+        for item in record.items:
+            print_facts({"item": item.kind, "as_of": item.as_of, **item.values})
     columns = ("day", "receiver", "purpose", "agreement", "in_list", "fields")
     print_table(columns, [[getattr(line, column) for column in columns] for line in report.disclosures])
     for notice in report.notices:

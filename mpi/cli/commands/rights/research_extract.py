@@ -9,6 +9,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_note, show_facts
 from mpi.cli.output_files import write_private_folder
 from mpi.domain.errors import InputError
+from mpi.policy.agreement import LinkedBy
 from mpi.policy.cases.research import IrbDecision
 
 Code = Annotated[str, typer.Argument(help="The project.")]
@@ -30,6 +31,9 @@ def terms(
         list[str] | None,
         typer.Option(metavar="VARIABLE=LEVEL", help="Give a variable with less detail; may be repeated."),
     ] = None,
+    linked_by: Annotated[
+        LinkedBy, typer.Option(help="Partition from which its children come, as the agreement names it.")
+    ] = LinkedBy.OPERATIONAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Record what a project may have, and until when.
@@ -49,6 +53,7 @@ def terms(
         fields=tuple(field),
         levels=_parse_levels(coarsen or []),
         recorded_by=by,
+        linked_by=linked_by,
     )
     with open_session(for_look_up=True) as session:
         projects.set_terms(session.index, session.viewer, code, recorded)
@@ -57,25 +62,11 @@ def terms(
 
 def show(code: Code, as_json: JsonFlag = False) -> None:
     """Show a project with its terms, extracts and certificate."""
-    from mpi.service.research import destruction, projects
+    from mpi.service.research.overview import show_overview
 
     with open_session(for_look_up=True) as session:
-        history = projects.show_project(session.index, session.viewer, code)
-        certificate = (
-            None
-            if history.destroyed is None
-            else destruction.read_certificate(session.index, history.destroyed)
-        )
-    facts = {
-        "code": history.project.code,
-        "title": history.project.title,
-        "has_ended": history.project.salt is None,
-        "terms": None if history.terms is None else projects.describe_terms(history.terms),
-        "extracts": [dict(extract) for extract in history.extracts],
-        "certificate": None
-        if certificate is None
-        else certificate.as_dict() | {"is_valid": certificate.is_valid},
-    }
+        overview = show_overview(session.index, session.viewer, code)
+    facts = {**overview.as_dict(), "has_ended": overview.project["ended_on"] is not None}
     print_json(facts) if as_json else show_facts(facts, as_json=False)
 
 

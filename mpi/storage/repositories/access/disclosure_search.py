@@ -39,6 +39,7 @@ class DisclosureFilter:
         client: name of the client or account; None for all.
         purpose: purpose of use; None for all.
         agreement: code of the agreement; None for all.
+        action: kind of request; None for all.
         record_ids: records of which a line has to name one; lines that name a set of records by a handle are
             included. None for all lines.
     """
@@ -48,6 +49,7 @@ class DisclosureFilter:
     client: str | None = None
     purpose: str | None = None
     agreement: str | None = None
+    action: str | None = None
     record_ids: frozenset[int] | None = None
 
 
@@ -204,6 +206,7 @@ def _filter_conditions(
         (_disclosure.c.client, wanted.client),
         (_disclosure.c.purpose, wanted.purpose),
         (_disclosure.c.agreement, wanted.agreement),
+        (_disclosure.c.action, wanted.action),
     ):
         if value is not None:
             yield column == value

@@ -51,6 +51,7 @@ class RefusalFilter:
         client: name of the client or account; None for all.
         purpose: purpose of use that was named; None for all.
         agreement: code of the agreement; None for all.
+        action: action that was asked for; None for all.
     """
 
     since: str
@@ -58,6 +59,7 @@ class RefusalFilter:
     client: str | None = None
     purpose: str | None = None
     agreement: str | None = None
+    action: str | None = None
 
 
 class Refusals:
@@ -96,6 +98,7 @@ class Refusals:
             (_refusal.c.client, wanted.client),
             (_refusal.c.purpose, wanted.purpose),
             (_refusal.c.agreement, wanted.agreement),
+            (_refusal.c.action, wanted.action),
         ):
             if value is not None:
                 conditions.append(column == value)

@@ -17,7 +17,7 @@ from mpi.domain.source import Holdings
 from mpi.domain.viewer import Action
 from mpi.service.holdings.settings import add_source
 from mpi.service.jobs.job_state import JobKind, begin_job
-from mpi.service.loads import upload
+from mpi.service.loads.sent_files import upload
 from mpi.service.statements.sources import NewSource
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.index import OPERATOR, open_test_index, with_settings

@@ -286,3 +286,40 @@ def test_option_that_names_nothing_is_refused_with_the_nearest(propose, options,
 def test_file_without_rows_is_refused(propose, content, message):
     with pytest.raises(FileError, match=message):
         propose(content)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Student ID,First Name,Last Name,2023,2024",
+        "Student ID,2021,2022,2023-24",
+        "Student ID,DOB,504,Last Name",
+    ],
+)
+def test_columns_may_be_named_by_years_and_numbers(propose, header):
+    width = header.count(",") + 1
+    proposal = propose(
+        f"{header}\n" + "".join(",".join([str(n)] + ["a"] * (width - 1)) + "\n" for n in range(9))
+    )
+    assert [column.column for column in proposal.columns] == header.split(",")
+    assert get(proposal, "Student ID").target == "local_id"
+
+
+@pytest.mark.parametrize("row", ["2023,Ana,Diaz,2010-05-16", "1,2,3", "504,Ana,2010", "2021,2022,2023"])
+def test_a_first_row_of_values_is_no_header(propose, row):
+    with pytest.raises(FileError, match="no header line"):
+        propose(f"{row}\n{row}\n")
+
+
+def test_answers_about_dates_and_codes_are_followed(propose, tmp_path):
+    rows = "".join(f"{n},0{n + 1}/0{n + 2}/2010,{'AB'[n % 2]}\n" for n in range(6))
+    content = f"Student ID,DOB,Foster\n{rows}"
+    asked = propose(content)
+    assert [column.question for column in asked.columns if column.is_unclear] == ["dates", "codes"]
+    proposal = propose(content, date_formats={"DOB": "%d/%m/%Y"}, codes={"Foster": {"A": "Y", "B": ""}})
+    assert not [column for column in proposal.columns if column.is_unclear]
+    first, second, *_ = read_with(proposal, tmp_path)
+    assert (first.fields["birth_date"], second.fields["birth_date"]) == ("2010-02-01", "2010-03-02")
+    assert [flag["value"] for flag in first.fields["flags"]] == ["Y"]
+    assert "flags" not in second.fields
+    assert not second.issues

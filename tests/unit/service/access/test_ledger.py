@@ -47,6 +47,8 @@ def test_a_line_says_who_was_shown_which_fields_of_which_child_and_why(index, id
     viewer = Viewer("portal", "transport", OPERATOR.actions, None, agreement="house")
     look_up_person(index, viewer, ids[0])
     [line] = read(index, client="portal", purpose="transport", agreement="house")
+    assert read(index, action=line.action) == [line]
+    assert read(index, action="record.read") == []
     assert (line.client, line.action, line.purpose, line.agreement) == (
         "portal",
         "person.read",
@@ -153,6 +155,8 @@ def test_refusals_stand_beside_the_lines_and_follow_the_same_filter(index, manua
         ("portal", "purpose-outside-agreement", 2)
     ]
     assert read_ledger(index, AUDITOR, LedgerFilter(purpose="court_report")).refusals == ()
+    assert read_ledger(index, AUDITOR, LedgerFilter(action="record.read")).refusals == ()
+    assert len(read_ledger(index, AUDITOR, LedgerFilter(action="person.read")).refusals) == 2
     for _ in range(PAGE_SIZE + 5):
         manual_clock.advance(minutes=1)
         record_refusal(index, Viewer("late"), "person.read", "no-agreement")

@@ -11,10 +11,12 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
 from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
-from mpi.domain.source import SourceKind
+from mpi.domain.snapshot import Snapshot
+from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.agreements.house import build_house_agreement
+from mpi.service.holdings.settings import set_holdings
 from mpi.service.quality import publication
 from mpi.service.quality.dashboard import measure_quality, read_quality
 from mpi.service.quality.exact_counts import count_separate_questions
@@ -251,6 +253,29 @@ def test_report_of_loads_is_of_the_viewers_sources_and_current(index):
     assert [row[2] for row in make_report(index, OPERATOR, "loads").rows] == ["ccwis", "sis"]
     school = replace(READER, sources=frozenset({"sis"}))
     assert [row[2] for row in make_report(index, school, "loads").rows] == ["sis"]
+
+
+def test_each_row_of_the_report_of_loads_adds_up(index):
+    again, new = many_children(121)[119:]
+    load_rows(index, "sis", again, new, new, {**new, "local_id": "", "last_name": "Nameless"})
+    load_rows(index, "sis", again, snapshot=Snapshot.FULL)
+    report = make_report(index, OPERATOR, "loads")
+    counts = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    assert [each["status"] for each in counts] == ["loaded", "loaded", "loaded", "held"]
+    outcomes = report.columns[report.columns.index("received") + 1 :]
+    assert all(each["received"] == sum(each[name] for name in outcomes) for each in counts)
+    assert (counts[2]["superseded"], counts[2]["rejected"]) == (1, 1)
+
+
+def test_the_report_of_loads_tells_nobody_who_is_in_care(index):
+    set_holdings(index, OPERATOR, "sis", Holdings.LINKED)
+    load_rows(index, "sis", *many_children(20, 700))
+    report = make_report(index, OPERATOR, "loads")
+    [counts] = [dict(zip(report.columns, row, strict=True)) for row in report.rows[-1:]]
+    assert (counts["received"], counts["dropped"]) == (20, 20)
+    [*_, hidden] = make_report(index, READER, "loads").rows
+    shown = {name: value for name, value in zip(report.columns, hidden, strict=True) if value is not None}
+    assert shown.keys() - {"batch", "at", "source", "status"} == {"received", "rejected"}
 
 
 def test_publishing_needs_the_right_to_reports(index):

@@ -12,15 +12,16 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import AccessDenied, ConflictError, InputError
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.policy.agreement import Agreement, Grant
+from mpi.policy.agreement import Agreement, CodeList, Grant, LinkedBy
 from mpi.policy.cases.research import IrbDecision, ResearchTerms
 from mpi.policy.parties import ALL, Party, PartyKind
 from mpi.service.agreements.refusals import list_refusals
 from mpi.service.agreements.register import approve_version, end_agreement, propose_version
 from mpi.service.research.destruction import attest_destruction
 from mpi.service.research.extract import make_extract
+from mpi.service.research.overview import show_overview
 from mpi.service.research.projects import set_terms, show_project
 from mpi.service.rights.research_ids import open_project
 from mpi.service.stewardship.decisions import DecisionRequest, decide
@@ -43,6 +44,9 @@ OF_AGENCY = replace(
 )
 SECRET_NAMES = ("Amara", "Okonkwo", "Restricted", "Hidden")
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+OF_FREE_TEXT = (
+    "county", "school_id", "district_id", "grade", "race", "ethnicity", "birth_country", "postal_code",
+)  # fmt: skip
 STAY = {"type": "foster_home", "begin": "2025-03-01", "county": "Quill"}
 
 
@@ -301,3 +305,113 @@ def test_the_certificate_of_destruction_ends_the_project_and_stands_on_the_ledge
     assert lines == [("research-finished", f"sha256:{certificate.digest}")]
     with pytest.raises(ConflictError, match="key is destroyed"):
         make_extract(index, OPERATOR, "finished")
+
+
+NAME_IN_TEXT = "Amara Okonkwo"
+"""A name that somebody typed where a code belongs."""
+
+
+def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_uncounted(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        (index.home / "contacts.csv").write_text(
+            "level,code,organization,name,phone,email,owner,confirm_by\n"
+            "district,D01,North,Desk,614-555-0100,,Office,2099-06-30\n",
+            encoding="utf-8",
+        )
+        typed = dict.fromkeys(("county", "school_id", "district_id", "grade", "ethnicity"), NAME_IN_TEXT)
+        typed |= {"postal_code": NAME_IN_TEXT, "race": [NAME_IN_TEXT, "White"], "birth_country": NAME_IN_TEXT}
+        typed |= {"placements": [{"type": NAME_IN_TEXT, "county": NAME_IN_TEXT, "begin": "2025-01-01"}]}
+        typed |= {"flags": [CARE | {"definition": NAME_IN_TEXT}]}
+        coded = {"county": "quill", "school_id": "S-1", "district_id": "d01", "grade": "Fourth grade"}
+        coded |= {"race": ["Black - African American"], "ethnicity": "unknown", "flags": [CARE]}
+        coded |= {"birth_country": "USA", "postal_code": "43001-1234"}
+        load_rows(index, "sis", *(child(number) | typed for number in range(11)), child(50) | coded)
+        fields = (*OF_FREE_TEXT, "placements", "flags.foster_care")
+        grant = replace(OF_SCHOOLS, output_fields=frozenset(fields))
+        put_in_force(index, make_agreement("study", grant, codes=(CodeList("county", frozenset({"Quill"})),)))
+        open_with_terms(index, "reading", make_terms("study", *fields))
+        open_with_terms(index, "other", make_terms("study", *fields))
+        extract = make_extract(index, OPERATOR, "reading")
+        everything = b"".join(extract.files.values())
+        assert b"Amara" not in everything
+        assert b"S-1" not in everything
+        [named] = [row for row in read_csv(extract, "records.csv") if row["county"] == "Quill"]
+        assert [named[each] for each in ("district_id", "grade", "race", "birth_country", "postal_code")] == [
+            "D01", "04", "BlackOrAfricanAmerican", "US", "43001",
+        ]  # fmt: skip
+        texts = [row for row in read_csv(extract, "records.csv") if row["county"] == "unlisted"]
+        assert {row["race"] for row in texts} == {"White|unlisted"}
+        assert len({row["school_id"] for row in texts} | {named["school_id"]}) == 2, "schools have pseudonyms"
+        codebook = {row["variable"]: row for row in read_csv(extract, "codebook.csv")}
+        assert {name for name, row in codebook.items() if row["unlisted"] == "11"} == {
+            "county", "grade", "ethnicity", "race", "birth_country", "postal_code", "placement_type",
+            "placement_county",
+        }  # fmt: skip
+        assert codebook["flag_foster_care"]["definitions"] == "unlisted", (
+            "one child's ESSA is too few to show"
+        )
+        others = {row["school_id"] for row in read_csv(make_extract(index, OPERATOR, "other"), "records.csv")}
+        assert not others & {named["school_id"], texts[0]["school_id"]}, (
+            "of another project, other pseudonyms"
+        )
+
+
+def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_document(index):
+    terms = make_terms("study", "sex", "birth_date", linked_by=LinkedBy.STATISTICAL)
+    open_project(index, OPERATOR, "balanced", "T", "D")
+    with pytest.raises(InputError, match="does not name the partition 'statistical'"):
+        set_terms(index, OPERATOR, "balanced", terms)
+    put_in_force(index, make_agreement("balanced", OF_SCHOOLS, OF_AGENCY, partitions=frozenset(LinkedBy)))
+    set_terms(index, OPERATOR, "balanced", replace(terms, agreement="balanced"))
+    extract, again = (make_extract(index, OPERATOR, "balanced") for _ in range(2))
+    assert extract.files == again.files
+    rows = read_csv(extract, "records.csv")
+    assert {row["partition"] for row in rows} == {"statistical"}
+    assert (extract.rows, extract.children) == (80, 60)
+    operational_terms = replace(terms, agreement="balanced", linked_by=LinkedBy.OPERATIONAL)
+    set_terms(index, OPERATOR, "balanced", operational_terms)
+    operational = make_extract(index, OPERATOR, "balanced")
+    ids = [{row["research_id"] for row in read_csv(each, "records.csv")} for each in (extract, operational)]
+    assert not ids[0] & ids[1], "the IDs of one partition do not tell those of the other"
+    assert "`statistical`" in extract.files["linkage-statement.md"].decode()
+    assert "`operational`" in operational.files["linkage-statement.md"].decode()
+    rates = [read_csv(each, "error-rates.csv") for each in (extract, operational)]
+    assert rates[0]
+    assert rates[0] != rates[1], "each partition has its own error rates"
+
+
+def test_a_statistical_extract_leaves_out_whole_persons_with_a_restriction(index):
+    put_in_force(index, make_agreement("wide", OF_SCHOOLS, OF_AGENCY, partitions=frozenset(LinkedBy)))
+    terms = make_terms("wide", "birth_date", linked_by=LinkedBy.STATISTICAL)
+    open_with_terms(index, "wide", terms)
+    extract = make_extract(index, OPERATOR, "wide")
+    assert b"Restricted" not in b"".join(extract.files.values())
+    assert extract.rows == 80
+
+
+def test_the_overview_says_what_a_project_may_have_what_it_got_and_when_that_is_due(index, manual_clock):
+    open_project(index, OPERATOR, "seen", "T", "D")
+    assert show_overview(index, OPERATOR, "seen").state == "no_terms"
+    put_in_force(index, make_agreement("seen", OF_SCHOOLS, retention_days=30))
+    set_terms(index, OPERATOR, "seen", make_terms("seen", "sex"))
+    before = show_overview(index, OPERATOR, "seen")
+    assert (before.state, before.recipient, before.destruction_due) == ("ready", "University of Quill", None)
+    extract = make_extract(index, OPERATOR, "seen")
+    made = show_overview(index, OPERATOR, "seen")
+    assert made.destruction_due == (clock.now().date() + timedelta(days=30)).isoformat()
+    assert [each["digest"] for each in made.extracts] == [extract.digest]
+    manual_clock.advance(days=31)
+    assert show_overview(index, OPERATOR, "seen").state == "due"
+    attest_destruction(index, OPERATOR, "seen", "B. Osei", "overwritten", clock.now().date())
+    after = show_overview(index, OPERATOR, "seen")
+    assert (after.state, after.destruction_due, after.certificate["is_valid"]) == ("destroyed", None, True)
+    with pytest.raises(NotFoundError):
+        show_overview(index, OPERATOR, "unknown")
+
+
+def test_the_overview_says_why_a_project_may_have_nothing(index):
+    put_in_force(index, make_agreement("stopped", OF_SCHOOLS))
+    open_with_terms(index, "stopped", make_terms("stopped", "sex"))
+    end_agreement(index, OPERATOR, "stopped", "over")
+    overview = show_overview(index, OPERATOR, "stopped")
+    assert (overview.state, "is ended" in overview.refusal) == ("refused", True)

@@ -47,12 +47,25 @@ def test_the_form_filters_by_address_and_keeps_what_was_chosen(auditor, eid):
     assert f'value="{eid.lower()}"' in page
     assert 'value="2020-01-01"' in page
     assert "looked at a child" in page
-    assert "looked at a child" not in auditor.get("/ledger?client=nobody").text
+    lines = {query: find_lines(auditor.get(f"/ledger?{query}").text) for query in (
+        "client=nobody", "action=person.read", "action=report", "action=%3Cb%3E"
+    )}  # fmt: skip
+    assert "looked at a child" in lines.pop("action=person.read")
+    assert not any(lines.values())
+    assert (
+        '<option value="report" selected>made a report</option>' in auditor.get("/ledger?action=report").text
+    )
+
+
+def find_lines(page):
+    """Return the table of lines, or nothing."""
+    return page.partition('id="ledger-lines"')[2]
 
 
 QUERIES = {
     "eid=nonsense": 400, "eid=T7K3-M92Q-X0HN": 404, "from=soon": 400, "to=2026-02-30": 400,
     "from=2026-02-02&to=2026-01-01": 400, "client=%00": 400, "purpose=a%0ab": 400, "before=%00": 400,
+    "action=%00": 400,
     "agreement=" + "x" * 201: 400, "client='%3B--&purpose=\"<b>": 200, "before=9999": 200,
     "refused_before=x": 200, "from=0001-01-01&to=9999-12-31": 200, "eid=&client=&from=&to=": 200,
 }  # fmt: skip

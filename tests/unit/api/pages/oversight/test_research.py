@@ -7,16 +7,27 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain import clock
 from mpi.domain.roles import Role
 from mpi.policy.cases.subject_rights import Inspection
+from mpi.policy.parties import Party, PartyKind
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
 from mpi.service.access.sign_in import change_password, sign_in
+from mpi.service.research.extract import make_extract
 from mpi.service.rights.research_ids import list_projects
 from mpi.service.rights.source_rules import list_rules, set_rule
 from tests.index import OPERATOR, open_test_index
 from tests.pages.desk import PASSWORD
 from tests.unit.api.live import serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
+from tests.unit.service.research.test_extract import (
+    OF_SCHOOLS,
+    UNIVERSITY,
+    make_agreement,
+    make_terms,
+    open_with_terms,
+    put_in_force,
+)
 
 ROLES = {"opa": Role.OPERATOR, "pia": Role.PRIVACY_OFFICER, "ana": Role.ANALYST}
 RULE = {
@@ -24,6 +35,7 @@ RULE = {
     "amendment_days": "40", "hearing_days": "50", "appeal_office": "Office of Records",
     "retention_days": "1826", "retention_begins": "exit", "retention_agreement": "",
 }  # fmt: skip
+SCHOOLS = Party("schools", "State education agency", PartyKind.EDUCATION, frozenset({"D01"}))
 RULE_PAGE = "/sources/D01/rule"
 
 
@@ -59,7 +71,7 @@ def test_a_project_is_opened_and_ended_and_its_end_is_confirmed(people, index):
     assert (opened.status_code, opened.headers["location"]) == (303, "/research?done=research_opened")
     assert "Reading &lt;in&gt; care" in officer.get("/research").text
     hasty = send(officer, "/research", do="end", code="reading", name="P. Ruiz")
-    assert (hasty.status_code, 'href="#confirm-reading"' in hasty.text) == (400, True)
+    assert (hasty.status_code, 'href="#end-confirm-reading"' in hasty.text) == (400, True)
     assert list_projects(index, OPERATOR)[0]["ended_by"] is None
     assert (
         send(officer, "/research", do="end", code="reading", name="P. Ruiz", confirm="1").status_code == 303
@@ -67,6 +79,31 @@ def test_a_project_is_opened_and_ended_and_its_end_is_confirmed(people, index):
     assert list_projects(index, OPERATOR)[0]["ended_by"] == "P. Ruiz"
     again = send(officer, "/research", do="open", code="reading", title="Again", name="P. Ruiz")
     assert (again.status_code, 'value="Again"' in again.text) == (409, True)
+
+
+def test_a_project_shows_its_terms_and_its_destruction_is_attested(people, index):
+    put_in_force(index, make_agreement("study", OF_SCHOOLS, parties=(SCHOOLS, UNIVERSITY)))
+    open_with_terms(index, "seen", make_terms("study", "sex"))
+    make_extract(index, OPERATOR, "seen")
+    officer = people["pia"]
+    page = officer.get("/research").text
+    for text in ("University of Quill", "may have data", "Data must be destroyed by", "/agreements/study"):
+        assert text in page
+    form = {
+        "do": "destroyed",
+        "code": "seen",
+        "name": "B. Osei",
+        "method": "overwritten",
+        "on": clock.today(),
+    }
+    hasty = send(officer, "/research", **form)
+    assert (hasty.status_code, 'href="#destroyed-confirm-seen"' in hasty.text) == (400, True)
+    early = send(officer, "/research", **{**form, "on": "2999-01-01", "confirm": "1"})
+    assert (early.status_code, 'href="#destroyed-on-seen"' in early.text) == (400, True)
+    assert send(officer, "/research", **form, confirm="1").status_code == 303
+    page = officer.get("/research").text
+    assert "B. Osei states that every copy was destroyed" in page
+    assert "The certificate is genuine." in page
 
 
 @pytest.mark.parametrize(

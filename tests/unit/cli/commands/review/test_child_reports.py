@@ -1,5 +1,7 @@
 """``mpi report all``: a file of each report on children, in every format."""
 
+import re
+
 import pytest
 
 DAY = ("--day", "2026-09-01")
@@ -54,3 +56,28 @@ def test_reports_on_links_are_exact_and_say_so(mpi):
     for name in ("churn", "stewards", "reliability"):
         assert mpi("report", name, "--current").code == 0
         assert mpi("report", name).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_page_for_the_public_is_written_to_a_file(mpi, tmp_path):
+    file = tmp_path / "public.html"
+    assert mpi("report", "transparency", "--into", str(file)).code == 0
+    assert "What these records are used for" in file.read_text(encoding="utf-8")
+    for options in ((), ("--into", str(tmp_path)), ("--into", str(file), "--format", "csv")):
+        assert mpi("report", "transparency", *options).code != 0
+
+
+@pytest.mark.usefixtures("loaded")
+def test_splink_charts_are_a_private_folder_with_a_first_page(mpi, tmp_path):
+    folder = tmp_path / "charts"
+    assert mpi("report", "splink-charts", "--into", str(folder)).code == 0
+    files = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    assert files.keys() == {"index.html", "match-weights.html", "parameters.html", "unlinkables.html"}
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+    for link in re.findall(r'href="([^"]+)"', files["index.html"]):
+        assert link in files
+    assert "<script" not in files["index.html"]
+    wrong_options = ((), ("--into", str(folder)), ("--into", str(tmp_path / "x"), "--pair", "sis:1"))
+    for options in wrong_options:
+        assert mpi("report", "splink-charts", *options).code != 0
+    assert mpi("report", "summary", "--account", "ana").code != 0

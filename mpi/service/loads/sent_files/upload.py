@@ -20,7 +20,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.viewer import Action, Viewer, is_allowed
+from mpi.domain.viewer import Viewer
 from mpi.intake.containers.gzip_file import GZIP_SUFFIX
 from mpi.intake.containers.unpacked_size import check_unpacked_size
 from mpi.intake.mapping_reader import FileMapping, list_shipped_mappings, load_mapping, narrow_mapping
@@ -30,16 +30,19 @@ from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.dry_run import DryRun, dry_run
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS
+from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS, tells_of_care
 from mpi.service.processes.worker_liveness import is_worker_alive
 from mpi.storage.unit_of_work.units import ReadUnit
 
 STALE_S = 3_600
-"""Seconds without a new byte after which a folder is removed that no job reads."""
+"""Seconds after the last change of a folder after which it is removed, if no job reads it."""
 SMALL_BYTES = 200_000
 """Largest file that is loaded by the process that received it; some 1,000 records."""
-_FOLDER = "uploads"
-_OPTIONS, _MAPPING, _FILE = "options.json", "mapping.toml", "file"
+FOLDER = "uploads"
+"""Folder of files that were sent, under the index's home."""
+MAPPING_FILE = "mapping.toml"
+"""Name of the mapping in the folder of a file."""
+_OPTIONS, _FILE = "options.json", "file"
 _SUFFIXES = frozenset({
     ".csv", ".tsv", ".txt", ".parquet", ".ndjson", ".jsonl", ".json", ".xml", ".xlsx", ".xlsm", ".zip",
 })  # fmt: skip
@@ -98,11 +101,19 @@ class Upload:
 
     def create_mapping(self) -> BinaryIO:
         """Create the file of the mapping that was sent."""
-        return self._create(_MAPPING)
+        return self._create(MAPPING_FILE)
+
+    def add_link(self, file: Path) -> None:
+        """Add a file of another folder; both folders hold it until each is removed.
+
+        Raises:
+            FileNotFoundError: the file is gone.
+        """
+        os.link(file, self._folder / file.name)
 
     def is_small(self) -> bool:
         """Return whether the file is loaded in less time than a process starts."""
-        file = _find_file(self._folder)
+        file = find_file(self._folder)
         if file is None:
             return False
         factor = _PACKED_FACTOR if file.suffix in _PACKED_SUFFIXES else 1
@@ -120,7 +131,7 @@ class Upload:
             MappingError: the mapping is wrong, or does not fit the columns.
             FileError: the file cannot be read, or becomes too large.
         """
-        file = _find_file(self._folder)
+        file = find_file(self._folder)
         if file is not None:
             check_unpacked_size(file, max_bytes)
         with self._create(_OPTIONS) as target:
@@ -146,12 +157,17 @@ class Upload:
 
 def begin_upload(index: Index, viewer: Viewer) -> Upload:
     """Create the private folder of a file that begins to arrive."""
-    folder = index.home / _FOLDER
+    folder = index.home / FOLDER
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-    _remove_stale_folders(index, viewer, folder)
+    remove_stale_folders(index, viewer)
     upload = folder / secrets.token_hex(16)
     upload.mkdir(mode=_PRIVATE_FOLDER)
     return Upload(upload)
+
+
+def find_upload_folder(index: Index, code: str) -> Path:
+    """Return the folder of a file that was sent, which may be gone."""
+    return index.home / FOLDER / code
 
 
 def load_upload(index: Index, viewer: Viewer, source: str, code: str, progress: Progress) -> int | None:
@@ -185,7 +201,7 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
 
     Of a source that holds linked records only, the outcomes tell who is in care.
     """
-    is_hidden = source in find_limited_sources(unit) and not is_allowed(unit.viewer, Action.RECORD_READ)
+    is_hidden = tells_of_care(unit.viewer, source, find_limited_sources(unit))
     sees_all = unit.viewer.sources is None and not is_hidden
     counts = {name: n for name, n in report["counts"].items() if not is_hidden or name in OPEN_COUNTS}
     return {**report, "counts": counts, "bands": report["bands"] if sees_all else None}
@@ -221,7 +237,7 @@ def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
 @contextmanager
 def _opened(index: Index, code: str) -> Iterator[tuple[FileRows, LoadOptions]]:
     """Open a file that was sent, and remove it at the end."""
-    folder = index.home / _FOLDER / code
+    folder = find_upload_folder(index, code)
     try:
         yield _open_rows(folder)
     finally:
@@ -236,7 +252,7 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
         MappingError: the mapping is wrong, or does not fit the columns.
         FileError: the file cannot be read.
     """
-    file = _find_file(folder)
+    file = find_file(folder)
     if file is None:
         raise InputError("the form has no file: send it in the part 'file', with its name")
     stored = orjson.loads((folder / _OPTIONS).read_bytes())
@@ -258,7 +274,7 @@ def _read_mapping(folder: Path, name: str | None) -> FileMapping | None:
         InputError: there is no shipped mapping of the name; a path would name a file of this machine.
         MappingError: the mapping that was sent is wrong.
     """
-    sent = folder / _MAPPING
+    sent = folder / MAPPING_FILE
     if name is None:
         return load_mapping(sent) if sent.exists() else None
     shipped = list_shipped_mappings()
@@ -267,13 +283,16 @@ def _read_mapping(folder: Path, name: str | None) -> FileMapping | None:
     return load_mapping(name)
 
 
-def _find_file(folder: Path) -> Path | None:
-    """Return the file to load; None if there is none."""
+def find_file(folder: Path) -> Path | None:
+    """Return the file to load of a folder; None if there is none."""
     return next(iter(sorted(folder.glob(f"{_FILE}*"))), None)
 
 
-def _remove_stale_folders(index: Index, viewer: Viewer, folder: Path) -> None:
-    """Remove what killed processes left: old folders that no running job reads."""
+def remove_stale_folders(index: Index, viewer: Viewer) -> None:
+    """Remove old folders that no running job reads: what killed processes left, and forgotten drafts."""
+    folder = index.home / FOLDER
+    if not folder.is_dir():
+        return
     with index.database.read(viewer) as unit:
         running = [job for job in unit.jobs.running() if is_worker_alive(job.worker, job.beat)]
     in_use = {job.detail.get("upload") for job in running}

@@ -1,0 +1,164 @@
+"""State of each research project: terms, extracts, who receives them, and what is due."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain.errors import NotFoundError
+from mpi.domain.viewer import Viewer
+from mpi.policy.agreement import Agreement, choose_terms, find_last_day
+from mpi.policy.cases.research import find_refusal
+from mpi.service.agreements.terms import build_versions
+from mpi.service.core.index import Index
+from mpi.service.research.destruction import read_certificate
+from mpi.service.research.projects import ProjectHistory, describe_terms, read_history
+from mpi.service.rights.research_ids import list_projects
+from mpi.storage.unit_of_work.units import ReadUnit
+
+
+class ProjectState(StrEnum):
+    """State of a research project on a day."""
+
+    NO_TERMS = "no_terms"
+    """Nobody recorded what it may have."""
+    READY = "ready"
+    """It may have an extract."""
+    REFUSED = "refused"
+    """It may have none today."""
+    DUE = "due"
+    """Its extracts should be destroyed by now, and nobody has attested it."""
+    DESTROYED = "destroyed"
+    """It is attested that its extracts are destroyed."""
+    ENDED = "ended"
+    """It ended without an attested destruction."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOverview:
+    """A research project and what became of its extracts.
+
+    Args:
+        project: the project as plain values (``list_projects``).
+        state: its state today.
+        terms: its latest terms as plain values; None before the first.
+        recipient: name of the party that receives the extracts; None where the agreement does not name it.
+        refusal: why it may have no extract today; None where it may.
+        extracts: day, rows and digest of each extract, oldest first.
+        destruction_due: last day by which its extracts have to be destroyed; None without one, or once they
+            are.
+        certificate: certificate of the destruction as plain values; None before it.
+    """
+
+    project: Mapping[str, Any]
+    state: ProjectState
+    terms: Mapping[str, Any] | None
+    recipient: str | None
+    refusal: str | None
+    extracts: Sequence[Mapping[str, Any]]
+    destruction_due: str | None
+    certificate: Mapping[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the overview as plain values for JSON."""
+        return {
+            **self.project,
+            "state": str(self.state),
+            "terms": self.terms,
+            "recipient": self.recipient,
+            "refusal": self.refusal,
+            "extracts": [dict(extract) for extract in self.extracts],
+            "destruction_due": self.destruction_due,
+            "certificate": self.certificate,
+        }
+
+
+def list_overviews(index: Index, viewer: Viewer) -> list[ProjectOverview]:
+    """Return the overview of every research project, oldest first.
+
+    Raises:
+        AccessDenied: the viewer may neither export the whole index nor administer agreements.
+    """
+    projects = list_projects(index, viewer)
+    with index.database.read(viewer) as unit:
+        return [_read_overview(unit, index, project) for project in projects]
+
+
+def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
+    """Return the overview of one research project.
+
+    Raises:
+        NotFoundError: there is no such project.
+        AccessDenied: the viewer may neither export the whole index nor administer agreements.
+    """
+    for project in list_projects(index, viewer):
+        if project["code"] == code:
+            with index.database.read(viewer) as unit:
+                return _read_overview(unit, index, project)
+    raise NotFoundError("there is no such research project: see mpi research list")
+
+
+def _read_overview(unit: ReadUnit, index: Index, project: Mapping[str, Any]) -> ProjectOverview:
+    today = clock.now().date()
+    history = read_history(unit, project["code"])
+    versions = _read_versions(unit, history)
+    agreement = choose_terms(versions, today)
+    terms = history.terms
+    party = None if terms is None or agreement is None else agreement.find_party(terms.recipient)
+    refusal = None if terms is None else find_refusal(terms, agreement, today)
+    due = _find_due_day(history, versions, today)
+    return ProjectOverview(
+        project=project,
+        state=_find_state(history, has_refusal=refusal is not None, is_due=due is not None and due < today),
+        terms=None if terms is None else describe_terms(terms),
+        recipient=None if party is None else party.name,
+        refusal=None if refusal is None else refusal.sentence,
+        extracts=history.extracts,
+        destruction_due=None if due is None else due.isoformat(),
+        certificate=_describe_certificate(index, history),
+    )
+
+
+def _describe_certificate(index: Index, history: ProjectHistory) -> dict[str, Any] | None:
+    if history.destroyed is None:
+        return None
+    certificate = read_certificate(index, history.destroyed)
+    return certificate.as_dict() | {"is_valid": certificate.is_valid}
+
+
+def _read_versions(unit: ReadUnit, history: ProjectHistory) -> list[Agreement]:
+    stored = None if history.terms is None else unit.agreements.find(history.terms.agreement)
+    return [] if stored is None else build_versions(stored)
+
+
+def _find_due_day(history: ProjectHistory, versions: Sequence[Agreement], today: date) -> date | None:
+    """Return the last day on which the recipient may hold extracts.
+
+    The first of these counts: the project expires, its agreement ends, or the days that the agreement lets
+    a recipient keep data have passed since the oldest extract.
+    """
+    terms, agreement = history.terms, choose_terms(versions, today)
+    if not history.extracts or history.destroyed is not None or terms is None:
+        return None
+    days = [terms.expires]
+    if agreement is not None:
+        last_day = agreement.ended_on or find_last_day(versions, today)
+        days += [] if last_day is None else [last_day]
+        if agreement.retention_days is not None:
+            oldest = date.fromisoformat(str(history.extracts[0]["day"]))
+            days.append(oldest + timedelta(days=agreement.retention_days))
+    return min(days)
+
+
+def _find_state(history: ProjectHistory, *, has_refusal: bool, is_due: bool) -> ProjectState:
+    if history.destroyed is not None:
+        return ProjectState.DESTROYED
+    if is_due:
+        return ProjectState.DUE
+    if history.project.salt is None:
+        return ProjectState.ENDED
+    if history.terms is None:
+        return ProjectState.NO_TERMS
+    return ProjectState.REFUSED if has_refusal else ProjectState.READY

@@ -1,0 +1,224 @@
+"""Pages that take a file: its columns are explained, corrected, tried and loaded, and nothing stays."""
+
+import os
+import re
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.source import SourceKind
+from mpi.service.loads.load_log import find_load, list_loads
+from mpi.service.loads.sent_files.draft import MAX_DRAFTS
+from mpi.service.loads.sent_files.upload import STALE_S, remove_stale_folders
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR, open_test_index
+from tests.unit.api.live import PLAIN, serving
+from tests.unit.api.pages.desk.test_sign_in import SAME
+
+HEADER = "Student_Number,First_Name,Last_Name,DOB,Gender,Foster,2024,Remark"
+CODES = ("A", "B", "A")
+ROWS = [
+    f"70{number},Quillana{'abcdefghi'[number]},Pagewright,0{number % 7 + 1}/0{number % 7 + 2}/2012,F,"
+    f"{CODES[number % 3]},x,Nice child"
+    for number in range(9)
+]
+FILE = "\n".join([HEADER, *ROWS]) + "\n"
+HIDDEN = ("Quillana", "Pagewright", "2012-", "/2012", "Nice child")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """An index with one source, and the address of its pages."""
+    with open_test_index(tmp_path_factory.mktemp("files")) as opened:
+        add_source(opened, OPERATOR, NewSource("sis", "North SIS", "North", SourceKind.SIS))
+        with serving(create_app(opened, open_pages=True)) as url:
+            yield opened, url
+
+
+@pytest.fixture
+def index(site):
+    return site[0]
+
+
+@pytest.fixture
+def open_browser(site):
+    """Return a browser in a role; the files of each test are gone at its end."""
+    index, url = site
+    with ExitStack() as stack:
+
+        def make(role="operator"):
+            cookies = {"mpi-acting-as": role}
+            return stack.enter_context(
+                httpx.Client(base_url=url, timeout=30, verify=PLAIN, cookies=cookies, headers=SAME)
+            )
+
+        yield make
+    for folder in list_folders(index):
+        os.utime(folder, (0, 0))
+        for file in folder.iterdir():
+            os.utime(file, (0, 0))
+    remove_stale_folders(index, OPERATOR)
+    assert list_folders(index) == []
+
+
+@pytest.fixture
+def browser(open_browser):
+    return open_browser()
+
+
+def list_folders(index):
+    folder = index.home / "uploads"
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def send(browser, content=FILE, name="children of Amara.csv", **fields):
+    token = read_token(browser, "/files")
+    return browser.post("/files", data={"csrf": token, **fields}, files={"file": (name, content)})
+
+
+def read_token(browser, path):
+    return re.search(r'name="csrf" value="(\w+)"', browser.get(path).text)[1]
+
+
+def press(browser, path, button, **fields):
+    return browser.post(path, data={"csrf": read_token(browser, path), "do": button, **fields})
+
+
+def read_choices(page):
+    """Return name and chosen value of each list of a page; None where nothing is chosen."""
+    lists = re.findall(r'<select id="([\w-]+)".*?</select>', page, re.DOTALL)
+    chosen = {}
+    for name in lists:
+        body = re.search(rf'<select id="{name}".*?</select>', page, re.DOTALL)[0]
+        selected = re.search(r'<option value="([^"]*)" selected', body)
+        chosen[name] = selected[1] if selected else None
+    return chosen
+
+
+ANSWERS = {"date-3": "%m/%d/%Y", "code-5-0": "Y", "code-5-1": "N"}
+LOAD = {"source": "sis", "snapshot": "delta"}
+
+
+def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(browser, index):
+    sent = send(browser)
+    path = sent.headers["location"]
+    page = browser.get(path).text
+    assert not [value for value in HIDDEN if value in page]
+    choices = read_choices(page)
+    assert (choices["field-0"], choices["field-3"], choices["field-7"]) == (
+        "local_id",
+        "birth_date",
+        "ignore",
+    )
+    assert (choices["date-3"], choices["code-5-0"]) == (None, None), (
+        "what is unclear is not chosen for anybody"
+    )
+    refused = press(browser, path, "load", **LOAD)
+    assert refused.status_code == 400
+    assert "2 columns are not clear" in refused.text
+    assert list_loads(index, OPERATOR) == []
+    tried = press(browser, path, "try", **ANSWERS, **LOAD)
+    job = browser.get(tried.headers["location"]).text
+    assert "<b>9</b><span>new</span>" in job
+    assert list_loads(index, OPERATOR) == [], "a try stores nothing"
+    mapping = browser.get(f"{path}/mapping.toml")
+    assert 'codes = {"A" = "Y", "B" = "N"}' in mapping.text
+    assert '"2024"' in mapping.text
+    assert "attachment" in mapping.headers["content-disposition"]
+    loaded = press(browser, path, "load", **LOAD)
+    number = int(loaded.headers["location"].rpartition("/")[2])
+    counts = find_load(index, OPERATOR, number).entry.counts
+    assert (counts["created"], counts["rejected"]) == (9, 0)
+    assert browser.get(path).status_code == 404
+    assert list_folders(index) == [], "neither the file nor its copies stay"
+
+
+def test_a_column_gets_another_meaning_and_its_old_answers_go(browser):
+    path = send(browser).headers["location"]
+    press(browser, path, "save", **ANSWERS)
+    press(browser, path, "save", **{"field-5": "ignore", "field-7": "preferred_name", "state": "OH"})
+    page = browser.get(path).text
+    choices = read_choices(page)
+    assert (choices["field-5"], choices["field-7"]) == ("ignore", "preferred_name")
+    assert "code-5-0" not in choices
+    press(browser, path, "save", **{"field-7": "birth_date", "field-3": "ignore"})
+    assert "most of its values are no dates" not in browser.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("button", "fields", "message"),
+    [
+        ("save", {"field-0": "guardians.x]]"}, "choose one of the list"),
+        ("save", {"date-3": "%Q"}, "choose one of the list"),
+        ("save", {"code-5-0": "maybe"}, "choose one of the list"),
+        ("try", {**ANSWERS, "source": "sis", "snapshot": "half"}, "choose whether the file holds all"),
+        ("try", {**ANSWERS, "source": "sis", "snapshot": "full", "as_of": "soon"}, "a day is YYYY-MM-DD"),
+        ("try", {**ANSWERS, "snapshot": "full"}, "source: is missing"),
+        ("other", {}, "press one of the buttons"),
+    ],
+)
+def test_a_choice_that_no_list_has_is_refused_and_the_file_stays(browser, button, fields, message):
+    path = send(browser).headers["location"]
+    answer = press(browser, path, button, **fields)
+    assert answer.status_code == 400
+    assert message in answer.text
+    assert browser.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"", "a.csv", "choose a file that is not empty"),
+        (b"1,2,3\n4,5,6\n", "a.csv", "no header line"),
+        (b"\x00\x01\x02" * 50, "a.csv", "file.csv"),
+        (b"PK\x03\x04broken", "a.zip", "zip"),
+        (",".join(f"First Name {n}" for n in range(301)) + "\n" + "a," * 300 + "a\n", "a.csv", "301 columns"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_and_does_not_stay(browser, index, content, name, message):
+    answer = send(browser, content, name)
+    assert answer.status_code == 400
+    assert message.lower() in answer.text.lower()
+    assert list_folders(index) == []
+
+
+def test_a_file_is_its_persons_alone_and_goes_when_they_sign_out(open_browser, index):
+    browser = open_browser()
+    path = send(browser).headers["location"]
+    assert open_browser("approver").get(path).status_code in {403, 404}
+    assert open_browser("steward").get("/files").status_code == 403
+    assert browser.get("/files/../../secret").status_code == 404
+    assert browser.get("/files/" + "0" * 32).status_code == 404
+    press(browser, path, "remove")
+    assert list_folders(index) == []
+
+
+def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index):
+    path = send(browser).headers["location"]
+    remove_stale_folders(index, OPERATOR)
+    assert browser.get(path).status_code == 200
+    [folder] = list_folders(index)
+    old = time.time() - STALE_S - 60
+    for each in (folder, *folder.iterdir()):
+        os.utime(each, (old, old))
+    remove_stale_folders(index, OPERATOR)
+    assert browser.get(path).status_code == 404
+
+
+def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(browser, index):
+    for _ in range(MAX_DRAFTS):
+        assert send(browser).status_code == 303
+    assert send(browser).status_code == 409
+    assert len(list_folders(index)) == MAX_DRAFTS
+    token = read_token(browser, "/files")
+    foreign = browser.post(
+        "/files",
+        data={"csrf": token},
+        files={"file": ("a.csv", FILE)},
+        headers={"Sec-Fetch-Site": "cross-site"},
+    )
+    assert "another site" in foreign.text
+    assert len(list_folders(index)) == MAX_DRAFTS

@@ -1,0 +1,137 @@
+"""Splink's charts show the model to who was granted them, and records to who may read all, without values."""
+
+import re
+
+import pytest
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.record_ref import RecordRef
+from mpi.domain.roles import Role
+from mpi.domain.viewer import Action
+from mpi.service.access.accounts.account_rights import grant_actions
+from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.diagnostics.splink_charts import ChartRequest, make_splink_charts
+from mpi.service.records.upsert import upsert
+from tests.accounts import cheap_password_hashing
+from tests.index import OPERATOR, make_child, many_children, open_test_index
+
+ODALYS = make_child(
+    "1", first_name="Odalys", last_name="Trueblood", birth_date="2012-02-02", phone="6145550100"
+)
+VALUES = ("odalys", "trueblood", "2012-02-02", "20120202", "6145550100", "zygmunt", "43001")
+MODEL = {"match-weights", "parameters"}
+SAMPLE = {"unlinkables", "comparison-viewer", "cluster-studio"}
+PAIR = (RecordRef("sis", "1"), RecordRef("ccwis", "1"))
+OUTSIDE = re.compile(r"<(?:link|script|img|iframe)\b[^>]*\b(?:src|href)=[\"']?https?:", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """One child of two agencies, some others, and a sealed record."""
+    with (
+        cheap_password_hashing(),
+        open_test_index(tmp_path_factory.mktemp("charts"), "sis", "ccwis") as opened,
+    ):
+        for source, child in (
+            ("sis", ODALYS),
+            ("ccwis", ODALYS),
+            *(("sis", one) for one in many_children(5)),
+        ):
+            upsert(opened, OPERATOR, source, child)
+        sealed = make_child("s", first_name="Zygmunt", restrictions=[{"kind": "sealed"}])
+        upsert(opened, OPERATOR, "ccwis", sealed)
+        for name, role, sources in (
+            ("ana", Role.ANALYST, None),
+            ("sam", Role.STEWARD, None),
+            ("ida", Role.STEWARD, ("sis",)),
+            ("una", Role.ANALYST, None),
+        ):
+            add_account(opened, OPERATOR, NewAccount(name, "A Name", role, sources))
+            if name != "una":
+                grant_actions(opened, OPERATOR, name, ["charts.export"])
+        yield opened
+
+
+def make(index, account=None, **request):
+    return make_splink_charts(index, OPERATOR, ChartRequest(account, **request), index.home)
+
+
+def read_lines(index, name):
+    with index.database.ledger.read(OPERATOR) as unit:
+        return unit.disclosures.lines_of_client(name, [Action.CHARTS_EXPORT], "2000-01-01")
+
+
+def test_operator_gets_every_chart_without_a_value(index):
+    charts = make(index, pair=PAIR)
+    assert charts.pages.keys() == MODEL | SAMPLE | {"waterfall"}
+    for name, page in charts.pages.items():
+        assert [value for value in VALUES if value in page.lower()] == [], name
+        assert OUTSIDE.findall(page) == [], name
+        assert "default-src 'none'" in page.partition("</head>")[0], name
+    assert charts.sampled == 7
+    assert charts.compared == 1
+    assert list(index.home.glob("charts-*")) == []
+
+
+def test_tables_say_what_the_charts_say(index):
+    charts = make(index, pair=PAIR)
+    pair = next(table for table in charts.tables if table.title.startswith("How the pair"))
+    *parts, total = [float(row[-1]) for row in pair.rows]
+    assert sum(parts) == pytest.approx(total, abs=0.1)
+    model = charts.tables[0]
+    assert {row[0] for row in model.rows} == {
+        each.name for each in index.matcher.scorer.parameters.comparisons
+    }
+
+
+def test_an_analyst_gets_the_model_and_no_record(index):
+    charts = make(index, "ana")
+    assert (charts.pages.keys(), charts.sampled) == (MODEL, None)
+    with pytest.raises(AccessDenied):
+        make(index, "ana", pair=PAIR)
+    assert [line.record_ids for line in read_lines(index, "ana")] == [()]
+
+
+def test_a_steward_of_all_sources_gets_drawn_records_and_is_on_the_ledger(index):
+    charts = make(index, "sam", pair=PAIR)
+    assert charts.pages.keys() == MODEL | SAMPLE | {"waterfall"}
+    with index.database.read(OPERATOR) as unit:
+        known = unit.records.labels(range(1, 20))
+    for line, count in zip(read_lines(index, "sam"), (2, 7), strict=True):
+        labels = {known[number] for number in line.record_ids}
+        assert set(PAIR) <= labels
+        assert len(labels) == count
+        assert RecordRef("ccwis", "s") not in labels
+
+
+def test_a_steward_of_one_source_gets_no_drawn_record_and_no_pair_of_another(index):
+    assert make(index, "ida").pages.keys() == MODEL
+    own = (RecordRef("sis", "1"), RecordRef("sis", "c1"))
+    assert make(index, "ida", pair=own).pages.keys() == MODEL | {"waterfall"}
+    for pair in (PAIR, (RecordRef("sis", "1"), RecordRef("ccwis", "none"))):
+        with pytest.raises(NotFoundError, match="there is no such record"):
+            make(index, "ida", pair=pair)
+
+
+def test_who_was_not_granted_charts_gets_none(index):
+    with pytest.raises(AccessDenied):
+        make(index, "una")
+    with pytest.raises(NotFoundError):
+        make(index, "nobody")
+
+
+def test_wrong_requests_are_refused(index):
+    for sample in (0, 20_001):
+        with pytest.raises(InputError):
+            make(index, sample=sample)
+    with pytest.raises(InputError):
+        make(index, pair=(PAIR[0], PAIR[0]))
+    with pytest.raises((ConflictError, NotFoundError)):
+        make(index, pair=(PAIR[0], RecordRef("ccwis", "s")))
+
+
+def test_an_empty_index_has_the_charts_of_its_model(tmp_path):
+    with open_test_index(tmp_path, "sis") as empty:
+        assert make(empty).pages.keys() == MODEL
+        upsert(empty, OPERATOR, "sis", ODALYS)
+        assert make(empty).pages.keys() == MODEL | {"unlinkables"}
