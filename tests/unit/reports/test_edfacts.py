@@ -116,7 +116,7 @@ def test_report_tells_what_each_file_counts_and_what_is_missing():
 
 def test_a_sum_of_districts_may_count_a_child_of_two_districts_twice():
     tables = make_tables()
-    tables.add("record", [(300, 1, "sis", "sis2", "S1b")])
+    tables.add("record", [(300, 1, "sis2", "sis", "S1b")])
     specification = SPECIFICATIONS["FS222"]
     state = compare_count(tables, specification, 4, CARE, YEAR)
     districts = compare_count(tables, specification, 4, CARE, YEAR, is_summed=True)

@@ -31,6 +31,8 @@ TERMS = {
             "matching_fields": ["birth_date"],
         }
     ],
+    "codes": {},
+    "partitions": ["operational"],
     "retention_days": None,
     "redisclosure": False,
     "small_cell": 10,

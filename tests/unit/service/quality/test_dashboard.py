@@ -11,7 +11,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import MatchRate, _build_published_rate, measure_quality, read_quality
+from mpi.service.quality.dashboard import MatchRate, build_published_rate, measure_quality, read_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.quality.publication import Publication, PublicationDay, publish_figures
 from mpi.service.records.upsert import upsert
@@ -318,8 +318,8 @@ def check_small_counts(index, set_clock):
 def test_rate_is_of_published_counts_and_never_above_one(sqlite_index):
     day = PublicationDay("2026-11-29", "2026-11-28", 0, 10, 100)
     publication = Publication(day, {"in_care": 200, "found": 210}, {}, "")
-    rate = _build_published_rate(publication)
+    rate = build_published_rate(publication)
     assert (rate.in_care, rate.found, rate.rate.value) == (200, 210, 1.0)
     few = Publication(day, {"in_care": 200, "found": 90}, {}, "")
-    assert _build_published_rate(few) == MatchRate(200, None, None)
+    assert build_published_rate(few) == MatchRate(200, None, None)
     assert find_small_counts(asdict(rate)) == []

@@ -14,7 +14,7 @@ _JINJA = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
 _SPOKEN = re.compile(r'(?:aria-label|placeholder|title|alt|data-label|content)="([^"]*)"')
 _TAG = re.compile(r"<[^>]*>", re.DOTALL)
 _UNSPOKEN = re.compile(r"<kbd[^>]*>.*?</kbd>", re.DOTALL)
-_SETTINGS = {"width=device-width, initial-scale=1", "light dark"}
+_SETTINGS = {"width=device-width, initial-scale=1", "light dark", "no-referrer"}
 
 
 @pytest.mark.parametrize("template", PAGES, ids=lambda path: path.name)
