@@ -51,10 +51,11 @@ from mpi.api.routes.rosters import caseloads, contacts, items, letters, lists
 from mpi.api.routes.sign_in import token_endpoint
 from mpi.api.routes.subscriptions import webhooks
 from mpi.domain.errors import InputError
-from mpi.service.agreements.notices import NoticeWorker
+from mpi.service.agreements import notices
 from mpi.service.audit.incident_notices import log_incident_notices
 from mpi.service.core.index import Index, IndexSettings
-from mpi.service.loads.sent_files.sweep import UploadSweeper
+from mpi.service.loads.sent_files import sweep
+from mpi.service.processes.repeating_thread import RepeatingThread
 from mpi.service.quality.publication import FigurePublisher
 from mpi.service.records.deferred_search import DeferredSearchWorker
 from mpi.service.webhooks.worker import WebhookWorker
@@ -169,15 +170,21 @@ def _include(*routers: APIRouter) -> list[BaseRoute]:
     return parent.routes
 
 
+def _log_notices(index: Index) -> None:
+    """Log warnings of what is due: agreements and incidents."""
+    notices.log_due_notices(index)
+    log_incident_notices(index)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the background workers with the application, and stop them."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
-    workers: list[DeferredSearchWorker | FigurePublisher | NoticeWorker | UploadSweeper | WebhookWorker] = [
+    workers: list[DeferredSearchWorker | FigurePublisher | RepeatingThread | WebhookWorker] = [
         DeferredSearchWorker(lambda: app.state.index),
         FigurePublisher(lambda: app.state.index),
-        UploadSweeper(lambda: app.state.index),
-        NoticeWorker(lambda: app.state.index, further_logs=(log_incident_notices,)),
+        RepeatingThread("uploads", lambda: sweep.remove_forgotten_files(app.state.index), sweep.INTERVAL),
+        RepeatingThread("notices", lambda: _log_notices(app.state.index), notices.INTERVAL),
     ]
     if app.state.index.settings.delivers_webhooks:
         workers.append(WebhookWorker(lambda: app.state.index))

@@ -1,8 +1,6 @@
 """Daily warnings in the log of agreements that end, and other deadlines."""
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mpi.domain.errors import MpiError
@@ -11,6 +9,7 @@ from mpi.service.agreements.views import AgreementView, list_due_notices
 from mpi.service.core.index import Index
 
 INTERVAL = timedelta(days=1)
+"""Time between two warnings of a server."""
 _log = logging.getLogger("mpi.agreements")
 
 
@@ -30,42 +29,3 @@ def log_due_notices(index: Index) -> None:
             _log.warning("%s; propose a renewal with mpi agreement add", describe_notice(view))
     except MpiError as error:
         _log.warning("the agreements could not be read: %s", error)
-
-
-class NoticeWorker:
-    """Thread that logs due warnings once a day.
-
-    Args:
-        get_index: returns the open index that is served.
-        interval: time between two looks.
-        further_logs: functions that log warnings of other things than agreements.
-    """
-
-    def __init__(
-        self,
-        get_index: Callable[[], Index],
-        interval: timedelta = INTERVAL,
-        further_logs: Sequence[Callable[[Index], None]] = (),
-    ) -> None:
-        self._get_index = get_index
-        self._logs = (log_due_notices, *further_logs)
-        self._interval_s = interval.total_seconds()
-        self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="notices", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread, and wait until a look that runs has ended."""
-        self._is_stopped.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while True:
-            index = self._get_index()
-            for log in self._logs:
-                log(index)
-            if self._is_stopped.wait(self._interval_s):
-                return

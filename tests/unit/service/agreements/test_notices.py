@@ -1,12 +1,12 @@
 """Warnings of agreements whose end is near, in the log of the server."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from mpi.domain import clock
-from mpi.service.agreements.notices import NoticeWorker, log_due_notices
+from mpi.service.agreements.notices import log_due_notices
 from mpi.service.agreements.register import approve_version, propose_version, suspend_agreement
 from tests.agreements import DSA
 from tests.index import OPERATOR, SECOND_PERSON, open_test_index
@@ -39,24 +39,6 @@ def test_each_due_warning_is_one_line(index, caplog):
 def test_a_suspended_agreement_is_warned_of_too(index, caplog):
     suspend_agreement(index, OPERATOR, "dsa-1", "breach")
     assert len(log_on(index, caplog, 2026, 12, 30)) == 1
-
-
-def test_the_worker_warns_at_its_start_again_after_the_interval_and_stops(index, caplog):
-    looks = []
-
-    def get_index():
-        looks.append(1)
-        if len(looks) == 3:
-            worker._is_stopped.set()
-        return index
-
-    with clock.fixed_clock(datetime(2026, 12, 30, tzinfo=UTC)):
-        worker = NoticeWorker(get_index, timedelta(milliseconds=1))
-        worker.start()
-        worker._thread.join(60)
-        worker.stop()
-    assert len(looks) == 3
-    assert len([record for record in caplog.records if "dsa-1" in record.getMessage()]) == 3
 
 
 def test_a_database_that_fails_ends_no_worker(tmp_path, caplog):
