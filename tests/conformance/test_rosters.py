@@ -75,7 +75,7 @@ def test_items_and_gaps_are_read_alike_on_both_stores(index):
         ItemKind.BEST_INTEREST,
     ]
     with index.database.read(OPERATOR) as unit:
-        gaps = {gap.kind: gap.begin for gap in find_item_gaps(unit)}
+        gaps = {gap.kind: gap.begin for gap in find_item_gaps(unit, set(ItemKind))}
     assert gaps == {
         ItemKind.DECISION_MAKER: days_ago(30),
         ItemKind.SCHOOL_OF_ORIGIN: days_ago(30),

@@ -190,17 +190,24 @@ class _Reader:
                 yield self._make(ObligationKind.FEED, source.code, "send", None, "index", due)
 
     def read_items(self, unit: ReadUnit, views: list[AgreementView]) -> Iterator[Obligation]:
-        """Yield the items that children lack, by source and item.
+        """Yield the items that children lack and that a clock runs for, by source and item.
 
         The day is the last one of the week in which the oldest is due, so that it is no child's.
         """
         limited = find_limited_sources(unit)
-        code_by_source = {source.id: source.code for source in unit.sources.all()}
-        for gap in find_item_gaps(unit):
-            source = code_by_source[gap.source_id]
-            days, office = self._find_item_clock(views, source, gap.kind)
-            due = None if days is None else add_days(gap.begin, days)
-            if source in limited or due is None:
+        clocks = {
+            (source.id, kind): (source.code, *clock)
+            for source in unit.sources.all()
+            if source.code not in limited
+            for kind in ItemKind
+            if (clock := self._find_item_clock(views, source.code, kind)) is not None
+        }
+        for gap in find_item_gaps(unit, {kind for _, kind in clocks}):
+            if (gap.source_id, gap.kind) not in clocks:
+                continue
+            source, days, office = clocks[gap.source_id, gap.kind]
+            due = add_days(gap.begin, days)
+            if due is None:
                 continue
             day = date.fromisoformat(due)
             yield self._make(
@@ -210,8 +217,8 @@ class _Reader:
 
     def _find_item_clock(
         self, views: list[AgreementView], source: str, kind: ItemKind
-    ) -> tuple[int | None, str | None]:
-        """Return an item's days until it is due, and its office.
+    ) -> tuple[int, str | None] | None:
+        """Return an item's days until it is due, and its office; None if no clock runs.
 
         The shortest clock counts of the agreements in force whose party owns the source.
         """
@@ -227,7 +234,7 @@ class _Reader:
         if clocks:
             return min(clocks)
         declaration = self._declared.find(ObligationKind.ITEM, source)
-        return (None, None) if declaration is None else (declaration.days, None)
+        return None if declaration is None or declaration.days is None else (declaration.days, None)
 
     def read_queue(self, unit: ReadUnit) -> Iterator[Obligation]:
         """Yield by when the oldest open question has to be answered."""

@@ -160,18 +160,19 @@ class ChildItems:
         rows = [{"record": each.record_id, "item": each.kind, "day": each.as_of} for each in items]
         execute_many(self._connection, _CONFIRM, rows)
 
-    def find_gaps(self, day: str) -> list[ItemGap]:
+    def find_gaps(self, day: str, kinds: Collection[ItemKind]) -> list[ItemGap]:
         """Return which items children lack who are in care and in a known school.
 
         Transport is not among them: whether it is needed is encrypted.
 
         Args:
             day: today (``YYYY-MM-DD``).
+            kinds: kinds of items that are sought.
         """
         return [
             ItemGap(source, kind, begin)
             for kind in ItemKind
-            if kind is not ItemKind.TRANSPORT
+            if kind in kinds and kind is not ItemKind.TRANSPORT
             for source, begin in self._connection.execute(
                 _SCHOOL_GAPS if kind in SCHOOL_ITEMS else _CARE_GAPS, {"day": day, "item": kind.value}
             )
