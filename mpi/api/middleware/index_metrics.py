@@ -15,10 +15,10 @@ from mpi.domain import clock
 from mpi.domain.ledger.signed_root import parse_root
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.maintenance.health import CheckState, Health, read_health
 from mpi.service.quality.model_fit import Verdict, read_public_model_fit
 from mpi.service.quality.publication import SUMMARY, read_publication
+from mpi.storage.repositories.sources.batches import LOADED
 
 _BACKUPS = ("*.age", "*/complete")
 """Files of ``mpi backup``, and the last file of a backup of an earlier version's script."""

@@ -42,7 +42,7 @@ _REJECT: dict[str, Any] = {
 }
 _COUNTS_TEXT = (
     "Rows by outcome; `received` is the sum of the others. Where outcomes tell who is in care, only "
-    "`received` and `rejected`."
+    "`received` and `rejected` of the file's rows, and none until the load is complete."
 )
 
 
@@ -138,8 +138,14 @@ class DryRunReportOut(BaseModel):
     status: str = Field(description="`loaded`, or `held` if a guard would hold it.")
     held_reason: str | None = Field(description="Why a guard would hold it; null if none would.")
     counts: dict[str, int] = Field(description=_COUNTS_TEXT)
-    spared: int = Field(description="Absent records that would stay, as an unreadable row may be theirs.")
-    sealed: int = Field(description="Active records that would be sealed or expunged, which stays.")
+    spared: int | None = Field(
+        description="Absent records that would stay, as an unreadable row may be theirs; null where it would "
+        "tell who is in care."
+    )
+    sealed: int | None = Field(
+        description="Active records that would be sealed or expunged, which stays; null where it would tell "
+        "who is in care."
+    )
     bands: dict[str, int] | None = Field(
         description="New and changed records by band of their best match; null unless the caller may see all."
     )

@@ -44,12 +44,12 @@ from mpi.service.statements.statement import Statement
 from mpi.service.statements.statement_intake import write_statements
 from mpi.service.statements.tombstones import find_buried_records
 from mpi.standardize.ssn import has_ssn_form
-from mpi.storage.repositories.sources.batches import LOADING, Batch
+from mpi.storage.repositories.sources.batches import LOADED, LOADING, Batch
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
-LOADED, HELD = "loaded", "held"
+HELD = "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 

@@ -24,9 +24,8 @@ from mpi.service.indexing.pair_scorer import score_candidate_pairs
 from mpi.service.indexing.pairing_limits import DUCKDB_MEMORY
 from mpi.service.indexing.reindex import Progress, ignore_progress, read_blocks
 from mpi.service.indexing.scored_pairs import BlockSizeLimit
-from mpi.service.loads.file_impact import assess_file
+from mpi.service.loads.file_impact import assess_file, find_load_hold
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
-from mpi.service.loads.load_guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.row_screening import preview_screening
@@ -205,7 +204,9 @@ def _predict_hold(
     impact = assess_file(unit, source.id, file, as_of, full=full, gone=options.gone)
     receipt.spared = impact.spared_count
     receipt.newer = impact.newer_count if full or options.gone else 0
-    reason = None if options.confirm else find_hold_reason(impact.to_effect(as_of))
+    reason = None
+    if not options.confirm:
+        reason = find_load_hold(unit, source, file, impact, as_of, full=full, gone=options.gone)
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(file.headings)
         return impact.sealed_count

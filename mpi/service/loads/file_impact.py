@@ -10,12 +10,15 @@ from itertools import chain
 
 from mpi.intake.totals_row import TOTALS_ROW
 from mpi.service.core.name_and_birth_key import identity_key
-from mpi.service.loads.load_guards import LoadEffect
+from mpi.service.holdings.settings import find_limited_sources
+from mpi.service.loads.load_guards import LoadEffect, RowChange, find_hold_reason, find_row_hold_reason
+from mpi.service.loads.open_outcomes import find_open_counts
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -129,6 +132,40 @@ def assess_file(
         impact.spared_count = len(_select_not_seen_since(spared, as_of, RecordState.ACTIVE))
         impact.missing = [record for record in impact.missing if record.local_id in gone]
     return impact
+
+
+def find_load_hold(
+    unit: ReadUnit,
+    source: Source,
+    file: ValidatedFile,
+    impact: FileImpact,
+    as_of: str,
+    *,
+    full: bool,
+    gone: AbstractSet[str] = frozenset(),
+) -> str | None:
+    """Return why the load of a file needs confirmation, or None.
+
+    Of a source with minimum holdings the rows of its files are compared, not its stored records.
+
+    Args:
+        unit: the transaction.
+        source: the source of the file.
+        file: the validated file.
+        impact: what loading it would change.
+        as_of: when the file was true at its source (ISO, UTC).
+        full: whether the file is a full snapshot.
+        gone: local IDs of records that the source states as gone.
+    """
+    if source.code not in find_limited_sources(unit):
+        return find_hold_reason(impact.to_effect(as_of))
+    last = unit.batches.find_last_full(source.id)
+    earlier = 0 if last is None else find_open_counts(last.counts, last.status)["received"]
+    lost = earlier - file.received_count if full else len(gone - file.headings.keys())
+    sealed = sum(heading.seal_kind is not None for heading in file.headings.values())
+    return find_row_hold_reason(
+        RowChange(earlier, max(0, lost), sealed, impact.received_count, impact.rejected_count)
+    )
 
 
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:

@@ -19,8 +19,7 @@ from mpi.service.data_quality.tickets import close_corrected_tickets
 from mpi.service.holdings.runs import complete_load
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
-from mpi.service.loads.file_impact import assess_file
-from mpi.service.loads.load_guards import find_hold_reason
+from mpi.service.loads.file_impact import assess_file, find_load_hold
 from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
 from mpi.service.loads.row_screening import screen_rows
@@ -183,7 +182,9 @@ def _assess_load(index: Index, viewer: Viewer, file: LoadFile) -> str | None:
     """Return why a load waits for a confirmation, or None."""
     with index.database.read(viewer) as unit:
         impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
-        return find_hold_reason(impact.to_effect(file.as_of))
+        return find_load_hold(
+            unit, file.source, file.rows, impact, file.as_of, full=file.full, gone=file.gone
+        )
 
 
 def _complete_holdings(

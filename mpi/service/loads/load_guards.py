@@ -52,13 +52,56 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
     """
     if effect.active and (reason := _find_loss_reason(effect)) is not None:
         return reason
-    if (
-        SMALLEST_COUNT <= effect.rejected < effect.received
-        and effect.rejected > LARGEST_REJECTED_SHARE * effect.received
-    ):
+    return _find_reject_reason(effect.received, effect.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """Counts of a file's own rows, beside those of the source's last full file.
+
+    Args:
+        earlier: rows of the source's last full file; 0 if there is none.
+        lost: rows of that file which this one lacks, as far as numbers of rows tell.
+        sealed: rows that seal or expunge their records.
+        received: rows of the file.
+        rejected: rows that would be rejected.
+    """
+
+    earlier: int
+    lost: int
+    sealed: int
+    received: int
+    rejected: int
+
+
+def find_row_hold_reason(change: RowChange) -> str | None:
+    """Return why the load of a source with minimum holdings needs confirmation, or None.
+
+    The limits are those of ``find_hold_reason``. Stored records do not count: a load held or not held would
+    tell which pupils are stored, and so who is in care.
+
+    Args:
+        change: counts of rows.
+    """
+    if change.earlier and _is_loss_suspicious(change.sealed, change.earlier):
         return (
-            f"it would reject {effect.rejected:,} of {effect.received:,} rows "
-            f"({effect.rejected / effect.received:.1%}): do the file and its mapping fit?"
+            f"{change.sealed:,} rows seal or expunge their records, and the last full file had "
+            f"{change.earlier:,} rows: this cannot be undone. Are its restrictions on the right rows?"
+        )
+    if change.earlier and _is_loss_suspicious(change.lost, change.earlier):
+        return (
+            f"it has {change.lost:,} fewer rows than the last full file, which had {change.earlier:,} "
+            f"({change.lost / change.earlier:.1%}): is the file whole?"
+        )
+    return _find_reject_reason(change.received, change.rejected)
+
+
+def _find_reject_reason(received: int, rejected: int) -> str | None:
+    """Return why a load would reject too many rows, or None."""
+    if SMALLEST_COUNT <= rejected < received and rejected > LARGEST_REJECTED_SHARE * received:
+        return (
+            f"it would reject {rejected:,} of {received:,} rows ({rejected / received:.1%}): "
+            "do the file and its mapping fit?"
         )
     return None
 

@@ -8,13 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
+from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.data_quality.issues import may_list_issues
 from mpi.service.holdings.settings import find_limited_sources
-from mpi.service.loads.chunk_writer import LOADED
-from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch, StoredReject
+from mpi.service.loads.open_outcomes import find_open_counts, tells_of_care
+from mpi.storage.repositories.sources.batches import LOADED, LOADING, UNDOING, Batch, StoredReject
 from mpi.storage.unit_of_work.units import ReadUnit
 
 PAGE_SIZE = 50
@@ -26,8 +26,6 @@ MAX_REJECTS = 100_000
 FIELDS = ("local_id", "issues")
 """Fields of the ledger's line."""
 _CHUNK = 500
-OPEN_COUNTS = frozenset({"received", "rejected"})
-"""Counts that do not depend on who is in care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ def find_load(index: Index, viewer: Viewer, number: int) -> LoadReceipt:
         undone_at, undone_by, _ = (None, None, None) if undone is None else undone[batch.undone_commit or 0]
         return LoadReceipt(
             entry=entry,
-            held_reason=None if entry.hides_outcomes else batch.held_reason,
+            held_reason=batch.held_reason,
             undone_at=undone_at,
             undone_by=undone_by,
             issues=batch.issues,
@@ -189,17 +187,6 @@ def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
     return rejects
 
 
-def tells_of_care(viewer: Viewer, source: str, limited_sources: Collection[str]) -> bool:
-    """Return whether a source's outcomes would tell the viewer who is in care.
-
-    Args:
-        viewer: who asks.
-        source: code of the source.
-        limited_sources: sources that hold linked records only.
-    """
-    return source in limited_sources and not is_allowed(viewer, Action.RECORD_READ)
-
-
 def _may_see(viewer: Viewer, batch: Batch) -> bool:
     """Return whether the viewer may load the source of a load."""
     return is_allowed_on(viewer, Action.LOAD, batch.source)
@@ -229,11 +216,7 @@ def _build_entries(
                 at=commits[batch.commit_no][0],
                 by=commits[batch.commit_no][1],
                 as_of=batch.as_of,
-                counts={
-                    name: count
-                    for name, count in batch.counts.items()
-                    if not is_hidden or name in OPEN_COUNTS
-                },
+                counts=find_open_counts(batch.counts, batch.status) if is_hidden else batch.counts,
                 hides_outcomes=is_hidden,
                 may_undo=batch.status in (LOADED, LOADING, UNDOING),
             )

@@ -22,7 +22,6 @@ from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.data_quality.tickets import reopen_tickets
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
-from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.loads.window_sizes import make_undo_sizer
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
@@ -31,7 +30,7 @@ from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.service.resolution.id_choice import IdChoice
 from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
 from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
-from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
+from mpi.storage.repositories.sources.batches import LOADED, LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.units import ReadUnit, WriteUnit
 
 DISCLOSED_FIELDS = ("source", "local_id", "disclosures")

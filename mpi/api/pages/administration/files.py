@@ -23,11 +23,11 @@ from mpi.intake.proposal.proposal import ProposalOptions
 from mpi.intake.proposal.starters import list_starters
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.loads.chunk_writer import LOADED
 from mpi.service.loads.load_log import find_load
 from mpi.service.loads.sent_files import draft
 from mpi.service.loads.sent_files.upload import UploadOptions
 from mpi.standardize.fields.codes import STATE_CODES
+from mpi.storage.repositories.sources.batches import LOADED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _MEDIA_TYPE = "application/toml; charset=utf-8"

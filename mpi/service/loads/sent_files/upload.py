@@ -30,7 +30,8 @@ from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.dry_run import DryRun, dry_run
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.loads.load_log import MAX_LISTED_REJECTS, OPEN_COUNTS, tells_of_care
+from mpi.service.loads.load_log import MAX_LISTED_REJECTS
+from mpi.service.loads.open_outcomes import find_open_counts, tells_of_care
 from mpi.service.processes.worker_liveness import is_worker_alive
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -203,8 +204,11 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
     """
     is_hidden = tells_of_care(unit.viewer, source, find_limited_sources(unit))
     sees_all = unit.viewer.sources is None and not is_hidden
-    counts = {name: n for name, n in report["counts"].items() if not is_hidden or name in OPEN_COUNTS}
-    return {**report, "counts": counts, "bands": report["bands"] if sees_all else None}
+    shown = {**report, "bands": report["bands"] if sees_all else None}
+    if is_hidden:
+        counts = find_open_counts(report["counts"], report["status"])
+        shown |= {"counts": counts, "spared": None, "sealed": None}
+    return shown
 
 
 def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from mpi.domain.snapshot import Snapshot
 from mpi.storage.tables import AnyRow, BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
 
 _batch = table_of(BatchRow)
@@ -14,6 +15,8 @@ _reject = table_of(RejectRow)
 _source = table_of(SourceRow)
 _taken_back = table_of(TakenBackRow)
 
+LOADED = "loaded"
+"""Status of a complete load."""
 LOADING = "loading"
 """Status of an unfinished load, in progress or interrupted.
 
@@ -120,6 +123,15 @@ class Batches:
                 _batch.c.file_digest == digest,
                 _batch.c.snapshot == snapshot,
                 _batch.c.status == LOADING,
+            )
+        ).scalar()
+        return None if batch_id is None else self.get(int(batch_id))
+
+    def find_last_full(self, source_id: int) -> Batch | None:
+        """Return the latest complete load of a full file of a source, or None."""
+        batch_id = self._connection.execute(
+            select(func.max(_batch.c.id)).where(
+                _batch.c.source_id == source_id, _batch.c.status == LOADED, _batch.c.snapshot == Snapshot.FULL
             )
         ).scalar()
         return None if batch_id is None else self.get(int(batch_id))
