@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 
+from mpi.domain.snapshot import Snapshot
 from mpi.intake.totals_row import TOTALS_ROW
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.holdings.settings import find_limited_sources
@@ -159,13 +160,19 @@ def find_load_hold(
     """
     if source.code not in find_limited_sources(unit):
         return find_hold_reason(impact.to_effect(as_of))
-    last = unit.batches.find_last_full(source.id)
-    earlier = 0 if last is None else find_open_counts(last.counts, last.status)["received"]
+    earlier = _count_earlier_rows(unit, source)
     lost = earlier - file.received_count if full else len(gone - file.headings.keys())
     sealed = sum(heading.seal_kind is not None for heading in file.headings.values())
     return find_row_hold_reason(
         RowChange(earlier, max(0, lost), sealed, impact.received_count, impact.rejected_count)
     )
+
+
+def _count_earlier_rows(unit: ReadUnit, source: Source) -> int:
+    """Return the rows of a source's last full file; of its largest file if it sent no full one."""
+    batches = unit.batches.list_complete(source.id, Snapshot.FULL)[:1]
+    batches = batches or unit.batches.list_complete(source.id, Snapshot.DELTA)
+    return max((find_open_counts(batch.counts, batch.status)["received"] for batch in batches), default=0)
 
 
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:

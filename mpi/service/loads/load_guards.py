@@ -60,7 +60,7 @@ class RowChange:
     """Counts of a file's own rows, beside those of the source's last full file.
 
     Args:
-        earlier: rows of the source's last full file; 0 if there is none.
+        earlier: rows of the source's last full file, of its largest file without one; 0 if it sent none.
         lost: rows of that file which this one lacks, as far as numbers of rows tell.
         sealed: rows that seal or expunge their records.
         received: rows of the file.
@@ -85,12 +85,12 @@ def find_row_hold_reason(change: RowChange) -> str | None:
     """
     if change.earlier and _is_loss_suspicious(change.sealed, change.earlier):
         return (
-            f"{change.sealed:,} rows seal or expunge their records, and the last full file had "
+            f"{change.sealed:,} rows seal or expunge their records, and the file before had "
             f"{change.earlier:,} rows: this cannot be undone. Are its restrictions on the right rows?"
         )
     if change.earlier and _is_loss_suspicious(change.lost, change.earlier):
         return (
-            f"it has {change.lost:,} fewer rows than the last full file, which had {change.earlier:,} "
+            f"it has {change.lost:,} fewer rows than the file before, which had {change.earlier:,} "
             f"({change.lost / change.earlier:.1%}): is the file whole?"
         )
     return _find_reject_reason(change.received, change.rejected)

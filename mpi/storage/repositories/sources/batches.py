@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from mpi.domain.snapshot import Snapshot
 from mpi.storage.tables import AnyRow, BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
 
 _batch = table_of(BatchRow)
@@ -127,14 +126,17 @@ class Batches:
         ).scalar()
         return None if batch_id is None else self.get(int(batch_id))
 
-    def find_last_full(self, source_id: int) -> Batch | None:
-        """Return the latest complete load of a full file of a source, or None."""
-        batch_id = self._connection.execute(
-            select(func.max(_batch.c.id)).where(
-                _batch.c.source_id == source_id, _batch.c.status == LOADED, _batch.c.snapshot == Snapshot.FULL
-            )
-        ).scalar()
-        return None if batch_id is None else self.get(int(batch_id))
+    def list_complete(self, source_id: int, snapshot: str) -> list[Batch]:
+        """Return the receipts of a source's complete loads of one kind, latest first.
+
+        Args:
+            source_id: number of the source.
+            snapshot: ``full`` or ``delta``.
+        """
+        query = _BATCHES.where(
+            _batch.c.source_id == source_id, _batch.c.status == LOADED, _batch.c.snapshot == snapshot
+        )
+        return [_batch_from_row(row) for row in self._connection.execute(query.order_by(_batch.c.id.desc()))]
 
     def unfinished_ids(self, source_id: int) -> list[int]:
         """Return the numbers of a source's unfinished loads."""

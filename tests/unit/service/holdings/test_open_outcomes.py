@@ -6,14 +6,16 @@ from dataclasses import asdict, replace
 import pytest
 
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.source import Holdings
+from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.holdings.settings import add_source
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.loads.load_log import find_load, list_loads
 from mpi.service.loads.open_outcomes import find_open_counts
 from mpi.service.loads.sent_files.upload import _summarize, hide_outcomes
 from mpi.service.quality.reports import make_report
+from mpi.service.statements.sources import NewSource
 from mpi.storage.repositories.sources.batches import LOADING
 from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index, rows
 from tests.unit.service.holdings.conftest import add_care_sources
@@ -86,9 +88,16 @@ def school(tmp_path):
 def test_a_file_of_too_few_rows_is_held_by_the_rows_of_the_last_one(school):
     held = load_rows(school, "school", *OTHERS[:30], snapshot=FULL)
     assert held.status == "held"
-    assert "31 fewer rows than the last full file" in held.held_reason
+    assert "31 fewer rows than the file before" in held.held_reason
     assert find_load(school, LOADER, held.batch).held_reason == held.held_reason
     assert load_rows(school, "school", *OTHERS[:30], snapshot=FULL, confirm=True).status == "loaded"
+
+
+def test_a_first_full_file_is_compared_with_the_largest_of_changes(school):
+    add_source(school, OPERATOR, NewSource("lake", kind=SourceKind.SIS), Holdings.LINKED)
+    load_rows(school, "lake", *OTHERS)
+    load_rows(school, "lake", PUPIL)
+    assert "59 fewer rows" in load_rows(school, "lake", PUPIL, snapshot=FULL).held_reason
 
 
 def test_a_file_whose_rows_seal_many_records_is_held(school):
