@@ -380,6 +380,18 @@ def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_docu
     assert rates[0] != rates[1], "each partition has its own error rates"
 
 
+def test_records_outside_the_project_change_no_id_of_a_statistical_extract(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        load_rows(index, "sis", *(child(number) for number in range(20)))
+        put_in_force(index, make_agreement("study", OF_SCHOOLS, partitions=frozenset(LinkedBy)))
+        open_with_terms(index, "reading", make_terms("study", "sex", linked_by=LinkedBy.STATISTICAL))
+        before = make_extract(index, OPERATOR, "reading").files["records.csv"]
+        load_rows(index, "ccwis", *(child(number) for number in range(20)))
+        eids = crosswalk(index)
+        assert all(eids["sis", f"{number}"] == eids["ccwis", f"{number}"] for number in range(20))
+        assert make_extract(index, OPERATOR, "reading").files["records.csv"] == before
+
+
 def test_a_statistical_extract_leaves_out_whole_persons_with_a_restriction(index):
     put_in_force(index, make_agreement("wide", OF_SCHOOLS, OF_AGENCY, partitions=frozenset(LinkedBy)))
     terms = make_terms("wide", "birth_date", linked_by=LinkedBy.STATISTICAL)
