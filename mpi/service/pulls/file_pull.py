@@ -31,7 +31,7 @@ class FileStatus(StrEnum):
     FAILED = "failed"
     """It cannot be read, or all of its rows were rejected."""
     UNCHANGED = "unchanged"
-    """Its content was loaded before under the same name."""
+    """It was loaded last, with the same content; or it is known, and its move failed again."""
     GROWING = "growing"
     """It is still being written; the next pull takes it."""
     REFUSED = "refused"
@@ -179,6 +179,8 @@ class _FileMemory:
         self._index, self._viewer, self._source_id = index, viewer, source_id
         with index.database.read(viewer) as unit:
             self._files = dict(unit.pulled_files.list_of_source(source_id))
+        loaded = (each for each in self._files.values() if each.status == FileStatus.LOADED)
+        self._last_loaded = max(loaded, key=lambda each: each.pulled_at, default=None)
 
     def find(self, file: RemoteFile) -> PulledFile | None:
         """Return how a file of this name was pulled last."""
@@ -191,6 +193,14 @@ class _FileMemory:
             return True
         is_held = last.status == FileStatus.HELD
         return (options.retry and last.status != FileStatus.LOADED) or (options.confirm and is_held)
+
+    def is_last_loaded(self, file: RemoteFile, digest: str) -> bool:
+        """Return whether the source's last loaded file has this name and content.
+
+        A file that was loaded before the last one may state again what the last one replaced.
+        """
+        last = self._last_loaded
+        return last is not None and (last.file_token, last.digest) == (self._make_token(file), digest)
 
     def remember(self, file: RemoteFile, digest: str, status: FileStatus) -> None:
         """Store how a file was pulled."""
@@ -206,6 +216,8 @@ class _FileMemory:
         with self._index.database.write(self._viewer, COMMIT_KIND, Lock.NONE) as unit:
             unit.pulled_files.remember(pulled)
         self._files[pulled.file_token] = pulled
+        if status == FileStatus.LOADED:
+            self._last_loaded = pulled
 
     def _make_token(self, file: RemoteFile) -> str:
         """Return a hash of a file's name, which may be that of a person."""
@@ -257,8 +269,7 @@ class _FilePull:
 
     def _load(self, file: RemoteFile, copy: Path, digest: str) -> FileOutcome:
         """Load a copy, remember the file, and have it moved."""
-        last = self.memory.find(file)
-        if last is not None and (last.status, last.digest) == (FileStatus.LOADED, digest):
+        if self.memory.is_last_loaded(file, digest):
             outcome = FileOutcome(file.name, FileStatus.UNCHANGED)
         else:
             outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file)))
