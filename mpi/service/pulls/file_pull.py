@@ -45,7 +45,8 @@ class FilePullOptions:
     Args:
         settle_s: seconds in which size and time of a file must stay the same; 0 if a marker tells that.
         loaded_path: folder of the server into which loaded files are moved; empty to leave them.
-        failed_path: folder of the server into which failed and held files are moved; empty to leave them.
+        failed_path: folder of the server into which failed files are moved; empty to leave them. A held file
+            stays, so that it can be confirmed.
         retry: whether files that failed or were held before are pulled again.
         confirm: whether files that were held before are pulled again, to be loaded all the same.
     """
@@ -280,8 +281,8 @@ class _FilePull:
 
     def _move(self, file: RemoteFile, status: FileStatus) -> str:
         """Have the server move a file where the connection says so; return why it did not."""
-        is_loaded = status == FileStatus.LOADED
-        folder = self.pull.options.loaded_path if is_loaded else self.pull.options.failed_path
+        options = self.pull.options
+        folder = {FileStatus.LOADED: options.loaded_path, FileStatus.FAILED: options.failed_path}.get(status)
         if not folder:
             return ""
         try:

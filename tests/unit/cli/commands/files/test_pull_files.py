@@ -208,6 +208,20 @@ def test_held_file_is_kept_and_loaded_by_confirm(home, server, pull):
     assert receipts(home)["b.csv"]["withdrawn"] == 2
 
 
+def test_held_file_stays_on_the_server_until_it_is_confirmed(server, pull):
+    for folder in ("archive", "bad"):
+        (server.root / "outgoing" / folder).mkdir()
+    settings = {"snapshot": "full", "move_loaded_to": "archive", "move_failed_to": "bad"}
+    server.put("a.csv", HEADER + ANA + BEN, TIME)
+    assert pull(**settings).code == 0
+    server.put("b.csv", HEADER + EVE, TIME + DAY)
+    assert outcomes(pull(**settings)) == {"b.csv": "held"}
+    assert pull(**settings).json["files"] == []
+    assert names(server.root / "outgoing" / "bad") == []
+    assert outcomes(pull("--confirm", **settings)) == {"b.csv": "loaded"}
+    assert names(server.root / "outgoing" / "archive") == ["a.csv", "b.csv"]
+
+
 def test_failed_file_is_taken_again_by_retry_and_others_go_on(home, server, pull):
     server.put("a.csv", "id,first\n1,Ana\n", TIME)
     server.put("b.csv", HEADER + ",Zoe,Ray,,\n", TIME + 1)
