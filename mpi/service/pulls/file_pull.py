@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, FileServer, RemoteFile
 from mpi.domain import clock
+from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.pulls.pull import require_pulled_source
@@ -48,14 +49,14 @@ class FilePullOptions:
         failed_path: folder of the server into which failed files are moved; empty to leave them. A held file
             stays, so that it can be confirmed.
         retry: whether files that failed or were held before are pulled again.
-        confirm: whether files that were held before are pulled again, to be loaded all the same.
+        confirmed: names of held files that are pulled again, and loaded although a guard holds them.
     """
 
     settle_s: float = 0
     loaded_path: str = ""
     failed_path: str = ""
     retry: bool = False
-    confirm: bool = False
+    confirmed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,14 @@ class FetchedFile:
         path: the copy.
         digest: SHA-256 of its content.
         as_of: when it was true at its source; None if the server does not tell.
+        is_confirmed: whether it is loaded even if a guard holds it.
     """
 
     remote: RemoteFile
     path: Path
     digest: str
     as_of: datetime | None
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult
         AccessDenied: the viewer may not load this source.
         AgreementLapsed: no agreement that covers the source is in force; nothing was asked for.
         ConflictError: another process pulls the source.
+        InputError: a confirmed file is not held, or not in the folder.
     """
     source = require_pulled_source(index, viewer, pull.source_code)
     outcomes: list[FileOutcome] = []
@@ -192,8 +196,14 @@ class _FileMemory:
         last = self.find(file)
         if last is None or (last.size, last.modified) != (file.size, file.modified):
             return True
-        is_held = last.status == FileStatus.HELD
-        return (options.retry and last.status != FileStatus.LOADED) or (options.confirm and is_held)
+        return (options.retry and last.status != FileStatus.LOADED) or self.is_confirmed(file, options)
+
+    def is_confirmed(self, file: RemoteFile, options: FilePullOptions, digest: str = "") -> bool:
+        """Return whether a file was held, with this content if it is known, and is confirmed by its name."""
+        last = self.find(file)
+        if last is None or last.status != FileStatus.HELD or file.name not in options.confirmed:
+            return False
+        return digest in ("", last.digest)
 
     def is_last_loaded(self, file: RemoteFile, digest: str) -> bool:
         """Return whether the source's last loaded file has this name and content.
@@ -233,9 +243,17 @@ class _FilePull:
     memory: _FileMemory
 
     def find_new_files(self) -> tuple[list[RemoteFile], FileList]:
-        """Return the files to take, and all files of the folder."""
+        """Return the files to take, and all files of the folder.
+
+        Raises:
+            InputError: a confirmed file is not held, or not in the folder.
+        """
         server, options = self.pull.server, self.pull.options
         listing = server.list_files()
+        held = {file.name for file in listing.files if self.memory.is_confirmed(file, options)}
+        if unknown := options.confirmed - held:
+            names = ", ".join(map(repr, sorted(unknown)))
+            raise InputError(f"--confirm-file: no held file of the folder has this name: {names}")
         new = [file for file in listing.files if self.memory.is_new(file, options)]
         if new and options.settle_s:
             self.pull.wait(options.settle_s)
@@ -273,7 +291,9 @@ class _FilePull:
         if self.memory.is_last_loaded(file, digest):
             outcome = FileOutcome(file.name, FileStatus.UNCHANGED)
         else:
-            outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file)))
+            # The guard is passed by for the content that somebody has looked at, and for no other one.
+            is_confirmed = self.memory.is_confirmed(file, self.pull.options, digest)
+            outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file), is_confirmed))
         is_loaded = outcome.status in {FileStatus.LOADED, FileStatus.UNCHANGED}
         status = FileStatus.LOADED if is_loaded else outcome.status
         self.memory.remember(file, digest, status)

@@ -201,10 +201,11 @@ def test_held_file_is_kept_and_loaded_by_confirm(home, server, pull):
     assert pull(snapshot="full").code == 0
     server.put("b.csv", HEADER + EVE, TIME + DAY)
     held = pull(snapshot="full")
-    assert (held.code, outcomes(held), "--confirm" in held.err) == (3, {"b.csv": "held"}, True)
+    assert (held.code, outcomes(held), "--confirm-file NAME" in held.err) == (3, {"b.csv": "held"}, True)
     assert len(names(home / "pulls" / "sis" / "failed")) == 1
     assert pull(snapshot="full").json["files"] == []
-    assert outcomes(pull("--confirm", snapshot="full")) == {"b.csv": "loaded"}
+    assert pull("--confirm", snapshot="full").code == 5
+    assert outcomes(pull("--confirm-file", "b.csv", snapshot="full")) == {"b.csv": "loaded"}
     assert receipts(home)["b.csv"]["withdrawn"] == 2
 
 
@@ -218,8 +219,24 @@ def test_held_file_stays_on_the_server_until_it_is_confirmed(server, pull):
     assert outcomes(pull(**settings)) == {"b.csv": "held"}
     assert pull(**settings).json["files"] == []
     assert names(server.root / "outgoing" / "bad") == []
-    assert outcomes(pull("--confirm", **settings)) == {"b.csv": "loaded"}
+    assert outcomes(pull("--confirm-file", "b.csv", **settings)) == {"b.csv": "loaded"}
     assert names(server.root / "outgoing" / "archive") == ["a.csv", "b.csv"]
+
+
+def test_confirmation_is_of_one_name_and_of_the_content_that_was_held(server, pull):
+    server.put("a.csv", HEADER + ANA + BEN, TIME)
+    assert pull(snapshot="full").code == 0
+    server.put("b.csv", HEADER + EVE, TIME + DAY)
+    assert outcomes(pull(snapshot="full")) == {"b.csv": "held"}
+    unknown = pull("--confirm-file", "c.csv", snapshot="full")
+    assert (unknown.code, is_one_line(unknown.err), "'c.csv'" in unknown.err) == (5, True, True)
+    server.put("b.csv", HEADER + EVE.replace("43003", "43009"), TIME + 2 * DAY)
+    server.put("c.csv", HEADER + BEN, TIME + 3 * DAY)
+    both = {"b.csv": "held", "c.csv": "held"}
+    assert outcomes(pull("--confirm-file", "b.csv", snapshot="full")) == both
+    server.put("d.csv", HEADER, TIME + 4 * DAY)
+    taken = outcomes(pull("--confirm-file", "b.csv", snapshot="full"))
+    assert taken == {"b.csv": "loaded", "d.csv": "held"}
 
 
 def test_failed_file_is_taken_again_by_retry_and_others_go_on(home, server, pull):
