@@ -7,7 +7,7 @@ of them fits. The rules here only hold a project to what is written down.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from mpi.domain.errors import InputError
@@ -162,6 +162,20 @@ def _find_unnamed(terms: ResearchTerms, agreement: Agreement) -> ExtractRefusal 
         if not any(permits_field(grant, field) for grant in grants):
             return ExtractRefusal("field-not-named", f"the agreement does not name the field {field!r}")
     return None
+
+
+def find_last_day_to_keep(terms: ResearchTerms, agreement: Agreement, made_on: date) -> date:
+    """Return the last day on which a recipient may hold an extract.
+
+    Args:
+        terms: terms under which it is made.
+        agreement: their agreement, as it is in force on the day.
+        made_on: day of the extract.
+    """
+    days = [terms.expires, agreement.ends, agreement.ended_on]
+    if agreement.retention_days is not None:
+        days.append(made_on + timedelta(days=agreement.retention_days))
+    return min(day for day in days if day is not None)
 
 
 def is_deidentified(grants: Iterable[Grant]) -> bool:

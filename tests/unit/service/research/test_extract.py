@@ -6,7 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -419,6 +419,27 @@ def test_the_overview_says_what_a_project_may_have_what_it_got_and_when_that_is_
     assert (after.state, after.destruction_due, after.certificate["is_valid"]) == ("destroyed", None, True)
     with pytest.raises(NotFoundError):
         show_overview(index, OPERATOR, "unknown")
+
+
+def test_new_terms_bring_the_last_day_of_an_extract_forward_and_never_put_it_off(index):
+    today = clock.now().date()
+    for code, days in (("month", 30), ("decade", 3_650)):
+        put_in_force(index, make_agreement(code, OF_SCHOOLS, retention_days=days))
+    open_with_terms(index, "kept", make_terms("month", "sex"))
+    make_extract(index, OPERATOR, "kept")
+
+    def find_due_days():
+        return (date.fromisoformat(show_overview(index, OPERATOR, "kept").destruction_due) - today).days
+
+    assert find_due_days() == 30
+    set_terms(index, OPERATOR, "kept", make_terms("decade", "sex", expires=today + timedelta(days=300)))
+    assert find_due_days() == 30, "the terms name another agreement"
+    put_in_force(index, make_agreement("month", OF_SCHOOLS, retention_days=60))
+    assert find_due_days() == 30, "a new version of the agreement lets data be kept for longer"
+    set_terms(index, OPERATOR, "kept", make_terms("decade", "sex", expires=today + timedelta(days=10)))
+    assert find_due_days() == 10
+    end_agreement(index, OPERATOR, "month", "over")
+    assert find_due_days() <= 0, "the agreement of the extract has ended"
 
 
 def test_the_overview_says_why_a_project_may_have_nothing(index):
