@@ -356,6 +356,29 @@ def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_unco
         )
 
 
+def test_a_text_that_stands_for_no_value_is_missing_and_no_school(tmp_path):
+    typed = ("N/A", "n/a", "0000", "#REF!", "9999", "1.23E+09", "S-1", "0012")
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        load_rows(
+            index,
+            "sis",
+            *(child(n, school_id=text, district_id=text, grade=text) for n, text in enumerate(typed)),
+        )
+        fields = ("school_id", "district_id", "grade", "sex")
+        grant = replace(OF_SCHOOLS, output_fields=frozenset(fields))
+        put_in_force(index, make_agreement("study", grant))
+        open_with_terms(index, "reading", make_terms("study", *fields))
+        extract = make_extract(index, OPERATOR, "reading")
+        rows = read_csv(extract, "records.csv")
+        for field in ("school_id", "district_id"):
+            values = sorted(row[field] for row in rows)
+            assert values[:5] == [""] * 5
+            assert values.count("unlisted") == 1
+            assert len(set(values[5:])) == 3, "two schools and one number without its last digits"
+        codebook = {row["variable"]: row for row in read_csv(extract, "codebook.csv")}
+        assert [codebook[name]["unlisted"] for name in ("school_id", "grade")] == ["1", "5"]
+
+
 def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_document(index):
     terms = make_terms("study", "sex", "birth_date", linked_by=LinkedBy.STATISTICAL)
     open_project(index, OPERATOR, "balanced", "T", "D")
