@@ -17,7 +17,8 @@ class SftpSystem:
 
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
     file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
-    files that were read. ``refuses_moves`` lets no file be moved. ``connections`` holds those that are open.
+    files that were read. ``refuses_moves`` lets no file be moved. ``hides_types``
+    lists names without permissions, which tell their types. ``connections`` holds those that are open.
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,6 +36,7 @@ class SftpSystem:
         self.before_read: Callable[[str], None] = lambda _name: None
         self.before_move: Callable[[], object] = lambda: None
         self.refuses_moves = False
+        self.hides_types = False
 
     @property
     def fingerprint(self) -> str:
@@ -56,6 +58,8 @@ def _make_files(system: SftpSystem) -> type[asyncssh.SFTPServer]:
 
         async def scandir(self, path):
             async for entry in super().scandir(path):
+                if system.hides_types:
+                    entry.attrs.permissions, entry.attrs.type = None, asyncssh.FILEXFER_TYPE_UNKNOWN
                 yield entry
             for name in system.invented:
                 attributes = asyncssh.SFTPAttrs(size=4, permissions=0o100644, atime=1, mtime=1_790_000_000)

@@ -38,10 +38,12 @@ class FileList:
     Args:
         files: those that may be taken, oldest first.
         refused: number of files whose names are not safe.
+        skipped: number of names that fit the pattern and are folders, links or devices.
     """
 
     files: Sequence[RemoteFile]
     refused: int
+    skipped: int = 0
 
 
 class FileServer(Protocol):

@@ -168,9 +168,14 @@ def _show_result(result: FilePullResult, folder: Path, *, as_json: bool) -> None
             }
             for outcome in result.files
         ]
-        print_json({"files": files, "refused_names": result.refused_names, "folder": str(folder)})
+        names = {"refused_names": result.refused_names, "skipped_names": result.skipped_names}
+        print_json({"files": files, **names, "folder": str(folder)})
     else:
         print_facts({**counts, "receipts": str(folder)} if counts else {"new files": 0})
+    if result.skipped_names:
+        print_note(
+            f"{result.skipped_names:,} names that fit the pattern are no files, and were left"
+        )
     if result.refused_names:
         print_note(
             f"{result.refused_names:,} files were left whose names are paths, too long, or hold characters "

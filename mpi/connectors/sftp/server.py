@@ -29,6 +29,8 @@ _COPY_S, _SLOWEST_BYTES_S = 600, 50_000
 _PRIVATE = 0o600
 _CANCEL_S = 5.0
 """Seconds that a step has to end after Ctrl-C."""
+_FILE_TYPES = frozenset({asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN})
+"""Types that may be files: a server that lists no permissions tells no type."""
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a later time is none."""
 _T = TypeVar("_T")
@@ -70,12 +72,13 @@ class SftpServer:
         entries = self._call(self._read_folder)
         marker, pattern = self.options.marker, self.options.pattern
         times = {raw: _read_time(attributes) for raw, attributes in entries}
-        files, refused = [], 0
+        files, refused, skipped = [], 0, 0
         for raw, attributes in entries:
             is_marker = bool(marker) and raw.endswith(marker.encode())
             if is_marker or is_hidden(raw) or not may_match(raw, pattern):
                 continue
-            if attributes.type != asyncssh.FILEXFER_TYPE_REGULAR:
+            if attributes.type not in _FILE_TYPES:
+                skipped += 1
                 continue
             # A marker that is older than its file is that of an earlier one, and this one may be growing.
             if marker and times.get(raw + marker.encode(), -1) < times[raw]:
@@ -85,7 +88,7 @@ class SftpServer:
                 refused += 1
             else:
                 files.append(RemoteFile(name, attributes.size or 0, times[raw]))
-        return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused)
+        return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused, skipped)
 
     def fetch(self, file: RemoteFile, target: Path) -> str:
         """Copy a file to a new local one, and return the SHA-256 of its content.

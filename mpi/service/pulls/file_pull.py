@@ -102,10 +102,12 @@ class FilePullResult:
     Args:
         files: what became of each file that was new.
         refused_names: number of files whose names are not safe; they were left.
+        skipped_names: number of folders, links and devices whose names fit the pattern; they were left.
     """
 
     files: Sequence[FileOutcome]
     refused_names: int
+    skipped_names: int
 
 
 Load = Callable[[FetchedFile], FileOutcome]
@@ -162,7 +164,7 @@ def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult
         for outcome in chain(run.move_known_files(listing, files), run.take(files)):
             outcomes.append(outcome)
             pull.note(outcome)
-    return FilePullResult(outcomes, listing.refused)
+    return FilePullResult(outcomes, listing.refused, listing.skipped)
 
 
 def list_new_files(

@@ -192,8 +192,17 @@ def test_hostile_names_and_large_files_are_refused_and_nothing_is_written_elsewh
     result = pull(max_bytes=200)
     assert (result.code, outcomes(result), result.json["refused_names"]) == (1, {"big.csv": "refused"}, 7)
     assert server.opened == []
+    assert (result.json["skipped_names"], "2 names that fit the pattern" in result.err) == (2, True)
     assert "\x1b" not in result.err
     assert not list(home.rglob("*evil*")) + list(home.parent.glob("*evil*"))
+
+
+def test_file_of_a_server_that_lists_no_permissions_is_loaded(server, pull):
+    server.hides_types = True
+    server.put("a.csv", HEADER + ANA)
+    (server.root / "outgoing" / "folder.csv").mkdir()
+    result = pull()
+    assert (outcomes(result), result.code) == ({"a.csv": "loaded", "folder.csv": "refused"}, 1)
 
 
 def test_held_file_is_kept_and_loaded_by_confirm(home, server, pull):
