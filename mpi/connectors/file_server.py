@@ -57,7 +57,7 @@ class FileServer(Protocol):
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
-            FileRefusedError: it has too many bytes, or the server refuses it.
+            FileRefusedError: it has too many bytes, or the server refuses it or takes too long.
         """
 
     def move(self, file: RemoteFile, folder: str) -> None:

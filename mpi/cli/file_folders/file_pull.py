@@ -173,9 +173,7 @@ def _show_result(result: FilePullResult, folder: Path, *, as_json: bool) -> None
     else:
         print_facts({**counts, "receipts": str(folder)} if counts else {"new files": 0})
     if result.skipped_names:
-        print_note(
-            f"{result.skipped_names:,} names that fit the pattern are no files, and were left"
-        )
+        print_note(f"{result.skipped_names:,} names that fit the pattern are no files, and were left")
     if result.refused_names:
         print_note(
             f"{result.refused_names:,} files were left whose names are paths, too long, or hold characters "

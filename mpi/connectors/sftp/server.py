@@ -37,6 +37,10 @@ _T = TypeVar("_T")
 _Step = Callable[[asyncssh.SFTPClient], Coroutine[Any, Any, _T]]
 
 
+class _StepFailedError(RemoteSystemError):
+    """Error: a step failed on a server that had let the user in."""
+
+
 class SftpServer:
     """Folder of files on an SSH server.
 
@@ -46,6 +50,7 @@ class SftpServer:
         connection: the server.
         retry: how often a server is called again that cannot be reached.
         wait: waits some seconds.
+        answer_s: most seconds until the server answers a request.
 
     Raises:
         InputError: an option or the credentials are wrong.
@@ -56,8 +61,10 @@ class SftpServer:
         connection: Connection,
         retry: RetryPolicy = DEFAULT_RETRY,
         wait: Callable[[float], None] = time.sleep,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._name = connection.name
+        self._answer_s = answer_s
         self._retry = retry
         self._wait = wait
         self.options: SftpOptions = read_options(connection)
@@ -95,7 +102,8 @@ class SftpServer:
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
-            FileRefusedError: it has too many bytes, or the server refuses it.
+            FileRefusedError: it has too many bytes, the server refuses it, or its copy takes too long or
+                breaks off again and again.
             RemoteSystemError: the server cannot be reached.
         """
         if file.size > self.options.max_bytes:
@@ -104,11 +112,17 @@ class SftpServer:
             )
 
         async def copy(sftp: asyncssh.SFTPClient) -> str:
-            with _open_private(target) as write:
-                async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
-                    return await self._copy(sftp, file, write)
+            try:
+                with _open_private(target) as write:
+                    async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
+                        return await self._copy(sftp, file, write)
+            except TimeoutError:
+                raise FileRefusedError(f"{file.name}: the server took too long to send it") from None
 
-        return self._call(copy)
+        try:
+            return self._call(copy)
+        except _StepFailedError:
+            raise FileRefusedError(f"{file.name}: the connection broke in each copy of it") from None
 
     def move(self, file: RemoteFile, folder: str) -> None:
         """Move a file into another folder of the server, without replacing one there.
@@ -123,7 +137,7 @@ class SftpServer:
 
         async def rename(sftp: asyncssh.SFTPClient) -> None:
             origin, target = (self._join(path).encode() for path in (file.name, f"{folder}/{file.name}"))
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 try:
                     attributes = await sftp.lstat(origin)
                 except asyncssh.SFTPNoSuchFile:
@@ -138,7 +152,7 @@ class SftpServer:
 
         try:
             self._call(rename)
-        except FileRefusedError:
+        except (FileRefusedError, _StepFailedError):
             raise FileRefusedError(f"{file.name}: the server does not let it be moved to {folder}") from None
 
     async def _read_folder(self, sftp: asyncssh.SFTPClient) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
@@ -146,7 +160,7 @@ class SftpServer:
         entries: list[tuple[bytes, asyncssh.SFTPAttrs]] = []
         listing = sftp.scandir(self.options.path.encode())
         while True:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 entry = await anext(listing, None)
             if entry is None:
                 return entries
@@ -160,18 +174,18 @@ class SftpServer:
         """Copy the bytes of a file, as many as it was listed with."""
         digest, done = hashlib.sha256(), 0
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 remote = await sftp.open(self._join(file.name).encode(), "rb", encoding=None)
             async with remote:
                 while True:
-                    async with asyncio.timeout(ANSWER_S):
+                    async with asyncio.timeout(self._answer_s):
                         part = _to_bytes(await remote.read(_READ_BYTES, done))
                     done += len(part)
                     if not part or done > file.size:
                         break
                     digest.update(part)
                     write(part)
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(self._answer_s):
                     attributes = await remote.stat()
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             raise FileChangedError(f"{file.name}: the file is gone") from None
@@ -190,10 +204,19 @@ class SftpServer:
             RemoteSystemError: the server cannot be reached, or refuses.
         """
         attempt = 0
+        has_begun = False
+
+        async def do() -> _T:
+            nonlocal has_begun
+            has_begun = False
+            async with self._login.open() as sftp:
+                has_begun = True
+                return await step(sftp)
+
         while True:
             attempt += 1
             try:
-                return _run_in_thread(self._do(step))
+                return _run_in_thread(do())
             except asyncssh.SFTPError as error:
                 if not isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
                     raise FileRefusedError(
@@ -208,14 +231,9 @@ class SftpServer:
                 failure = os.strerror(error.errno) if error.errno else type(error).__name__
             pause_s = self._retry.find_pause_s(attempt, None)
             if pause_s is None:
-                raise RemoteSystemError(
-                    f"{self._name}: {self.options.host} port {self.options.port}: {failure}"
-                )
+                kind = _StepFailedError if has_begun else RemoteSystemError
+                raise kind(f"{self._name}: {self.options.host} port {self.options.port}: {failure}")
             self._wait(pause_s)
-
-    async def _do(self, step: _Step[_T]) -> _T:
-        async with self._login.open() as sftp:
-            return await step(sftp)
 
 
 def _to_bytes(content: bytes | str) -> bytes:

@@ -36,7 +36,7 @@ class FileStatus(StrEnum):
     GROWING = "growing"
     """It is still being written; the next pull takes it."""
     REFUSED = "refused"
-    """It is too large, or the server does not let it be read."""
+    """It is too large, or the server does not let it be read in time; the next pull tries it again."""
 
 
 @dataclass(frozen=True, slots=True)

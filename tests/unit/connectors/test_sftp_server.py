@@ -14,7 +14,7 @@ import pytest
 
 from mpi.client.retries import RetryPolicy
 from mpi.connectors.connection import Connection, SignIn, SignInKind
-from mpi.connectors.file_server import FileChangedError, RemoteFile
+from mpi.connectors.file_server import FileChangedError, FileRefusedError, RemoteFile
 from mpi.connectors.sftp.server import SftpServer
 from mpi.domain.errors import InputError, RemoteSystemError
 from tests.sftp_server import USER, serve_sftp
@@ -41,7 +41,7 @@ def connect(system, key):
     """A function that opens the server; its arguments replace those of the connection."""
     system.reset()
 
-    def run(sign_in=None, port=system.port, **options):
+    def run(sign_in=None, port=system.port, answer_s=60.0, **options):
         connection = Connection(
             name="files.toml",
             system="sftp",
@@ -51,7 +51,7 @@ def connect(system, key):
             options={"files": "*.csv", "host_keys": [system.fingerprint]} | options,
         )
         waits = []
-        server = SftpServer(connection, RetryPolicy(attempts=3), waits.append)
+        server = SftpServer(connection, RetryPolicy(attempts=3), waits.append, answer_s)
         return server, waits
 
     return run
@@ -71,6 +71,36 @@ def test_file_is_copied_whole_after_a_connection_that_broke(system, connect, tmp
     server.fetch(file, tmp_path / "copy")
     assert ((tmp_path / "copy").read_text(), len(waits)) == (CONTENT, 1)
     assert (tmp_path / "copy").stat().st_mode & 0o077 == 0
+
+
+def test_file_that_is_not_sent_in_time_is_refused_once_and_the_next_one_is_copied(system, connect, tmp_path):
+    system.put("a.csv", CONTENT, 1)
+    system.put("b.csv", CONTENT, 2)
+    server, waits = connect(answer_s=0.5)
+    late, next_one = server.list_files().files
+    system.before_read = lambda name: time.sleep(1) if name == "a.csv" else None
+    with pytest.raises(FileRefusedError, match=r"^a\.csv: the server took too long"):
+        server.fetch(late, tmp_path / "a")
+    time.sleep(1)
+    server.fetch(next_one, tmp_path / "b")
+    assert ((tmp_path / "b").read_text(), waits) == (CONTENT, [])
+
+
+def test_file_in_whose_copy_the_connection_always_breaks_is_refused(system, connect, tmp_path):
+    system.put("a.csv", CONTENT, 1)
+    system.put("b.csv", CONTENT, 2)
+    server, waits = connect()
+    broken, next_one = server.list_files().files
+
+    def abort(name):
+        for connection in list(system.connections) if name == "a.csv" else ():
+            connection.abort()
+
+    system.before_read = abort
+    with pytest.raises(FileRefusedError, match=r"^a\.csv: the connection broke"):
+        server.fetch(broken, tmp_path / "a")
+    server.fetch(next_one, tmp_path / "b")
+    assert ((tmp_path / "b").read_text(), len(waits)) == (CONTENT, 2)
 
 
 def test_server_that_is_away_is_named_after_some_attempts(connect, tmp_path):
