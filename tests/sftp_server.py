@@ -18,7 +18,8 @@ class SftpSystem:
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
     file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
     files that were read. ``refuses_moves`` lets no file be moved. ``hides_types``
-    lists names without permissions, which tell their types. ``connections`` holds those that are open.
+    lists names without permissions, which tell their types. ``connections`` holds
+    those that are open; ``sign_ins`` counts all.
     """
 
     def __init__(self, root: Path) -> None:
@@ -37,6 +38,7 @@ class SftpSystem:
         self.before_move: Callable[[], object] = lambda: None
         self.refuses_moves = False
         self.hides_types = False
+        self.sign_ins = 0
 
     @property
     def fingerprint(self) -> str:
@@ -88,6 +90,7 @@ def _make_login(system: SftpSystem) -> type[asyncssh.SSHServer]:
         def connection_made(self, conn):
             self._connection = conn
             system.connections.append(conn)
+            system.sign_ins += 1
 
         def connection_lost(self, _exc):
             system.connections.remove(self._connection)

@@ -65,7 +65,7 @@ def pull_files(connection: Connection, flags: FilePullFlags) -> None:
     layout = mapping_reader.narrow_mapping(layout, (), full=settings.snapshot is Snapshot.FULL)
     load = FileLoad(connection.source, layout, settings.snapshot)
     options = _make_options(settings, flags)
-    with open_session() as session:
+    with open_session() as session, server:
         if flags.trial:
             files = file_pull.list_new_files(
                 session.index, session.viewer, connection.source, server, options

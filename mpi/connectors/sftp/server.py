@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncssh
 
@@ -17,6 +16,7 @@ from mpi.connectors.api_session import DEFAULT_RETRY
 from mpi.connectors.connection import Connection
 from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, RemoteFile
 from mpi.connectors.sftp.file_names import is_hidden, may_match, read_safe_name
+from mpi.connectors.sftp.loop_thread import CLOSE_S, LoopThread
 from mpi.connectors.sftp.options import SftpOptions, read_options
 from mpi.connectors.sftp.ssh_connection import ANSWER_S, SshLogin
 from mpi.domain.errors import RemoteSystemError
@@ -27,8 +27,6 @@ _READ_BYTES = 1_048_576
 _COPY_S, _SLOWEST_BYTES_S = 600, 50_000
 """Seconds that every file may take, and bytes a second that a longer one has to have."""
 _PRIVATE = 0o600
-_CANCEL_S = 5.0
-"""Seconds that a step has to end after Ctrl-C."""
 _FILE_TYPES = frozenset({asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN})
 """Types that may be files: a server that lists no permissions tells no type."""
 _LAST_SECOND = 253_402_300_799
@@ -44,7 +42,8 @@ class _StepFailedError(RemoteSystemError):
 class SftpServer:
     """Folder of files on an SSH server.
 
-    Each call signs in anew: a load may take an hour between two of them.
+    The first call signs in, and later ones use its session. A load may take an hour between two of them: a
+    session that broke meanwhile is opened again. As a context manager, it closes the session at its end.
 
     Args:
         connection: the server.
@@ -69,6 +68,19 @@ class SftpServer:
         self._wait = wait
         self.options: SftpOptions = read_options(connection)
         self._login = SshLogin(connection.name, self.options, connection.sign_in)
+        self._thread: LoopThread | None = None
+        self._session: tuple[asyncssh.SFTPClient, AsyncExitStack] | None = None
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        """Return the server."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the session, if one is open."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close(self._drop_session())
 
     def list_files(self) -> FileList:
         """Return the files whose names fit the pattern, oldest first.
@@ -198,27 +210,19 @@ class SftpServer:
         return name if name.startswith("/") or self.options.path == "." else f"{self.options.path}/{name}"
 
     def _call(self, step: _Step[_T]) -> _T:
-        """Do a step in a session of its own, and again after a connection that broke.
+        """Do a step in the session, and again after a connection that broke.
 
         Raises:
             RemoteSystemError: the server cannot be reached, or refuses.
         """
         attempt = 0
-        has_begun = False
-
-        async def do() -> _T:
-            nonlocal has_begun
-            has_begun = False
-            async with self._login.open() as sftp:
-                has_begun = True
-                return await step(sftp)
-
+        self._thread = thread = self._thread or LoopThread()
         while True:
             attempt += 1
             try:
-                return _run_in_thread(do())
+                return thread.run(self._do(step))
             except asyncssh.SFTPError as error:
-                if not isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
+                if not _is_broken(error):
                     raise FileRefusedError(
                         f"{self._name}: the server refuses ({type(error).__name__})"
                     ) from None
@@ -231,9 +235,42 @@ class SftpServer:
                 failure = os.strerror(error.errno) if error.errno else type(error).__name__
             pause_s = self._retry.find_pause_s(attempt, None)
             if pause_s is None:
-                kind = _StepFailedError if has_begun else RemoteSystemError
+                kind = _StepFailedError if self._has_begun else RemoteSystemError
                 raise kind(f"{self._name}: {self.options.host} port {self.options.port}: {failure}")
             self._wait(pause_s)
+
+    async def _do(self, step: _Step[_T]) -> _T:
+        """Do a step in the session, and close the session if it may be broken."""
+        self._has_begun = False
+        sftp = await self._open_session()
+        self._has_begun = True
+        try:
+            return await step(sftp)
+        except BaseException as error:
+            if not isinstance(error, asyncssh.SFTPError) or _is_broken(error):
+                await self._drop_session()
+            raise
+
+    async def _open_session(self) -> asyncssh.SFTPClient:
+        """Return the session, which is opened if there is none."""
+        if self._session is None:
+            async with AsyncExitStack() as stack:
+                sftp = await stack.enter_async_context(self._login.open())
+                self._session = sftp, stack.pop_all()
+        return self._session[0]
+
+    async def _drop_session(self) -> None:
+        """Close the session, also one whose server answers no more."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(OSError, asyncssh.Error):
+                async with asyncio.timeout(CLOSE_S):
+                    await session[1].aclose()
+
+
+def _is_broken(error: asyncssh.SFTPError) -> bool:
+    """Return whether an error says that the session has ended."""
+    return isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection)
 
 
 def _to_bytes(content: bytes | str) -> bytes:
@@ -273,38 +310,3 @@ def _read_time(attributes: asyncssh.SFTPAttrs) -> int:
     """Return the time of a file in seconds since 1970; 0 if the server tells none."""
     modified = attributes.mtime or 0
     return modified if 0 <= modified <= _LAST_SECOND else 0
-
-
-def _run_in_thread(steps: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine in a thread of its own, and return what it returns.
-
-    Ctrl-C and SIGTERM raise an exception in the main thread; in an event loop, a task could swallow it.
-    """
-    outcome: list[_T] = []
-    errors: list[BaseException] = []
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
-
-    async def run_steps() -> None:
-        running.append((asyncio.get_running_loop(), asyncio.current_task()))
-        outcome.append(await steps)
-
-    def run() -> None:
-        try:
-            asyncio.run(run_steps())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="sftp", daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        for loop, task in running:
-            if task is not None:
-                with suppress(RuntimeError):  # it has ended
-                    loop.call_soon_threadsafe(task.cancel)
-        thread.join(_CANCEL_S)
-        raise
-    if errors:
-        raise errors[0]
-    return outcome[0]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import asyncssh
@@ -52,9 +52,10 @@ def connect(system, key):
         )
         waits = []
         server = SftpServer(connection, RetryPolicy(attempts=3), waits.append, answer_s)
-        return server, waits
+        return servers.enter_context(server), waits
 
-    return run
+    with ExitStack() as servers:
+        yield run
 
 
 def test_file_is_copied_whole_after_a_connection_that_broke(system, connect, tmp_path):
@@ -71,6 +72,25 @@ def test_file_is_copied_whole_after_a_connection_that_broke(system, connect, tmp
     server.fetch(file, tmp_path / "copy")
     assert ((tmp_path / "copy").read_text(), len(waits)) == (CONTENT, 1)
     assert (tmp_path / "copy").stat().st_mode & 0o077 == 0
+
+
+def test_calls_share_a_sign_in_until_the_connection_breaks_or_the_server_is_closed(system, connect, tmp_path):
+    (system.root / "outgoing" / "archive").mkdir()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        system.put(name, name)
+    server, waits = connect()
+    with server:
+        a, b, c = server.list_files().files
+        server.fetch(a, tmp_path / "a")
+        server.move(a, "archive")
+        server.move(b, "archive")
+        assert (system.sign_ins, len(system.connections)) == (1, 1)
+        for connection in list(system.connections):
+            connection.abort()
+        server.fetch(c, tmp_path / "c")
+        assert ((tmp_path / "c").read_text(), system.sign_ins, len(waits)) == ("c.csv", 2, 1)
+    assert not any(thread.is_alive() for thread in threading.enumerate() if thread.name == "sftp")
+    shutil.rmtree(system.root / "outgoing")
 
 
 def test_file_that_is_not_sent_in_time_is_refused_once_and_the_next_one_is_copied(system, connect, tmp_path):
@@ -131,7 +151,7 @@ def test_ctrl_c_ends_a_copy_at_once(system, connect, tmp_path):
         time.sleep(0.3)
 
     system.before_read = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), server:
         server.fetch(file, tmp_path / "copy")
     assert not any(thread.is_alive() for thread in threading.enumerate() if thread.name == "sftp")
     system.reset()

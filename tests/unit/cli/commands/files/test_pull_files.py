@@ -153,6 +153,7 @@ def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, serve
     moves = {"move_loaded_to": "archive", "move_failed_to": "/outgoing/bad"}
     server.refuses_moves = True
     first = pull(**moves)
+    assert server.sign_ins == 1
     assert (first.code, outcomes(first)) == (1, {"a.csv": "loaded", "b.csv": "failed"})
     assert all("does not let it be moved" in file["move_error"] for file in first.json["files"])
     assert pull(**moves).code == 1
