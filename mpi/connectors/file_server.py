@@ -64,5 +64,5 @@ class FileServer(Protocol):
         """Move a file into another folder of the server, without replacing one there.
 
         Raises:
-            FileRefusedError: the server refuses.
+            FileRefusedError: the server refuses; the message says whether the file was moved.
         """

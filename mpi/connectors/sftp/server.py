@@ -143,29 +143,32 @@ class SftpServer:
         that is another one meanwhile is left, and so is one that is gone.
 
         Raises:
-            FileRefusedError: the server refuses.
+            FileRefusedError: the server refuses; or it moved the file, and refuses to delete its marker.
             RemoteSystemError: the server cannot be reached.
         """
+        marker = f"{file.name}{self.options.marker}"
 
-        async def rename(sftp: asyncssh.SFTPClient) -> None:
+        async def rename(sftp: asyncssh.SFTPClient) -> bool:
+            """Return whether nothing is left to do."""
             origin, target = (self._join(path).encode() for path in (file.name, f"{folder}/{file.name}"))
             async with asyncio.timeout(self._answer_s):
                 try:
                     attributes = await sftp.lstat(origin)
                 except asyncssh.SFTPNoSuchFile:
-                    return
+                    return True
                 if (attributes.size or 0, _read_time(attributes)) != (file.size, file.modified):
-                    return
+                    return True
                 if await sftp.exists(target):
                     target += f".{file.modified}-{time.time_ns()}".encode()
                 await sftp.rename(origin, target)
-                if self.options.marker:
-                    await sftp.remove(self._join(file.name + self.options.marker).encode())
+                return not self.options.marker or await _remove(sftp, self._join(marker))
 
         try:
-            self._call(rename)
+            is_done = self._call(rename)
         except (FileRefusedError, _StepFailedError):
             raise FileRefusedError(f"{file.name}: the server does not let it be moved to {folder}") from None
+        if not is_done:
+            raise FileRefusedError(f"{file.name}: it was moved to {folder}, but its marker cannot be deleted")
 
     async def _read_folder(self, sftp: asyncssh.SFTPClient) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
         """Return the names of the folder, with their attributes."""
@@ -266,6 +269,19 @@ class SftpServer:
             with suppress(OSError, asyncssh.Error):
                 async with asyncio.timeout(CLOSE_S):
                     await session[1].aclose()
+
+
+async def _remove(sftp: asyncssh.SFTPClient, path: str) -> bool:
+    """Delete a file of the server, and return whether it is gone."""
+    try:
+        await sftp.remove(path.encode())
+    except asyncssh.SFTPNoSuchFile:
+        return True
+    except asyncssh.SFTPError as error:
+        if _is_broken(error):
+            raise
+        return False
+    return True
 
 
 def _is_broken(error: asyncssh.SFTPError) -> bool:

@@ -86,7 +86,7 @@ class FileOutcome:
         name: its name.
         status: what became of it.
         reason: why it was not loaded, without any text of its rows; empty if it was.
-        move_error: why the server did not move it; empty if it did, or was not asked to.
+        move_error: why the server did not move it with its marker; empty if it did, or was not asked to.
     """
 
     name: str

@@ -144,6 +144,25 @@ def test_file_with_a_marker_waits_for_one_that_is_not_older(server, pull):
     assert outcomes(moved) == {"a.csv": "loaded"}
 
 
+def test_file_is_moved_although_its_marker_cannot_be_deleted(server, pull):
+    (server.root / "outgoing" / "archive").mkdir()
+    server.put("a.csv", HEADER + ANA, TIME)
+    server.put("a.csv.done", "", TIME)
+    server.keeps_markers = True
+    [file] = pull(marker=".done", move_loaded_to="archive").json["files"]
+    assert file["move_error"] == "a.csv: it was moved to archive, but its marker cannot be deleted"
+    assert names(server.root / "outgoing" / "archive") == ["a.csv"]
+    assert pull(marker=".done", move_loaded_to="archive").code == 0
+    server.keeps_markers = False
+    server.put("b.csv", HEADER + BEN, TIME)
+    server.put("b.csv.done", "", TIME)
+    marker = server.root / "outgoing" / "b.csv.done"
+    server.opened.clear()
+    server.before_move = lambda: server.opened and marker.unlink(missing_ok=True)
+    [file] = pull(marker=".done", move_loaded_to="archive").json["files"]
+    assert (file["status"], file["move_error"]) == ("loaded", None)
+
+
 def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, server, pull):
     for folder in ("archive", "bad"):
         (server.root / "outgoing" / folder).mkdir()
