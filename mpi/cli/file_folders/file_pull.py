@@ -141,8 +141,9 @@ def _load(
 
 
 def _print_outcome(outcome: FileOutcome) -> None:
-    reason = outcome.reason or outcome.move_error
-    print_note(f"{outcome.name}: {outcome.status}{f': {reason}' if reason else ''}")
+    """Print what became of a file, why it was not loaded, and why it was not moved."""
+    reasons = (reason.removeprefix(f"{outcome.name}: ") for reason in (outcome.reason, outcome.move_error))
+    print_note("; ".join((f"{outcome.name}: {outcome.status}", *filter(None, reasons))))
 
 
 def _show_new_files(files: Sequence[RemoteFile], *, as_json: bool) -> None:

@@ -173,6 +173,11 @@ def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, serve
     server.refuses_moves = True
     first = pull(**moves)
     assert server.sign_ins == 1
+    lines = first.err.splitlines()
+    assert lines[0] == "mpi: a.csv: loaded; the server does not let it be moved to archive"
+    assert re.fullmatch(
+        r"mpi: b\.csv: failed; none of .*; the server does not let it be moved to \S+", lines[1]
+    )
     assert (first.code, outcomes(first)) == (1, {"a.csv": "loaded", "b.csv": "failed"})
     assert all("does not let it be moved" in file["move_error"] for file in first.json["files"])
     assert pull(**moves).code == 1
