@@ -14,7 +14,7 @@ from mpi.domain.errors import AccessDenied, ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import Agreement
 from mpi.policy.cases.research import (
-    PURPOSE,
+    RESEARCH_PURPOSE,
     ResearchTerms,
     find_grants,
     find_last_day_to_keep,
@@ -86,7 +86,7 @@ def make_extract(index: Index, viewer: Viewer, code: str) -> ResearchExtract:
 
 def _act_for(viewer: Viewer, terms: ResearchTerms) -> Viewer:
     """Return the viewer with the project's purpose and agreement, for the ledger."""
-    return replace(viewer, purpose=PURPOSE, agreement=terms.agreement)
+    return replace(viewer, purpose=RESEARCH_PURPOSE, agreement=terms.agreement)
 
 
 def _require_permitted(

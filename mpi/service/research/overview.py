@@ -15,7 +15,7 @@ from mpi.service.agreements.terms import build_versions, find_terms
 from mpi.service.core.index import Index
 from mpi.service.research.destruction import read_certificate
 from mpi.service.research.projects import ProjectHistory, describe_terms, read_history
-from mpi.service.rights.research_ids import list_projects
+from mpi.service.rights.research_ids import read_projects, require_manager
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -41,7 +41,7 @@ class ProjectOverview:
     """A research project and what became of its extracts.
 
     Args:
-        project: the project as plain values (``list_projects``).
+        project: the project as plain values (``read_projects``).
         state: its state today.
         terms: its latest terms as plain values; None before the first.
         recipient: name of the party that receives the extracts; None where the agreement does not name it.
@@ -81,9 +81,9 @@ def list_overviews(index: Index, viewer: Viewer) -> list[ProjectOverview]:
     Raises:
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    projects = list_projects(index, viewer)
+    require_manager(viewer)
     with index.database.read(viewer) as unit:
-        return [_read_overview(unit, index, project) for project in projects]
+        return [_read_overview(unit, index, project) for project in read_projects(unit)]
 
 
 def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
@@ -93,9 +93,10 @@ def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
         NotFoundError: there is no such project.
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    for project in list_projects(index, viewer):
-        if project["code"] == code:
-            with index.database.read(viewer) as unit:
+    require_manager(viewer)
+    with index.database.read(viewer) as unit:
+        for project in read_projects(unit):
+            if project["code"] == code:
                 return _read_overview(unit, index, project)
     raise NotFoundError("there is no such research project: see mpi research list")
 
