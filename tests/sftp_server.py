@@ -17,7 +17,9 @@ class SftpSystem:
 
     ``invented`` names are listed besides those of the folder. ``before_read`` is called with the name of a
     file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
-    files that were read. ``refuses_moves`` lets no file be moved. ``connections`` holds those that are open.
+    files that were read. ``refuses_moves`` lets no file be moved. ``keeps_markers`` lets no file be
+    deleted. ``hides_types`` lists names without permissions, which tell their types. ``connections`` holds
+    those that are open; ``sign_ins`` counts all.
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,6 +37,9 @@ class SftpSystem:
         self.before_read: Callable[[str], None] = lambda _name: None
         self.before_move: Callable[[], object] = lambda: None
         self.refuses_moves = False
+        self.keeps_markers = False
+        self.hides_types = False
+        self.sign_ins = 0
 
     @property
     def fingerprint(self) -> str:
@@ -56,6 +61,8 @@ def _make_files(system: SftpSystem) -> type[asyncssh.SFTPServer]:
 
         async def scandir(self, path):
             async for entry in super().scandir(path):
+                if system.hides_types:
+                    entry.attrs.permissions, entry.attrs.type = None, asyncssh.FILEXFER_TYPE_UNKNOWN
                 yield entry
             for name in system.invented:
                 attributes = asyncssh.SFTPAttrs(size=4, permissions=0o100644, atime=1, mtime=1_790_000_000)
@@ -72,11 +79,19 @@ def _make_files(system: SftpSystem) -> type[asyncssh.SFTPServer]:
             return super().lstat(path)
 
         def rename(self, oldpath, newpath):
-            if system.refuses_moves:
-                raise asyncssh.SFTPPermissionDenied("no")
+            _permit(not system.refuses_moves)
             return super().rename(oldpath, newpath)
 
+        def remove(self, path):
+            _permit(not system.keeps_markers)
+            return super().remove(path)
+
     return Files
+
+
+def _permit(is_permitted: bool) -> None:
+    if not is_permitted:
+        raise asyncssh.SFTPPermissionDenied("no")
 
 
 def _make_login(system: SftpSystem) -> type[asyncssh.SSHServer]:
@@ -84,6 +99,7 @@ def _make_login(system: SftpSystem) -> type[asyncssh.SSHServer]:
         def connection_made(self, conn):
             self._connection = conn
             system.connections.append(conn)
+            system.sign_ins += 1
 
         def connection_lost(self, _exc):
             system.connections.remove(self._connection)

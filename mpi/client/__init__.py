@@ -49,6 +49,7 @@ from mpi.client.results import (
     RecordRef,
     Reject,
     Resolved,
+    Retirement,
     Source,
     StoredRecord,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "RecordRef",
     "Reject",
     "Resolved",
+    "Retirement",
     "RetryPolicy",
     "ReusedKeyError",
     "ServerFaultError",

@@ -34,6 +34,7 @@ from mpi.client.results import (
     RecordRef,
     Reject,
     Resolved,
+    Retirement,
     Source,
     StoredRecord,
 )
@@ -250,6 +251,16 @@ class AsyncClient:
             "holdings": holdings,
         }
         return await self._call(calls.add_source(members), purpose)
+
+    async def rename_source(self, code: str, display_name: str, *, purpose: str | None = None) -> Source:
+        """See ``Client.rename_source``."""
+        return await self._call(calls.rename_source(code, display_name), purpose)
+
+    async def retire_source(
+        self, code: str, *, retired: bool = True, preview: bool = False, purpose: str | None = None
+    ) -> Retirement:
+        """See ``Client.retire_source``."""
+        return await self._call(calls.retire_source(code, retired=retired, preview=preview), purpose)
 
     async def list_clients(self, *, purpose: str | None = None) -> tuple[ApiClient, ...]:
         """See ``Client.list_clients``."""

@@ -23,6 +23,7 @@ from mpi.client.results import (
     RecordRef,
     Reject,
     Resolved,
+    Retirement,
     Source,
     StoredRecord,
 )
@@ -147,6 +148,18 @@ def list_sources() -> Call[tuple[Source, ...]]:
 def add_source(members: Mapping[str, Any]) -> Call[Source]:
     """Add a source."""
     return _post("/v1/sources", members, _reader(Source))
+
+
+def rename_source(code: str, display_name: str) -> Call[Source]:
+    """Give a source another name."""
+    path = f"/v1/sources/{encode_segment(code)}:rename"
+    return _post(path, {"display_name": display_name}, _reader(Source))
+
+
+def retire_source(code: str, *, retired: bool, preview: bool) -> Call[Retirement]:
+    """Retire a source, or take its records again."""
+    path = f"/v1/sources/{encode_segment(code)}:retire"
+    return _post(path, {"retired": retired, "preview": preview}, _reader(Retirement))
 
 
 def list_clients() -> Call[tuple[ApiClient, ...]]:

@@ -31,6 +31,7 @@ from mpi.client.results import (
     RecordRef,
     Reject,
     Resolved,
+    Retirement,
     Source,
     StoredRecord,
 )
@@ -361,6 +362,31 @@ class Client:
             "holdings": holdings,
         }
         return self._call(calls.add_source(members), purpose)
+
+    def rename_source(self, code: str, display_name: str, *, purpose: str | None = None) -> Source:
+        """Give a source another name for people; its code stays.
+
+        Raises:
+            NotFoundError: there is no such source.
+        """
+        return self._call(calls.rename_source(code, display_name), purpose)
+
+    def retire_source(
+        self, code: str, *, retired: bool = True, preview: bool = False, purpose: str | None = None
+    ) -> Retirement:
+        """Retire a source that has ended, or take its records again.
+
+        Args:
+            code: the source.
+            retired: false takes its records again.
+            preview: return what would follow, and change nothing.
+            purpose: purpose of use of this call.
+
+        Raises:
+            NotFoundError: there is no such source.
+            ConflictError: a load of it is at work or interrupted.
+        """
+        return self._call(calls.retire_source(code, retired=retired, preview=preview), purpose)
 
     def list_clients(self, *, purpose: str | None = None) -> tuple[ApiClient, ...]:
         """Return every client of the API, without keys."""

@@ -297,6 +297,28 @@ class Source:
     one_id_per_child: bool
     asks_consent: bool
     paused: bool
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Retirement of a source; its records stay, with their children and IDs.
+
+    Args:
+        code: code of the source.
+        retired: whether it is retired; in a preview, whether it is at present.
+        refused: what is not taken of a retired source.
+        still_taken: what is still taken of it.
+        unfinished_loads: loads that have to end before it can be retired.
+        preview: whether nothing was changed.
+    """
+
+    code: str
+    retired: bool
+    refused: tuple[str, ...]
+    still_taken: tuple[str, ...]
+    unfinished_loads: tuple[int, ...]
+    preview: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,12 @@ class FileList:
     Args:
         files: those that may be taken, oldest first.
         refused: number of files whose names are not safe.
+        skipped: number of names that fit the pattern and are folders, links or devices.
     """
 
     files: Sequence[RemoteFile]
     refused: int
+    skipped: int = 0
 
 
 class FileServer(Protocol):
@@ -55,12 +57,12 @@ class FileServer(Protocol):
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
-            FileRefusedError: it has too many bytes, or the server refuses it.
+            FileRefusedError: it has too many bytes, or the server refuses it or takes too long.
         """
 
     def move(self, file: RemoteFile, folder: str) -> None:
         """Move a file into another folder of the server, without replacing one there.
 
         Raises:
-            FileRefusedError: the server refuses.
+            FileRefusedError: the server refuses; the message says whether the file was moved.
         """

@@ -31,6 +31,8 @@ class StandInFolder:
     def __init__(self):
         self.files = {}
         self.moved = []
+        self.receipts = []
+        self.refused = set()
 
     def put(self, name, text, modified=TIME):
         self.files[name] = (text.encode(), modified)
@@ -40,6 +42,8 @@ class StandInFolder:
         return FileList(sorted(files, key=lambda file: (file.modified, file.name)), 0)
 
     def fetch(self, file, target):
+        if file.name in self.refused:
+            raise FileRefusedError(f"{file.name}: the server took too long to send it")
         if file not in self.list_files().files:
             raise FileChangedError(f"{file.name}: the file is still being written")
         content = self.files[file.name][0]
@@ -66,6 +70,7 @@ def pull(index, folder, tmp_path):
         rows = open_file(file.path, None, None)
         options = LoadOptions(as_of=file.as_of, digest=rows.compute_digest())
         receipt = load(index, OPERATOR, "sis", rows, options)
+        folder.receipts.append(receipt)
         return FileOutcome(file.remote.name, FileStatus(receipt.status))
 
     return FolderPull("sis", folder, tmp_path, load_copy, FilePullOptions())
@@ -118,6 +123,26 @@ def test_files_of_one_name_and_other_content_are_each_loaded(index, folder, pull
         assert run(index, pull) == {"a.csv": "loaded"}
     folder.put("a.csv", f"{HEADER}{row}\n", 0)
     assert run(index, pull) == {"a.csv": "unchanged"}
+
+
+def test_file_that_is_sent_again_replaces_one_of_another_name(index, folder, pull):
+    right, wrong = (f"{HEADER}1,{first},Lopez,2010-01-02\n" for first in ("Ana", "Eve"))
+    folder.put("a.csv", right, TIME)
+    folder.put("b.csv", wrong, TIME + 1)
+    assert run(index, pull) == {"a.csv": "loaded", "b.csv": "loaded"}
+    folder.put("a.csv", right, TIME + 2)
+    assert run(index, pull) == {"a.csv": "loaded"}
+    assert [(receipt.created, receipt.updated) for receipt in folder.receipts] == [(1, 0), (0, 1), (0, 1)]
+
+
+def test_file_that_cannot_be_fetched_stops_no_other_and_is_tried_again(index, folder, pull):
+    folder.put("a.csv", HEADER + "1,Ana,Lopez,2010-01-02\n", TIME)
+    folder.put("b.csv", HEADER + "2,Ben,Kim,2011-04-05\n", TIME + 1)
+    folder.refused = {"a.csv"}
+    assert run(index, pull) == {"a.csv": "refused", "b.csv": "loaded"}
+    folder.refused = set()
+    assert run(index, pull) == {"a.csv": "loaded"}
+    assert local_ids(index) == ["1", "2"]
 
 
 def test_file_that_was_not_moved_is_moved_by_the_next_pull(index, folder, pull):

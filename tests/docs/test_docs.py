@@ -35,6 +35,8 @@ def test_every_decision_has_a_unique_number_and_names_its_tests():
     assert numbers[0] == "0001"
     assert len(set(numbers)) == len(numbers), "two decisions of one number; one that was dropped leaves a gap"
     assert all("Tests: " in page.read_text() for page in pages)
+    rows = re.findall(r"^\| ([0-9]{4}) \|", (ROOT / "docs/decisions/README.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == numbers, "each decision has one row in the list of decisions"
 
 
 def test_no_tracked_file_holds_a_machine_path_or_a_registry_host():

@@ -37,13 +37,13 @@ class FilePullFlags:
 
     Args:
         retry: also take files that failed or were held before.
-        confirm: load files even if a guard holds them, also those held before.
+        confirmed: names of held files to load although a guard holds them.
         trial: list the new files and store nothing.
         as_json: print JSON for programs.
     """
 
     retry: bool
-    confirm: bool
+    confirmed: frozenset[str]
     trial: bool
     as_json: bool
 
@@ -63,9 +63,9 @@ def pull_files(connection: Connection, flags: FilePullFlags) -> None:
     settings = server.options
     layout = None if settings.mapping is None else mapping_reader.load_mapping(settings.mapping)
     layout = mapping_reader.narrow_mapping(layout, (), full=settings.snapshot is Snapshot.FULL)
-    load = FileLoad(connection.source, layout, settings.snapshot, flags.confirm)
+    load = FileLoad(connection.source, layout, settings.snapshot)
     options = _make_options(settings, flags)
-    with open_session() as session:
+    with open_session() as session, server:
         if flags.trial:
             files = file_pull.list_new_files(
                 session.index, session.viewer, connection.source, server, options
@@ -95,7 +95,7 @@ def _make_options(settings: SftpOptions, flags: FilePullFlags) -> FilePullOption
         loaded_path=settings.loaded_path,
         failed_path=settings.failed_path,
         retry=flags.retry,
-        confirm=flags.confirm,
+        confirmed=flags.confirmed,
     )
 
 
@@ -128,7 +128,7 @@ def _load(
     from mpi.service.pulls.file_pull import FileOutcome, FileStatus  # noqa: PLC0415 - --help loads no service
 
     def run_load(path: Path) -> tuple[Receipt, int]:
-        return replace(load, as_of=file.as_of).run(session, path)
+        return replace(load, as_of=file.as_of, confirm=file.is_confirmed).run(session, path)
 
     facts: dict[str, object] = {
         "bytes": file.remote.size,
@@ -141,8 +141,9 @@ def _load(
 
 
 def _print_outcome(outcome: FileOutcome) -> None:
-    reason = outcome.reason or outcome.move_error
-    print_note(f"{outcome.name}: {outcome.status}{f': {reason}' if reason else ''}")
+    """Print what became of a file, why it was not loaded, and why it was not moved."""
+    reasons = (reason.removeprefix(f"{outcome.name}: ") for reason in (outcome.reason, outcome.move_error))
+    print_note("; ".join((f"{outcome.name}: {outcome.status}", *filter(None, reasons))))
 
 
 def _show_new_files(files: Sequence[RemoteFile], *, as_json: bool) -> None:
@@ -168,16 +169,19 @@ def _show_result(result: FilePullResult, folder: Path, *, as_json: bool) -> None
             }
             for outcome in result.files
         ]
-        print_json({"files": files, "refused_names": result.refused_names, "folder": str(folder)})
+        names = {"refused_names": result.refused_names, "skipped_names": result.skipped_names}
+        print_json({"files": files, **names, "folder": str(folder)})
     else:
         print_facts({**counts, "receipts": str(folder)} if counts else {"new files": 0})
+    if result.skipped_names:
+        print_note(f"{result.skipped_names:,} names that fit the pattern are no files, and were left")
     if result.refused_names:
         print_note(
             f"{result.refused_names:,} files were left whose names are paths, too long, or hold characters "
             "that cannot be seen: have them renamed"
         )
     if counts["held"]:
-        print_note("a held file is loaded by mpi pull --confirm, if it is right")
+        print_note("a held file is loaded by mpi pull --confirm-file NAME, if it is right")
         raise typer.Exit(ExitCode.HELD)
     if counts["failed"] or counts["refused"] or result.refused_names or unmoved:
         raise typer.Exit(ExitCode.UNSOUND)

@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 import os
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncssh
 
@@ -17,6 +16,7 @@ from mpi.connectors.api_session import DEFAULT_RETRY
 from mpi.connectors.connection import Connection
 from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, RemoteFile
 from mpi.connectors.sftp.file_names import is_hidden, may_match, read_safe_name
+from mpi.connectors.sftp.loop_thread import CLOSE_S, LoopThread
 from mpi.connectors.sftp.options import SftpOptions, read_options
 from mpi.connectors.sftp.ssh_connection import ANSWER_S, SshLogin
 from mpi.domain.errors import RemoteSystemError
@@ -27,23 +27,29 @@ _READ_BYTES = 1_048_576
 _COPY_S, _SLOWEST_BYTES_S = 600, 50_000
 """Seconds that every file may take, and bytes a second that a longer one has to have."""
 _PRIVATE = 0o600
-_CANCEL_S = 5.0
-"""Seconds that a step has to end after Ctrl-C."""
+_FILE_TYPES = frozenset({asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN})
+"""Types that may be files: a server that lists no permissions tells no type."""
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999: a later time is none."""
 _T = TypeVar("_T")
 _Step = Callable[[asyncssh.SFTPClient], Coroutine[Any, Any, _T]]
 
 
+class _StepFailedError(RemoteSystemError):
+    """Error: a step failed on a server that had let the user in."""
+
+
 class SftpServer:
     """Folder of files on an SSH server.
 
-    Each call signs in anew: a load may take an hour between two of them.
+    The first call signs in, and later ones use its session. A load may take an hour between two of them: a
+    session that broke meanwhile is opened again. As a context manager, it closes the session at its end.
 
     Args:
         connection: the server.
         retry: how often a server is called again that cannot be reached.
         wait: waits some seconds.
+        answer_s: most seconds until the server answers a request.
 
     Raises:
         InputError: an option or the credentials are wrong.
@@ -54,12 +60,27 @@ class SftpServer:
         connection: Connection,
         retry: RetryPolicy = DEFAULT_RETRY,
         wait: Callable[[float], None] = time.sleep,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._name = connection.name
+        self._answer_s = answer_s
         self._retry = retry
         self._wait = wait
         self.options: SftpOptions = read_options(connection)
         self._login = SshLogin(connection.name, self.options, connection.sign_in)
+        self._thread: LoopThread | None = None
+        self._session: tuple[asyncssh.SFTPClient, AsyncExitStack] | None = None
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        """Return the server."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the session, if one is open."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close(self._drop_session())
 
     def list_files(self) -> FileList:
         """Return the files whose names fit the pattern, oldest first.
@@ -70,12 +91,13 @@ class SftpServer:
         entries = self._call(self._read_folder)
         marker, pattern = self.options.marker, self.options.pattern
         times = {raw: _read_time(attributes) for raw, attributes in entries}
-        files, refused = [], 0
+        files, refused, skipped = [], 0, 0
         for raw, attributes in entries:
             is_marker = bool(marker) and raw.endswith(marker.encode())
             if is_marker or is_hidden(raw) or not may_match(raw, pattern):
                 continue
-            if attributes.type != asyncssh.FILEXFER_TYPE_REGULAR:
+            if attributes.type not in _FILE_TYPES:
+                skipped += 1
                 continue
             # A marker that is older than its file is that of an earlier one, and this one may be growing.
             if marker and times.get(raw + marker.encode(), -1) < times[raw]:
@@ -85,14 +107,15 @@ class SftpServer:
                 refused += 1
             else:
                 files.append(RemoteFile(name, attributes.size or 0, times[raw]))
-        return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused)
+        return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused, skipped)
 
     def fetch(self, file: RemoteFile, target: Path) -> str:
         """Copy a file to a new local one, and return the SHA-256 of its content.
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
-            FileRefusedError: it has too many bytes, or the server refuses it.
+            FileRefusedError: it has too many bytes, the server refuses it, or its copy takes too long or
+                breaks off again and again.
             RemoteSystemError: the server cannot be reached.
         """
         if file.size > self.options.max_bytes:
@@ -101,11 +124,17 @@ class SftpServer:
             )
 
         async def copy(sftp: asyncssh.SFTPClient) -> str:
-            with _open_private(target) as write:
-                async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
-                    return await self._copy(sftp, file, write)
+            try:
+                with _open_private(target) as write:
+                    async with asyncio.timeout(_COPY_S + file.size / _SLOWEST_BYTES_S):
+                        return await self._copy(sftp, file, write)
+            except TimeoutError:
+                raise FileRefusedError(f"{file.name}: the server took too long to send it") from None
 
-        return self._call(copy)
+        try:
+            return self._call(copy)
+        except _StepFailedError:
+            raise FileRefusedError(f"{file.name}: the connection broke in each copy of it") from None
 
     def move(self, file: RemoteFile, folder: str) -> None:
         """Move a file into another folder of the server, without replacing one there.
@@ -114,36 +143,39 @@ class SftpServer:
         that is another one meanwhile is left, and so is one that is gone.
 
         Raises:
-            FileRefusedError: the server refuses.
+            FileRefusedError: the server refuses; or it moved the file, and refuses to delete its marker.
             RemoteSystemError: the server cannot be reached.
         """
+        marker = f"{file.name}{self.options.marker}"
 
-        async def rename(sftp: asyncssh.SFTPClient) -> None:
+        async def rename(sftp: asyncssh.SFTPClient) -> bool:
+            """Return whether nothing is left to do."""
             origin, target = (self._join(path).encode() for path in (file.name, f"{folder}/{file.name}"))
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 try:
                     attributes = await sftp.lstat(origin)
                 except asyncssh.SFTPNoSuchFile:
-                    return
+                    return True
                 if (attributes.size or 0, _read_time(attributes)) != (file.size, file.modified):
-                    return
+                    return True
                 if await sftp.exists(target):
                     target += f".{file.modified}-{time.time_ns()}".encode()
                 await sftp.rename(origin, target)
-                if self.options.marker:
-                    await sftp.remove(self._join(file.name + self.options.marker).encode())
+                return not self.options.marker or await _remove(sftp, self._join(marker))
 
         try:
-            self._call(rename)
-        except FileRefusedError:
+            is_done = self._call(rename)
+        except (FileRefusedError, _StepFailedError):
             raise FileRefusedError(f"{file.name}: the server does not let it be moved to {folder}") from None
+        if not is_done:
+            raise FileRefusedError(f"{file.name}: it was moved to {folder}, but its marker cannot be deleted")
 
     async def _read_folder(self, sftp: asyncssh.SFTPClient) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
         """Return the names of the folder, with their attributes."""
         entries: list[tuple[bytes, asyncssh.SFTPAttrs]] = []
         listing = sftp.scandir(self.options.path.encode())
         while True:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 entry = await anext(listing, None)
             if entry is None:
                 return entries
@@ -157,18 +189,18 @@ class SftpServer:
         """Copy the bytes of a file, as many as it was listed with."""
         digest, done = hashlib.sha256(), 0
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 remote = await sftp.open(self._join(file.name).encode(), "rb", encoding=None)
             async with remote:
                 while True:
-                    async with asyncio.timeout(ANSWER_S):
+                    async with asyncio.timeout(self._answer_s):
                         part = _to_bytes(await remote.read(_READ_BYTES, done))
                     done += len(part)
                     if not part or done > file.size:
                         break
                     digest.update(part)
                     write(part)
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(self._answer_s):
                     attributes = await remote.stat()
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             raise FileChangedError(f"{file.name}: the file is gone") from None
@@ -181,18 +213,19 @@ class SftpServer:
         return name if name.startswith("/") or self.options.path == "." else f"{self.options.path}/{name}"
 
     def _call(self, step: _Step[_T]) -> _T:
-        """Do a step in a session of its own, and again after a connection that broke.
+        """Do a step in the session, and again after a connection that broke.
 
         Raises:
             RemoteSystemError: the server cannot be reached, or refuses.
         """
         attempt = 0
+        self._thread = thread = self._thread or LoopThread()
         while True:
             attempt += 1
             try:
-                return _run_in_thread(self._do(step))
+                return thread.run(self._do(step))
             except asyncssh.SFTPError as error:
-                if not isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
+                if not _is_broken(error):
                     raise FileRefusedError(
                         f"{self._name}: the server refuses ({type(error).__name__})"
                     ) from None
@@ -205,14 +238,55 @@ class SftpServer:
                 failure = os.strerror(error.errno) if error.errno else type(error).__name__
             pause_s = self._retry.find_pause_s(attempt, None)
             if pause_s is None:
-                raise RemoteSystemError(
-                    f"{self._name}: {self.options.host} port {self.options.port}: {failure}"
-                )
+                kind = _StepFailedError if self._has_begun else RemoteSystemError
+                raise kind(f"{self._name}: {self.options.host} port {self.options.port}: {failure}")
             self._wait(pause_s)
 
     async def _do(self, step: _Step[_T]) -> _T:
-        async with self._login.open() as sftp:
+        """Do a step in the session, and close the session if it may be broken."""
+        self._has_begun = False
+        sftp = await self._open_session()
+        self._has_begun = True
+        try:
             return await step(sftp)
+        except BaseException as error:
+            if not isinstance(error, asyncssh.SFTPError) or _is_broken(error):
+                await self._drop_session()
+            raise
+
+    async def _open_session(self) -> asyncssh.SFTPClient:
+        """Return the session, which is opened if there is none."""
+        if self._session is None:
+            async with AsyncExitStack() as stack:
+                sftp = await stack.enter_async_context(self._login.open())
+                self._session = sftp, stack.pop_all()
+        return self._session[0]
+
+    async def _drop_session(self) -> None:
+        """Close the session, also one whose server answers no more."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(OSError, asyncssh.Error):
+                async with asyncio.timeout(CLOSE_S):
+                    await session[1].aclose()
+
+
+async def _remove(sftp: asyncssh.SFTPClient, path: str) -> bool:
+    """Delete a file of the server, and return whether it is gone."""
+    try:
+        await sftp.remove(path.encode())
+    except asyncssh.SFTPNoSuchFile:
+        return True
+    except asyncssh.SFTPError as error:
+        if _is_broken(error):
+            raise
+        return False
+    return True
+
+
+def _is_broken(error: asyncssh.SFTPError) -> bool:
+    """Return whether an error says that the session has ended."""
+    return isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection)
 
 
 def _to_bytes(content: bytes | str) -> bytes:
@@ -252,38 +326,3 @@ def _read_time(attributes: asyncssh.SFTPAttrs) -> int:
     """Return the time of a file in seconds since 1970; 0 if the server tells none."""
     modified = attributes.mtime or 0
     return modified if 0 <= modified <= _LAST_SECOND else 0
-
-
-def _run_in_thread(steps: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine in a thread of its own, and return what it returns.
-
-    Ctrl-C and SIGTERM raise an exception in the main thread; in an event loop, a task could swallow it.
-    """
-    outcome: list[_T] = []
-    errors: list[BaseException] = []
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
-
-    async def run_steps() -> None:
-        running.append((asyncio.get_running_loop(), asyncio.current_task()))
-        outcome.append(await steps)
-
-    def run() -> None:
-        try:
-            asyncio.run(run_steps())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="sftp", daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        for loop, task in running:
-            if task is not None:
-                with suppress(RuntimeError):  # it has ended
-                    loop.call_soon_threadsafe(task.cancel)
-        thread.join(_CANCEL_S)
-        raise
-    if errors:
-        raise errors[0]
-    return outcome[0]

@@ -7,7 +7,7 @@ of them fits. The rules here only hold a project to what is written down.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from mpi.domain.errors import InputError
@@ -15,8 +15,8 @@ from mpi.policy.agreement import CONSENT, FLAG_PREFIX, Agreement, AgreementState
 from mpi.policy.parties import PartyKind
 from mpi.policy.tiers import FIELD_TIERS, POPULATION_TIERS, Tier
 
-PURPOSE = "program_evaluation"
-"""Purpose of use of every research extract."""
+RESEARCH_PURPOSE = "program_evaluation"
+"""Purpose of use that an agreement has to grant, and that the ledger names for each extract."""
 DEIDENTIFIED = "ferpa_deidentified"
 """Legal basis of data from which nobody can be told: 34 CFR 99.31(b) [K]. It needs the risk rule."""
 MAX_FIELDS = 60
@@ -113,7 +113,9 @@ def find_grants(agreement: Agreement, recipient: str) -> tuple[Grant, ...]:
     return tuple(
         grant
         for grant in agreement.grants
-        if grant.recipient == recipient and PURPOSE in grant.purposes and grant.legal_basis != CONSENT
+        if grant.recipient == recipient
+        and RESEARCH_PURPOSE in grant.purposes
+        and grant.legal_basis != CONSENT
     )
 
 
@@ -153,7 +155,7 @@ def _find_unnamed(terms: ResearchTerms, agreement: Agreement) -> ExtractRefusal 
         return ExtractRefusal("party-unknown", sentence)
     grants = find_grants(agreement, terms.recipient)
     if not grants:
-        sentence = f"the agreement grants {terms.recipient!r} nothing for {PURPOSE}"
+        sentence = f"the agreement grants {terms.recipient!r} nothing for {RESEARCH_PURPOSE}"
         return ExtractRefusal("purpose-not-named", sentence)
     if terms.linked_by not in agreement.partitions:
         sentence = f"the agreement does not name the partition {str(terms.linked_by)!r}"
@@ -162,6 +164,20 @@ def _find_unnamed(terms: ResearchTerms, agreement: Agreement) -> ExtractRefusal 
         if not any(permits_field(grant, field) for grant in grants):
             return ExtractRefusal("field-not-named", f"the agreement does not name the field {field!r}")
     return None
+
+
+def find_last_day_to_keep(terms: ResearchTerms, agreement: Agreement, made_on: date) -> date:
+    """Return the last day on which a recipient may hold an extract.
+
+    Args:
+        terms: terms under which it is made.
+        agreement: their agreement, as it is in force on the day.
+        made_on: day of the extract.
+    """
+    days = [terms.expires, agreement.ends, agreement.ended_on]
+    if agreement.retention_days is not None:
+        days.append(made_on + timedelta(days=agreement.retention_days))
+    return min(day for day in days if day is not None)
 
 
 def is_deidentified(grants: Iterable[Grant]) -> bool:

@@ -4,7 +4,7 @@ docs/reference/agreements.md describes the form.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
@@ -32,9 +32,9 @@ _PROBLEMS = {
     "model_type": "must be a table",
     "dict_type": "must be a table",
     "value_error": _NOT_A_DAY,
-    "enum": f"must be one of {', '.join((*PartyKind, *LinkedBy))}",
+    "enum": "must be one of {expected}",
 }
-"""What is wrong, by pydantic's type of error."""
+"""What is wrong, by pydantic's type of error, with a place for what pydantic expected."""
 
 
 def _require_day(value: object) -> object:
@@ -221,9 +221,15 @@ def describe_errors(error: ValidationError) -> str:
     """Describe which keys of a document are wrong, and why."""
     problems = error.errors(include_url=False, include_input=False)
     return "; ".join(
-        f"{_format_place(problem['loc'])}: {_PROBLEMS.get(problem['type'], 'is wrong')}"
+        f"{_format_place(problem['loc'])}: {_describe_problem(problem['type'], problem.get('ctx', {}))}"
         for problem in problems[:5]
     )
+
+
+def _describe_problem(kind: str, context: Mapping[str, object]) -> str:
+    """Return what is wrong; of a key with fixed values, its own values are listed."""
+    expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+    return _PROBLEMS.get(kind, "is wrong").replace("{expected}", expected)
 
 
 def _format_place(location: Iterable[int | str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedError, FileServer, RemoteFile
 from mpi.domain import clock
+from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.pulls.pull import require_pulled_source
@@ -31,11 +32,11 @@ class FileStatus(StrEnum):
     FAILED = "failed"
     """It cannot be read, or all of its rows were rejected."""
     UNCHANGED = "unchanged"
-    """Its content was loaded before under the same name."""
+    """It was loaded last, with the same content; or it is known, and its move failed again."""
     GROWING = "growing"
     """It is still being written; the next pull takes it."""
     REFUSED = "refused"
-    """It is too large, or the server does not let it be read."""
+    """It is too large, or the server does not let it be read in time; the next pull tries it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,17 @@ class FilePullOptions:
     Args:
         settle_s: seconds in which size and time of a file must stay the same; 0 if a marker tells that.
         loaded_path: folder of the server into which loaded files are moved; empty to leave them.
-        failed_path: folder of the server into which failed and held files are moved; empty to leave them.
+        failed_path: folder of the server into which failed files are moved; empty to leave them. A held file
+            stays, so that it can be confirmed.
         retry: whether files that failed or were held before are pulled again.
-        confirm: whether files that were held before are pulled again, to be loaded all the same.
+        confirmed: names of held files that are pulled again, and loaded although a guard holds them.
     """
 
     settle_s: float = 0
     loaded_path: str = ""
     failed_path: str = ""
     retry: bool = False
-    confirm: bool = False
+    confirmed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,14 @@ class FetchedFile:
         path: the copy.
         digest: SHA-256 of its content.
         as_of: when it was true at its source; None if the server does not tell.
+        is_confirmed: whether it is loaded even if a guard holds it.
     """
 
     remote: RemoteFile
     path: Path
     digest: str
     as_of: datetime | None
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class FileOutcome:
         name: its name.
         status: what became of it.
         reason: why it was not loaded, without any text of its rows; empty if it was.
-        move_error: why the server did not move it; empty if it did, or was not asked to.
+        move_error: why the server did not move it with its marker; empty if it did, or was not asked to.
     """
 
     name: str
@@ -98,10 +102,12 @@ class FilePullResult:
     Args:
         files: what became of each file that was new.
         refused_names: number of files whose names are not safe; they were left.
+        skipped_names: number of folders, links and devices whose names fit the pattern; they were left.
     """
 
     files: Sequence[FileOutcome]
     refused_names: int
+    skipped_names: int
 
 
 Load = Callable[[FetchedFile], FileOutcome]
@@ -148,6 +154,7 @@ def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult
         AccessDenied: the viewer may not load this source.
         AgreementLapsed: no agreement that covers the source is in force; nothing was asked for.
         ConflictError: another process pulls the source.
+        InputError: a confirmed file is not held, or not in the folder.
     """
     source = require_pulled_source(index, viewer, pull.source_code)
     outcomes: list[FileOutcome] = []
@@ -157,7 +164,7 @@ def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult
         for outcome in chain(run.move_known_files(listing, files), run.take(files)):
             outcomes.append(outcome)
             pull.note(outcome)
-    return FilePullResult(outcomes, listing.refused)
+    return FilePullResult(outcomes, listing.refused, listing.skipped)
 
 
 def list_new_files(
@@ -179,6 +186,8 @@ class _FileMemory:
         self._index, self._viewer, self._source_id = index, viewer, source_id
         with index.database.read(viewer) as unit:
             self._files = dict(unit.pulled_files.list_of_source(source_id))
+        loaded = (each for each in self._files.values() if each.status == FileStatus.LOADED)
+        self._last_loaded = max(loaded, key=lambda each: each.pulled_at, default=None)
 
     def find(self, file: RemoteFile) -> PulledFile | None:
         """Return how a file of this name was pulled last."""
@@ -189,8 +198,22 @@ class _FileMemory:
         last = self.find(file)
         if last is None or (last.size, last.modified) != (file.size, file.modified):
             return True
-        is_held = last.status == FileStatus.HELD
-        return (options.retry and last.status != FileStatus.LOADED) or (options.confirm and is_held)
+        return (options.retry and last.status != FileStatus.LOADED) or self.is_confirmed(file, options)
+
+    def is_confirmed(self, file: RemoteFile, options: FilePullOptions, digest: str = "") -> bool:
+        """Return whether a file was held, with this content if it is known, and is confirmed by its name."""
+        last = self.find(file)
+        if last is None or last.status != FileStatus.HELD or file.name not in options.confirmed:
+            return False
+        return digest in ("", last.digest)
+
+    def is_last_loaded(self, file: RemoteFile, digest: str) -> bool:
+        """Return whether the source's last loaded file has this name and content.
+
+        A file that was loaded before the last one may state again what the last one replaced.
+        """
+        last = self._last_loaded
+        return last is not None and (last.file_token, last.digest) == (self._make_token(file), digest)
 
     def remember(self, file: RemoteFile, digest: str, status: FileStatus) -> None:
         """Store how a file was pulled."""
@@ -206,6 +229,8 @@ class _FileMemory:
         with self._index.database.write(self._viewer, COMMIT_KIND, Lock.NONE) as unit:
             unit.pulled_files.remember(pulled)
         self._files[pulled.file_token] = pulled
+        if status == FileStatus.LOADED:
+            self._last_loaded = pulled
 
     def _make_token(self, file: RemoteFile) -> str:
         """Return a hash of a file's name, which may be that of a person."""
@@ -220,9 +245,17 @@ class _FilePull:
     memory: _FileMemory
 
     def find_new_files(self) -> tuple[list[RemoteFile], FileList]:
-        """Return the files to take, and all files of the folder."""
+        """Return the files to take, and all files of the folder.
+
+        Raises:
+            InputError: a confirmed file is not held, or not in the folder.
+        """
         server, options = self.pull.server, self.pull.options
         listing = server.list_files()
+        held = {file.name for file in listing.files if self.memory.is_confirmed(file, options)}
+        if unknown := options.confirmed - held:
+            names = ", ".join(map(repr, sorted(unknown)))
+            raise InputError(f"--confirm-file: no held file of the folder has this name: {names}")
         new = [file for file in listing.files if self.memory.is_new(file, options)]
         if new and options.settle_s:
             self.pull.wait(options.settle_s)
@@ -257,11 +290,12 @@ class _FilePull:
 
     def _load(self, file: RemoteFile, copy: Path, digest: str) -> FileOutcome:
         """Load a copy, remember the file, and have it moved."""
-        last = self.memory.find(file)
-        if last is not None and (last.status, last.digest) == (FileStatus.LOADED, digest):
+        if self.memory.is_last_loaded(file, digest):
             outcome = FileOutcome(file.name, FileStatus.UNCHANGED)
         else:
-            outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file)))
+            # The guard is passed by for the content that somebody has looked at, and for no other one.
+            is_confirmed = self.memory.is_confirmed(file, self.pull.options, digest)
+            outcome = self.pull.load(FetchedFile(file, copy, digest, _read_as_of(file), is_confirmed))
         is_loaded = outcome.status in {FileStatus.LOADED, FileStatus.UNCHANGED}
         status = FileStatus.LOADED if is_loaded else outcome.status
         self.memory.remember(file, digest, status)
@@ -269,8 +303,8 @@ class _FilePull:
 
     def _move(self, file: RemoteFile, status: FileStatus) -> str:
         """Have the server move a file where the connection says so; return why it did not."""
-        is_loaded = status == FileStatus.LOADED
-        folder = self.pull.options.loaded_path if is_loaded else self.pull.options.failed_path
+        options = self.pull.options
+        folder = {FileStatus.LOADED: options.loaded_path, FileStatus.FAILED: options.failed_path}.get(status)
         if not folder:
             return ""
         try:

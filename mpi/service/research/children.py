@@ -19,7 +19,7 @@ class LinkedChildren:
     Args:
         linked_by: the partition.
         child_of: number of each record's child.
-        texts: text from which a child's research ID is made, by the child's number.
+        texts: text of each record; the first one of a child's rows makes its research ID.
         pairs: pairs of records for estimates of linkage error.
         weigh_alone: returns the bits of a pair as its two records alone tell them.
     """
@@ -44,12 +44,17 @@ def find_children(unit: ReadUnit, index: Index, linked_by: LinkedBy) -> LinkedCh
     child_of = unit.persons.all_current_persons()
     edges = unit.derived_data.all_edges(index.config_id(unit))
     pairs = LinkedPairs(child_of, edges, index.matcher.model.thresholds.link)
-    texts = {person.id: person.eid for person in unit.persons.all()}
+    eids = {person.id: person.eid for person in unit.persons.all()}
+    texts = {record: eids[person] for record, person in child_of.items()}
     return LinkedChildren(linked_by, child_of, texts, pairs, lambda _left, _right, bits: bits)
 
 
 def _compute_statistical_children(unit: ReadUnit, index: Index) -> LinkedChildren:
-    """Compute the children of the research partition, whose IDs follow from their first records."""
+    """Compute the children of the research partition.
+
+    A research ID follows from the child's rows in the extract: the first key of the whole cluster may be that
+    of a record of which the project must not learn.
+    """
     partition = compute_research_partition(unit, index)
     numbers = {key: number for number, key in enumerate(sorted(set(partition.first_keys.values())))}
     child_of = {record: numbers[key] for record, key in partition.first_keys.items()}
@@ -60,5 +65,5 @@ def _compute_statistical_children(unit: ReadUnit, index: Index) -> LinkedChildre
         shift=partition.shift_weight,
         has_answers=False,
     )
-    texts = {number: f"{LinkedBy.STATISTICAL}|{key}" for key, number in numbers.items()}
+    texts = {record: f"{LinkedBy.STATISTICAL}|{key}" for record, key in partition.keys.items()}
     return LinkedChildren(LinkedBy.STATISTICAL, child_of, texts, pairs, partition.shift_for_sources)

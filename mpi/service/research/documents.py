@@ -10,6 +10,7 @@ import orjson
 from mpi.domain.statistics.sampling import Estimate
 from mpi.matching.diagnostics.error_rates import ErrorRates
 from mpi.policy.agreement import LinkedBy
+from mpi.policy.cases.research import RESEARCH_PURPOSE
 from mpi.service.research.facts import SOURCE, ExtractFacts
 from mpi.service.research.link_quality import BANDS
 from mpi.service.research.projects import describe_terms
@@ -91,7 +92,7 @@ def _describe_project(facts: ExtractFacts) -> dict[str, object]:
         "redisclosure": agreement.redisclosure,
         "legal_bases": [{"title": t, "citation": c, "mark": m} for t, c, m in facts.bases],
         "is_deidentified": facts.is_deidentified,
-        "purpose": "program_evaluation",
+        "purpose": RESEARCH_PURPOSE,
         "duty": "At its end, the recipient destroys every copy and says so: mpi research destroyed.",
     }
 

@@ -7,12 +7,19 @@ The same terms, index and day give the same bytes. What is refused is on the rec
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.policy.agreement import Agreement
-from mpi.policy.cases.research import PURPOSE, ResearchTerms, find_grants, find_refusal
+from mpi.policy.cases.research import (
+    RESEARCH_PURPOSE,
+    ResearchTerms,
+    find_grants,
+    find_last_day_to_keep,
+    find_refusal,
+)
 from mpi.reports.reidentification import suggest_levels
 from mpi.service.agreements.refusals import record_refusal
 from mpi.service.agreements.terms import find_terms
@@ -20,7 +27,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.quality.calibration import measure_calibration
 from mpi.service.research.documents import MANIFEST, digest, write_files
-from mpi.service.research.facts import SOURCE, WHOLE, FoundExtract, find_extract
+from mpi.service.research.facts import SOURCE, WHOLE, ExtractFacts, FoundExtract, find_extract
 from mpi.service.research.projects import EXTRACT, read_history
 from mpi.service.rights.research_ids import require_project
 from mpi.storage.repositories.access.research_projects import StoredResearchStep
@@ -73,13 +80,13 @@ def make_extract(index: Index, viewer: Viewer, code: str) -> ResearchExtract:
     extract = ResearchExtract(
         files, len(found.facts.table), found.facts.risk.children, digest(files[MANIFEST])
     )
-    _note_extract(index, viewer, code, extract)
+    _note_extract(index, viewer, found.facts, extract)
     return extract
 
 
 def _act_for(viewer: Viewer, terms: ResearchTerms) -> Viewer:
     """Return the viewer with the project's purpose and agreement, for the ledger."""
-    return replace(viewer, purpose=PURPOSE, agreement=terms.agreement)
+    return replace(viewer, purpose=RESEARCH_PURPOSE, agreement=terms.agreement)
 
 
 def _require_permitted(
@@ -134,10 +141,21 @@ def _require_low_risk(index: Index, recipient: Viewer, found: FoundExtract) -> N
     raise ConflictError(f"{problem}: record terms with {' '.join(changed)}")
 
 
-def _note_extract(index: Index, viewer: Viewer, code: str, extract: ResearchExtract) -> None:
-    """Record an extract among the steps of its project, unless it is there."""
+def _note_extract(index: Index, viewer: Viewer, facts: ExtractFacts, extract: ResearchExtract) -> None:
+    """Record an extract among the steps of its project, unless it is there.
+
+    Its last day is recorded too: later terms may name an earlier one, and never a later one.
+    """
+    code, day = facts.project.code, date.fromisoformat(facts.day)
+    last_day = find_last_day_to_keep(facts.terms, facts.agreement, day)
     with index.database.write(viewer, "research-extract") as unit:
         known = (step.details.get("digest") for step in unit.research_projects.steps(code))
         if extract.digest not in known:
-            details = {"day": clock.today(), "digest": extract.digest, "rows": extract.rows}
+            details = {
+                "day": facts.day,
+                "digest": extract.digest,
+                "rows": extract.rows,
+                "agreement": facts.terms.agreement,
+                "destroy_by": last_day.isoformat(),
+            }
             unit.research_projects.add_step(StoredResearchStep(code, unit.commit_no, EXTRACT, details))

@@ -228,9 +228,13 @@ def _make_table(
 ) -> tuple[tuple[str, ...], ...]:
     """Return the rows of an extract, ordered by its IDs, which tells nothing."""
     used_levels = [levels[variable.name] for variable in variables]
+    first_texts: dict[int, str] = {}
+    for row in rows:
+        text = children.texts[row.record]
+        first_texts[row.person] = min(text, first_texts.get(row.person, text))
     table = (
         (
-            make_id(key, "child", children.texts[row.person]),
+            make_id(key, "child", first_texts[row.person]),
             make_id(key, "record", f"{len(row.source)}|{row.source}|{row.local_id}"),
             row.source,
             *(coarsen(value, level) for value, level in zip(row.values, used_levels, strict=True)),

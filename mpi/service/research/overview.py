@@ -1,6 +1,6 @@
 """State of each research project: terms, extracts, who receives them, and what is due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -11,11 +11,11 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Viewer
 from mpi.policy.agreement import Agreement, choose_terms, find_last_day
 from mpi.policy.cases.research import find_refusal
-from mpi.service.agreements.terms import build_versions
+from mpi.service.agreements.terms import build_versions, find_terms
 from mpi.service.core.index import Index
 from mpi.service.research.destruction import read_certificate
 from mpi.service.research.projects import ProjectHistory, describe_terms, read_history
-from mpi.service.rights.research_ids import list_projects
+from mpi.service.rights.research_ids import read_projects, require_manager
 from mpi.storage.unit_of_work.units import ReadUnit
 
 
@@ -41,12 +41,12 @@ class ProjectOverview:
     """A research project and what became of its extracts.
 
     Args:
-        project: the project as plain values (``list_projects``).
+        project: the project as plain values (``read_projects``).
         state: its state today.
         terms: its latest terms as plain values; None before the first.
         recipient: name of the party that receives the extracts; None where the agreement does not name it.
         refusal: why it may have no extract today; None where it may.
-        extracts: day, rows and digest of each extract, oldest first.
+        extracts: day, rows, digest, agreement and last day of each extract, oldest first.
         destruction_due: last day by which its extracts have to be destroyed; None without one, or once they
             are.
         certificate: certificate of the destruction as plain values; None before it.
@@ -81,9 +81,9 @@ def list_overviews(index: Index, viewer: Viewer) -> list[ProjectOverview]:
     Raises:
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    projects = list_projects(index, viewer)
+    require_manager(viewer)
     with index.database.read(viewer) as unit:
-        return [_read_overview(unit, index, project) for project in projects]
+        return [_read_overview(unit, index, project) for project in read_projects(unit)]
 
 
 def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
@@ -93,9 +93,10 @@ def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
         NotFoundError: there is no such project.
         AccessDenied: the viewer may neither export the whole index nor administer agreements.
     """
-    for project in list_projects(index, viewer):
-        if project["code"] == code:
-            with index.database.read(viewer) as unit:
+    require_manager(viewer)
+    with index.database.read(viewer) as unit:
+        for project in read_projects(unit):
+            if project["code"] == code:
                 return _read_overview(unit, index, project)
     raise NotFoundError("there is no such research project: see mpi research list")
 
@@ -103,12 +104,11 @@ def show_overview(index: Index, viewer: Viewer, code: str) -> ProjectOverview:
 def _read_overview(unit: ReadUnit, index: Index, project: Mapping[str, Any]) -> ProjectOverview:
     today = clock.now().date()
     history = read_history(unit, project["code"])
-    versions = _read_versions(unit, history)
-    agreement = choose_terms(versions, today)
     terms = history.terms
+    agreement = None if terms is None else find_terms(unit, terms.agreement, today)
     party = None if terms is None or agreement is None else agreement.find_party(terms.recipient)
     refusal = None if terms is None else find_refusal(terms, agreement, today)
-    due = _find_due_day(history, versions, today)
+    due = _find_due_day(unit, history, today)
     return ProjectOverview(
         project=project,
         state=_find_state(history, has_refusal=refusal is not None, is_due=due is not None and due < today),
@@ -128,28 +128,43 @@ def _describe_certificate(index: Index, history: ProjectHistory) -> dict[str, An
     return certificate.as_dict() | {"is_valid": certificate.is_valid}
 
 
-def _read_versions(unit: ReadUnit, history: ProjectHistory) -> list[Agreement]:
-    stored = None if history.terms is None else unit.agreements.find(history.terms.agreement)
+def _read_versions(unit: ReadUnit, agreement: str) -> list[Agreement]:
+    stored = unit.agreements.find(agreement)
     return [] if stored is None else build_versions(stored)
 
 
-def _find_due_day(history: ProjectHistory, versions: Sequence[Agreement], today: date) -> date | None:
-    """Return the last day on which the recipient may hold extracts.
-
-    The first of these counts: the project expires, its agreement ends, or the days that the agreement lets
-    a recipient keep data have passed since the oldest extract.
-    """
-    terms, agreement = history.terms, choose_terms(versions, today)
-    if not history.extracts or history.destroyed is not None or terms is None:
+def _find_due_day(unit: ReadUnit, history: ProjectHistory, today: date) -> date | None:
+    """Return the last day on which the recipient may hold all extracts: the first one of any of them."""
+    if history.destroyed is not None:
         return None
-    days = [terms.expires]
-    if agreement is not None:
-        last_day = agreement.ended_on or find_last_day(versions, today)
-        days += [] if last_day is None else [last_day]
-        if agreement.retention_days is not None:
-            oldest = date.fromisoformat(str(history.extracts[0]["day"]))
-            days.append(oldest + timedelta(days=agreement.retention_days))
-    return min(days)
+    days = (day for extract in history.extracts for day in _list_last_days(unit, history, extract, today))
+    return min(days, default=None)
+
+
+def _list_last_days(
+    unit: ReadUnit, history: ProjectHistory, extract: Mapping[str, Any], today: date
+) -> Iterator[date]:
+    """Yield the last days of an extract: by the terms of its making, and by those of today."""
+    if "destroy_by" in extract:
+        yield date.fromisoformat(extract["destroy_by"])
+    if history.terms is not None:
+        yield history.terms.expires
+        for code in {history.terms.agreement, extract.get("agreement", history.terms.agreement)}:
+            yield from _list_days_of_agreement(_read_versions(unit, code), extract, today)
+
+
+def _list_days_of_agreement(
+    versions: Sequence[Agreement], extract: Mapping[str, Any], today: date
+) -> Iterator[date]:
+    """Yield the last days of an extract by an agreement: its end, and the days that data may be kept."""
+    agreement = choose_terms(versions, today)
+    if agreement is None:
+        return
+    last_day = agreement.ended_on or find_last_day(versions, today)
+    if last_day is not None:
+        yield last_day
+    if agreement.retention_days is not None:
+        yield date.fromisoformat(extract["day"]) + timedelta(days=agreement.retention_days)
 
 
 def _find_state(history: ProjectHistory, *, has_refusal: bool, is_due: bool) -> ProjectState:

@@ -11,7 +11,7 @@ from mpi.policy.cases.research import permits_field
 from mpi.policy.parties import ALL
 from mpi.service.core.visibility import read_populations_by_child
 from mpi.service.research.value_codes import ValueCodes
-from mpi.service.research.variables import Variable, list_definitions
+from mpi.service.research.variables import UNLISTED, Variable, list_definitions
 from mpi.standardize.restrictions import is_restricted
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
@@ -84,7 +84,7 @@ class _Definitions:
         """Add the definitions of a record's flags."""
         for variable in variables:
             for definition in list_definitions(content, variable, self.day):
-                code = self.codes.find_code("flag_definition", definition)
+                code = self.codes.find_code("flag_definition", definition) or UNLISTED
                 self.children.setdefault(variable.name, {}).setdefault(code, set()).add(person)
 
     def count(self) -> dict[str, dict[str, int]]:

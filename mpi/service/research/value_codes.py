@@ -2,7 +2,7 @@
 
 A text that a source typed could hold a name. So an extract holds a text only where the index knows it as a
 code, where the directory of contacts names it, or where the project's agreement lists it. A school that none
-of them names has a pseudonym of the project. Any other text becomes ```UNLISTED```.
+of them names has a pseudonym of the project. Any other text becomes ``UNLISTED``.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ from mpi.service.directory.contacts import ContactLevel
 from mpi.service.research.variables import SEPARATOR, UNLISTED, Variable
 from mpi.service.rights.research_ids import make_id
 from mpi.standardize.fields.known_codes import find_known_code
-from mpi.standardize.missing_values import is_missing_marker
+from mpi.standardize.identifiers import find_number_fault
+from mpi.standardize.missing_values import PLACEHOLDER_VALUE, is_missing_marker
 
 _PSEUDONYMOUS = frozenset({"school", "district"})
 """Lists whose other values have a pseudonym: no analysis of schools goes without telling them apart."""
@@ -40,20 +41,21 @@ class ValueCodes:
         if not value or variable.codes is None:
             return value
         parts = value.split(SEPARATOR) if variable.is_list else [value]
-        codes = {
-            code
-            for part in parts
-            if (code := self.find_code(variable.codes, part)) != UNLISTED or not is_missing_marker(part)
-        }
+        codes = {code for part in parts if (code := self.find_code(variable.codes, part)) is not None}
         return SEPARATOR.join(sorted(codes)) or None
 
-    def find_code(self, code_list: str, text: str) -> str:
-        """Return the code of one text of a list, its pseudonym, or ```UNLISTED```."""
+    def find_code(self, code_list: str, text: str) -> str | None:
+        """Return the code of a text, its pseudonym, or ``UNLISTED``; None where it stands for no value."""
         folded = _fold(text)
         code = self.named.get(code_list, {}).get(folded) or find_known_code(code_list, text)
         if code is not None:
             return code
-        return make_id(self.key, code_list, folded) if code_list in _PSEUDONYMOUS else UNLISTED
+        if code_list not in _PSEUDONYMOUS:
+            return None if is_missing_marker(text) else UNLISTED
+        fault = find_number_fault(text)
+        if fault is None:
+            return make_id(self.key, code_list, folded)
+        return None if fault == PLACEHOLDER_VALUE else UNLISTED
 
 
 def make_value_codes(index: Index, agreement: Agreement, key: bytes) -> ValueCodes:

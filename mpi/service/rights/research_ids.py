@@ -105,10 +105,15 @@ def list_projects(index: Index, viewer: Viewer) -> list[dict[str, Any]]:
     """
     require_manager(viewer)
     with index.database.read(viewer) as unit:
-        projects = unit.research_projects.all()
-        commits = unit.commit_info(
-            {commit for each in projects for commit in (each.opened_commit, each.ended_commit) if commit}
-        )
+        return read_projects(unit)
+
+
+def read_projects(unit: ReadUnit) -> list[dict[str, Any]]:
+    """Return the research projects as plain values for JSON, oldest first."""
+    projects = unit.research_projects.all()
+    commits = unit.commit_info(
+        {commit for each in projects for commit in (each.opened_commit, each.ended_commit) if commit}
+    )
     return [
         {
             "code": each.code,

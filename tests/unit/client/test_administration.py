@@ -79,6 +79,21 @@ def test_a_source_is_added_and_listed(client, kind):
         client.add_source(f"S-{kind}")
 
 
+def test_a_source_is_renamed_retired_and_taken_back(client, kind):
+    code = f"E-{kind}"
+    client.add_source(code, kind="sis")
+    renamed = client.rename_source(code, "Lake County Schools")
+    assert (renamed.name, renamed.code, renamed.retired) == ("Lake County Schools", code, False)
+    preview = client.retire_source(code, preview=True)
+    assert (preview.retired, preview.preview, "loads" in preview.refused) == (False, True, True)
+    assert not client.retire_source(code).preview
+    [listed] = [each for each in client.list_sources() if each.code == code]
+    assert listed == replace(renamed, retired=True)
+    assert not client.retire_source(code, retired=False).retired
+    with pytest.raises(NotFoundError):
+        client.rename_source("NONE", "Lake County Schools")
+
+
 def test_a_client_is_added_rotated_and_ended(client, open_one, client_url, kind):
     name = f"nightly-{kind}"
     added = client.add_client(name, ["load"], ["D01"])

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import asyncssh
@@ -14,7 +14,7 @@ import pytest
 
 from mpi.client.retries import RetryPolicy
 from mpi.connectors.connection import Connection, SignIn, SignInKind
-from mpi.connectors.file_server import FileChangedError, RemoteFile
+from mpi.connectors.file_server import FileChangedError, FileRefusedError, RemoteFile
 from mpi.connectors.sftp.server import SftpServer
 from mpi.domain.errors import InputError, RemoteSystemError
 from tests.sftp_server import USER, serve_sftp
@@ -41,7 +41,7 @@ def connect(system, key):
     """A function that opens the server; its arguments replace those of the connection."""
     system.reset()
 
-    def run(sign_in=None, port=system.port, **options):
+    def run(sign_in=None, port=system.port, answer_s=60.0, **options):
         connection = Connection(
             name="files.toml",
             system="sftp",
@@ -51,10 +51,11 @@ def connect(system, key):
             options={"files": "*.csv", "host_keys": [system.fingerprint]} | options,
         )
         waits = []
-        server = SftpServer(connection, RetryPolicy(attempts=3), waits.append)
-        return server, waits
+        server = SftpServer(connection, RetryPolicy(attempts=3), waits.append, answer_s)
+        return servers.enter_context(server), waits
 
-    return run
+    with ExitStack() as servers:
+        yield run
 
 
 def test_file_is_copied_whole_after_a_connection_that_broke(system, connect, tmp_path):
@@ -71,6 +72,55 @@ def test_file_is_copied_whole_after_a_connection_that_broke(system, connect, tmp
     server.fetch(file, tmp_path / "copy")
     assert ((tmp_path / "copy").read_text(), len(waits)) == (CONTENT, 1)
     assert (tmp_path / "copy").stat().st_mode & 0o077 == 0
+
+
+def test_calls_share_a_sign_in_until_the_connection_breaks_or_the_server_is_closed(system, connect, tmp_path):
+    (system.root / "outgoing" / "archive").mkdir()
+    for name in ("a.csv", "b.csv", "c.csv"):
+        system.put(name, name)
+    server, waits = connect()
+    with server:
+        a, b, c = server.list_files().files
+        server.fetch(a, tmp_path / "a")
+        server.move(a, "archive")
+        server.move(b, "archive")
+        assert (system.sign_ins, len(system.connections)) == (1, 1)
+        for connection in list(system.connections):
+            connection.abort()
+        server.fetch(c, tmp_path / "c")
+        assert ((tmp_path / "c").read_text(), system.sign_ins, len(waits)) == ("c.csv", 2, 1)
+    assert not any(thread.is_alive() for thread in threading.enumerate() if thread.name == "sftp")
+    shutil.rmtree(system.root / "outgoing")
+
+
+def test_file_that_is_not_sent_in_time_is_refused_once_and_the_next_one_is_copied(system, connect, tmp_path):
+    system.put("a.csv", CONTENT, 1)
+    system.put("b.csv", CONTENT, 2)
+    server, waits = connect(answer_s=0.5)
+    late, next_one = server.list_files().files
+    system.before_read = lambda name: time.sleep(1) if name == "a.csv" else None
+    with pytest.raises(FileRefusedError, match=r"^a\.csv: the server took too long"):
+        server.fetch(late, tmp_path / "a")
+    time.sleep(1)
+    server.fetch(next_one, tmp_path / "b")
+    assert ((tmp_path / "b").read_text(), waits) == (CONTENT, [])
+
+
+def test_file_in_whose_copy_the_connection_always_breaks_is_refused(system, connect, tmp_path):
+    system.put("a.csv", CONTENT, 1)
+    system.put("b.csv", CONTENT, 2)
+    server, waits = connect()
+    broken, next_one = server.list_files().files
+
+    def abort(name):
+        for connection in list(system.connections) if name == "a.csv" else ():
+            connection.abort()
+
+    system.before_read = abort
+    with pytest.raises(FileRefusedError, match=r"^a\.csv: the connection broke"):
+        server.fetch(broken, tmp_path / "a")
+    server.fetch(next_one, tmp_path / "b")
+    assert ((tmp_path / "b").read_text(), len(waits)) == (CONTENT, 2)
 
 
 def test_server_that_is_away_is_named_after_some_attempts(connect, tmp_path):
@@ -101,7 +151,7 @@ def test_ctrl_c_ends_a_copy_at_once(system, connect, tmp_path):
         time.sleep(0.3)
 
     system.before_read = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), server:
         server.fetch(file, tmp_path / "copy")
     assert not any(thread.is_alive() for thread in threading.enumerate() if thread.name == "sftp")
     system.reset()

@@ -23,7 +23,15 @@ _OVERVIEW: dict[str, Any] = {
     "terms": {"agreement": "dsa-2026-07", "recipient": "university", "expires": "2027-06-30"},
     "recipient": "University of Quill",
     "refusal": None,
-    "extracts": [{"day": "2026-11-30", "rows": 1834, "digest": "9c56…"}],
+    "extracts": [
+        {
+            "day": "2026-11-30",
+            "rows": 1834,
+            "digest": "9c56…",
+            "agreement": "dsa-2026-07",
+            "destroy_by": "2027-06-30",
+        }
+    ],
     "destruction_due": "2027-06-30",
     "certificate": None,
 }
@@ -69,6 +77,10 @@ class ResearchExtractOut(BaseModel):
     day: str = Field(description="Day of the extract.")
     rows: int = Field(description="Number of records.")
     digest: str = Field(description="SHA-256 of its manifest.")
+    agreement: str | None = Field(default=None, description="Agreement under which it was made.")
+    destroy_by: str | None = Field(
+        default=None, description="Last day on which it may be held, by the terms under which it was made."
+    )
 
 
 class ResearchOverviewOut(ResearchProjectOut):

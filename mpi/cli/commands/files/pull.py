@@ -47,6 +47,14 @@ def run(
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Load what was pulled even if a guard holds it.")
     ] = False,
+    confirmed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--confirm-file",
+            metavar="NAME",
+            help="SFTP: load this held file even if a guard holds it; may be repeated.",
+        ),
+    ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="SFTP: also take files that failed or were held before.")
     ] = False,
@@ -72,10 +80,13 @@ def run(
     if system.system == FILE_SYSTEM:
         if full or rejects is not None:
             raise InputError("--full and --rejects are for APIs; each file has its own rejects")
-        pull_files(system, FilePullFlags(retry=retry, confirm=confirm, trial=trial, as_json=as_json))
+        if confirm:
+            raise InputError("--confirm is for APIs; confirm each held file with --confirm-file NAME")
+        flags = FilePullFlags(retry, frozenset(confirmed or ()), trial, as_json)
+        pull_files(system, flags)
         return
-    if retry:
-        raise InputError("--retry is for files over SFTP")
+    if retry or confirmed:
+        raise InputError("--retry and --confirm-file are for files over SFTP")
     connector = make_connector(system)
     options = pull.PullOptions(full=full, full_after=timedelta(days=full_days), confirm=confirm)
     with open_session() as session, show_progress() as report:

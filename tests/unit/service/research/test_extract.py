@@ -6,7 +6,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -356,6 +356,29 @@ def test_a_text_that_is_no_known_code_leaves_the_index_neither_as_it_is_nor_unco
         )
 
 
+def test_a_text_that_stands_for_no_value_is_missing_and_no_school(tmp_path):
+    typed = ("N/A", "n/a", "0000", "#REF!", "9999", "1.23E+09", "S-1", "0012")
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        load_rows(
+            index,
+            "sis",
+            *(child(n, school_id=text, district_id=text, grade=text) for n, text in enumerate(typed)),
+        )
+        fields = ("school_id", "district_id", "grade", "sex")
+        grant = replace(OF_SCHOOLS, output_fields=frozenset(fields))
+        put_in_force(index, make_agreement("study", grant))
+        open_with_terms(index, "reading", make_terms("study", *fields))
+        extract = make_extract(index, OPERATOR, "reading")
+        rows = read_csv(extract, "records.csv")
+        for field in ("school_id", "district_id"):
+            values = sorted(row[field] for row in rows)
+            assert values[:5] == [""] * 5
+            assert values.count("unlisted") == 1
+            assert len(set(values[5:])) == 3, "two schools and one number without its last digits"
+        codebook = {row["variable"]: row for row in read_csv(extract, "codebook.csv")}
+        assert [codebook[name]["unlisted"] for name in ("school_id", "grade")] == ["1", "5"]
+
+
 def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_document(index):
     terms = make_terms("study", "sex", "birth_date", linked_by=LinkedBy.STATISTICAL)
     open_project(index, OPERATOR, "balanced", "T", "D")
@@ -378,6 +401,18 @@ def test_the_statistical_partition_needs_the_agreement_and_is_told_by_every_docu
     rates = [read_csv(each, "error-rates.csv") for each in (extract, operational)]
     assert rates[0]
     assert rates[0] != rates[1], "each partition has its own error rates"
+
+
+def test_records_outside_the_project_change_no_id_of_a_statistical_extract(tmp_path):
+    with open_test_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64) as index:
+        load_rows(index, "sis", *(child(number) for number in range(20)))
+        put_in_force(index, make_agreement("study", OF_SCHOOLS, partitions=frozenset(LinkedBy)))
+        open_with_terms(index, "reading", make_terms("study", "sex", linked_by=LinkedBy.STATISTICAL))
+        before = make_extract(index, OPERATOR, "reading").files["records.csv"]
+        load_rows(index, "ccwis", *(child(number) for number in range(20)))
+        eids = crosswalk(index)
+        assert all(eids["sis", f"{number}"] == eids["ccwis", f"{number}"] for number in range(20))
+        assert make_extract(index, OPERATOR, "reading").files["records.csv"] == before
 
 
 def test_a_statistical_extract_leaves_out_whole_persons_with_a_restriction(index):
@@ -407,6 +442,27 @@ def test_the_overview_says_what_a_project_may_have_what_it_got_and_when_that_is_
     assert (after.state, after.destruction_due, after.certificate["is_valid"]) == ("destroyed", None, True)
     with pytest.raises(NotFoundError):
         show_overview(index, OPERATOR, "unknown")
+
+
+def test_new_terms_bring_the_last_day_of_an_extract_forward_and_never_put_it_off(index):
+    today = clock.now().date()
+    for code, days in (("month", 30), ("decade", 3_650)):
+        put_in_force(index, make_agreement(code, OF_SCHOOLS, retention_days=days))
+    open_with_terms(index, "kept", make_terms("month", "sex"))
+    make_extract(index, OPERATOR, "kept")
+
+    def find_due_days():
+        return (date.fromisoformat(show_overview(index, OPERATOR, "kept").destruction_due) - today).days
+
+    assert find_due_days() == 30
+    set_terms(index, OPERATOR, "kept", make_terms("decade", "sex", expires=today + timedelta(days=300)))
+    assert find_due_days() == 30, "the terms name another agreement"
+    put_in_force(index, make_agreement("month", OF_SCHOOLS, retention_days=60))
+    assert find_due_days() == 30, "a new version of the agreement lets data be kept for longer"
+    set_terms(index, OPERATOR, "kept", make_terms("decade", "sex", expires=today + timedelta(days=10)))
+    assert find_due_days() == 10
+    end_agreement(index, OPERATOR, "month", "over")
+    assert find_due_days() <= 0, "the agreement of the extract has ended"
 
 
 def test_the_overview_says_why_a_project_may_have_nothing(index):

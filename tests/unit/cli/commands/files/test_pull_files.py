@@ -144,6 +144,25 @@ def test_file_with_a_marker_waits_for_one_that_is_not_older(server, pull):
     assert outcomes(moved) == {"a.csv": "loaded"}
 
 
+def test_file_is_moved_although_its_marker_cannot_be_deleted(server, pull):
+    (server.root / "outgoing" / "archive").mkdir()
+    server.put("a.csv", HEADER + ANA, TIME)
+    server.put("a.csv.done", "", TIME)
+    server.keeps_markers = True
+    [file] = pull(marker=".done", move_loaded_to="archive").json["files"]
+    assert file["move_error"] == "a.csv: it was moved to archive, but its marker cannot be deleted"
+    assert names(server.root / "outgoing" / "archive") == ["a.csv"]
+    assert pull(marker=".done", move_loaded_to="archive").code == 0
+    server.keeps_markers = False
+    server.put("b.csv", HEADER + BEN, TIME)
+    server.put("b.csv.done", "", TIME)
+    marker = server.root / "outgoing" / "b.csv.done"
+    server.opened.clear()
+    server.before_move = lambda: server.opened and marker.unlink(missing_ok=True)
+    [file] = pull(marker=".done", move_loaded_to="archive").json["files"]
+    assert (file["status"], file["move_error"]) == ("loaded", None)
+
+
 def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, server, pull):
     for folder in ("archive", "bad"):
         (server.root / "outgoing" / folder).mkdir()
@@ -153,6 +172,12 @@ def test_loaded_and_failed_files_are_moved_where_the_connection_says(home, serve
     moves = {"move_loaded_to": "archive", "move_failed_to": "/outgoing/bad"}
     server.refuses_moves = True
     first = pull(**moves)
+    assert server.sign_ins == 1
+    lines = first.err.splitlines()
+    assert lines[0] == "mpi: a.csv: loaded; the server does not let it be moved to archive"
+    assert re.fullmatch(
+        r"mpi: b\.csv: failed; none of .*; the server does not let it be moved to \S+", lines[1]
+    )
     assert (first.code, outcomes(first)) == (1, {"a.csv": "loaded", "b.csv": "failed"})
     assert all("does not let it be moved" in file["move_error"] for file in first.json["files"])
     assert pull(**moves).code == 1
@@ -192,8 +217,17 @@ def test_hostile_names_and_large_files_are_refused_and_nothing_is_written_elsewh
     result = pull(max_bytes=200)
     assert (result.code, outcomes(result), result.json["refused_names"]) == (1, {"big.csv": "refused"}, 7)
     assert server.opened == []
+    assert (result.json["skipped_names"], "2 names that fit the pattern" in result.err) == (2, True)
     assert "\x1b" not in result.err
     assert not list(home.rglob("*evil*")) + list(home.parent.glob("*evil*"))
+
+
+def test_file_of_a_server_that_lists_no_permissions_is_loaded(server, pull):
+    server.hides_types = True
+    server.put("a.csv", HEADER + ANA)
+    (server.root / "outgoing" / "folder.csv").mkdir()
+    result = pull()
+    assert (outcomes(result), result.code) == ({"a.csv": "loaded", "folder.csv": "refused"}, 1)
 
 
 def test_held_file_is_kept_and_loaded_by_confirm(home, server, pull):
@@ -201,11 +235,42 @@ def test_held_file_is_kept_and_loaded_by_confirm(home, server, pull):
     assert pull(snapshot="full").code == 0
     server.put("b.csv", HEADER + EVE, TIME + DAY)
     held = pull(snapshot="full")
-    assert (held.code, outcomes(held), "--confirm" in held.err) == (3, {"b.csv": "held"}, True)
+    assert (held.code, outcomes(held), "--confirm-file NAME" in held.err) == (3, {"b.csv": "held"}, True)
     assert len(names(home / "pulls" / "sis" / "failed")) == 1
     assert pull(snapshot="full").json["files"] == []
-    assert outcomes(pull("--confirm", snapshot="full")) == {"b.csv": "loaded"}
+    assert pull("--confirm", snapshot="full").code == 5
+    assert outcomes(pull("--confirm-file", "b.csv", snapshot="full")) == {"b.csv": "loaded"}
     assert receipts(home)["b.csv"]["withdrawn"] == 2
+
+
+def test_held_file_stays_on_the_server_until_it_is_confirmed(server, pull):
+    for folder in ("archive", "bad"):
+        (server.root / "outgoing" / folder).mkdir()
+    settings = {"snapshot": "full", "move_loaded_to": "archive", "move_failed_to": "bad"}
+    server.put("a.csv", HEADER + ANA + BEN, TIME)
+    assert pull(**settings).code == 0
+    server.put("b.csv", HEADER + EVE, TIME + DAY)
+    assert outcomes(pull(**settings)) == {"b.csv": "held"}
+    assert pull(**settings).json["files"] == []
+    assert names(server.root / "outgoing" / "bad") == []
+    assert outcomes(pull("--confirm-file", "b.csv", **settings)) == {"b.csv": "loaded"}
+    assert names(server.root / "outgoing" / "archive") == ["a.csv", "b.csv"]
+
+
+def test_confirmation_is_of_one_name_and_of_the_content_that_was_held(server, pull):
+    server.put("a.csv", HEADER + ANA + BEN, TIME)
+    assert pull(snapshot="full").code == 0
+    server.put("b.csv", HEADER + EVE, TIME + DAY)
+    assert outcomes(pull(snapshot="full")) == {"b.csv": "held"}
+    unknown = pull("--confirm-file", "c.csv", snapshot="full")
+    assert (unknown.code, is_one_line(unknown.err), "'c.csv'" in unknown.err) == (5, True, True)
+    server.put("b.csv", HEADER + EVE.replace("43003", "43009"), TIME + 2 * DAY)
+    server.put("c.csv", HEADER + BEN, TIME + 3 * DAY)
+    both = {"b.csv": "held", "c.csv": "held"}
+    assert outcomes(pull("--confirm-file", "b.csv", snapshot="full")) == both
+    server.put("d.csv", HEADER, TIME + 4 * DAY)
+    taken = outcomes(pull("--confirm-file", "b.csv", snapshot="full"))
+    assert taken == {"b.csv": "loaded", "d.csv": "held"}
 
 
 def test_failed_file_is_taken_again_by_retry_and_others_go_on(home, server, pull):
