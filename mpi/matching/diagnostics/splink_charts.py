@@ -1,8 +1,8 @@
 """Splink's own charts of a model and of some records, as HTML that needs no network.
 
 A chart holds the scripts that draw it. A content security policy in the page lets it load nothing. No value
-of a record is in a chart: values are replaced before the chart is made, and frequencies of values are left
-out, since a frequency may tell a name.
+of a record is in a chart. Values are replaced before a chart is made, and pairs are scored without the
+frequencies of values, since what a frequency adds to a weight may tell a name.
 """
 
 import re
@@ -20,6 +20,7 @@ from splink.internals.html_utils import chart_html
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.splink_engine import (
     FEATURE_TABLE,
@@ -40,6 +41,7 @@ _POLICY = (
 # Vega's menu would open an editor of its makers with the data of the chart.
 _NO_EDITOR = "<script>window.open = function () { return null; };</script>"
 _MENU = {"export": True, "source": False, "compiled": False, "editor": False}
+_FREQUENCY_SETTINGS = ("tf_", "disable_tf_")
 _OUTSIDE_LINK = re.compile(r"<link\b[^>]*\bhref=\"https?:[^>]*>", re.IGNORECASE)
 
 
@@ -89,7 +91,7 @@ def draw_unlinkables(
 
 
 def draw_waterfall(model: MatchModel, left: Features, right: Features, work_dir: Path) -> str:
-    """Return the chart of how a pair gets its weight, without values.
+    """Return the chart of how a pair gets its weight, without values and their frequencies.
 
     Args:
         model: the match model; its cautions are not part of Splink's weight.
@@ -154,7 +156,10 @@ def draw_dashboards(
 
 @contextmanager
 def _open_engine(model: MatchModel, records: Iterable[Features], work_dir: Path) -> Iterator[SplinkEngine]:
-    """Open Splink over a few records, whose numbers are their places."""
+    """Open Splink over a few records, whose numbers are their places.
+
+    It scores without the frequencies of values.
+    """
     columns = compile_scorer(model).columns
     with tempfile.TemporaryDirectory(prefix="charts-", dir=work_dir) as spill:
         connection = connect_duckdb(Path(spill))
@@ -162,9 +167,25 @@ def _open_engine(model: MatchModel, records: Iterable[Features], work_dir: Path)
             connection.register("made", make_feature_table(enumerate(records), columns))
             connection.execute(f"CREATE TABLE {FEATURE_TABLE} AS SELECT * FROM made")
             connection.unregister("made")
-            yield SplinkEngine(model.settings, model.frequencies, connection, detailed=True)
+            settings = _leave_out_frequencies(model.settings)
+            yield SplinkEngine(settings, Frequencies({}, {}), connection, detailed=True)
         finally:
             connection.close()
+
+
+def _leave_out_frequencies(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by which equal levels weigh the same, whatever their values."""
+    comparisons = [
+        {
+            **comparison,
+            "comparison_levels": [
+                {name: value for name, value in level.items() if not name.startswith(_FREQUENCY_SETTINGS)}
+                for level in comparison["comparison_levels"]
+            ],
+        }
+        for comparison in settings["comparisons"]
+    ]
+    return {**settings, "comparisons": comparisons}
 
 
 def _write_chart(chart: SplinkChart[Any], title: str) -> str:

@@ -26,7 +26,8 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.core.visible_features import limits_comparisons, load_visible_features
-from mpi.service.explanations.pair_explanation import explain_compared_pair, find_pair_numbers
+from mpi.service.explanations.pair_explanation import Explanation, explain_compared_pair, find_pair_numbers
+from mpi.service.explanations.wording import CAUTION
 from mpi.service.quality.figure_access import sees_every_question
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -179,13 +180,28 @@ def _add_pair(
         raise ConflictError("one of the records is not active, so it is not compared")
     left, right = (visible.by_record[number] for number in numbers)
     charts.pages["waterfall"] = draw_waterfall(index.matcher.model, left, right, work_dir)
-    rows = tuple((part.comparison, part.level, f"{part.bits:+.2f}") for part in explanation.parts)
-    total = ("all together", "", f"{explanation.match_weight:+.2f}")
-    charts.tables.append(
-        FigureTable("How the pair gets its weight", ("comparison", "level", "weight in bits"), (*rows, total))
-    )
+    charts.tables.append(_tabulate_pair(explanation))
     charts.cautions = explanation.cautions
     disclose(index, reader, Action.CHARTS_EXPORT, numbers, _FIELDS)
+
+
+def _tabulate_pair(explanation: Explanation) -> FigureTable:
+    """Return the weight of each level of a pair.
+
+    What a value's frequency adds is left out, since it may tell the value. So is the caution: its bits depend
+    on the whole weight.
+    """
+    weights = [
+        (part.comparison, part.level, part.bits - part.frequency_bits)
+        for part in explanation.parts
+        if part.comparison != CAUTION
+    ]
+    weights.append(("all together", "", sum(bits for *_, bits in weights)))
+    return FigureTable(
+        "How the pair gets its weight",
+        ("comparison", "level", "weight in bits"),
+        tuple((comparison, level, f"{bits:+.2f}") for comparison, level, bits in weights),
+    )
 
 
 def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, work_dir: Path) -> None:

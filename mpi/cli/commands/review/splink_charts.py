@@ -34,6 +34,10 @@ _CHARTS = {
     ),
 }
 _NO_VALUES = "No chart holds a value of a record: where Splink shows one, it says “hidden”."
+_NO_FREQUENCIES = (
+    "A weight is the sum of its levels. It leaves out the adjustment for rare and frequent values, which"
+    " could tell a name; the desk shows the whole weight."
+)
 _NO_RECORDS = (
     "There is no chart of drawn records: those are for readers who may read every record and every question."
 )
@@ -94,7 +98,7 @@ def _write_first_page(charts: SplinkCharts, account: str | None) -> str:
     if charts.sampled is not None:
         facts["Drawn records"] = f"{charts.sampled:,}"
         facts["Compared pairs of these and of linked records"] = f"{charts.compared:,}"
-    notes = [_NO_VALUES, *([_NO_RECORDS] if charts.sampled is None else [])]
+    notes = [_NO_VALUES, _NO_FREQUENCIES, *([_NO_RECORDS] if charts.sampled is None else [])]
     if charts.cautions:
         notes.append(
             f"The weight of the pair is capped, which Splink's chart does not show: {charts.cautions[0]}"
