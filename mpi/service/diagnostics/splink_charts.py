@@ -16,6 +16,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.diagnostics.splink_charts import (
+    UNLINKABLE_STEP,
     draw_dashboards,
     draw_model_charts,
     draw_unlinkables,
@@ -36,8 +37,6 @@ DEFAULT_SAMPLE, MAX_SAMPLE = 1_000, 20_000
 _MAX_LISTED_RECORDS = 1_000
 """Most records that a line of the ledger names."""
 _FIELDS = ("charts", "match_weight")
-UNLINKABLE_BITS = range(-10, 31, 5)
-"""Match weights for which a table says how many records stay below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +211,9 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
         charts.sampled = 0
         return
     model = index.matcher.model
-    page, shares = draw_unlinkables(model, [sample.features[number] for number in sample.drawn], work_dir)
+    page, shares = draw_unlinkables(model, [sample.features[number] for number in sample.drawn])
     charts.pages["unlinkables"] = page
-    rows = []
-    for bits in UNLINKABLE_BITS:
-        below = max((each.share for each in shares if each.bits < bits), default=0.0)
-        rows.append((f"{bits:+}", f"{100 * below:.1f} %"))
+    rows = [(f"{each.bits:+}", f"{each.share:.1%}") for each in shares if each.bits % UNLINKABLE_STEP == 0]
     charts.tables.append(
         FigureTable(
             f"Of {len(sample.drawn):,} records: share that weighs less beside itself",

@@ -35,8 +35,8 @@ _CHARTS = {
 }
 _NO_VALUES = "No chart holds a value of a record: where Splink shows one, it says “hidden”."
 _NO_FREQUENCIES = (
-    "A weight is the sum of its levels. It leaves out the adjustment for rare and frequent values, which"
-    " could tell a name; the desk shows the whole weight."
+    "The weight of a pair is the sum of its levels. It leaves out the adjustment for rare and frequent"
+    " values, which could tell a name; the desk shows the whole weight."
 )
 _NO_RECORDS = (
     "There is no chart of drawn records: those are for readers who may read every record and every question."

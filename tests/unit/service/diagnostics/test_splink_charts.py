@@ -11,6 +11,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
 from mpi.service.access.accounts.account_rights import grant_actions
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
+from mpi.service.core.stored_features import load_features
 from mpi.service.diagnostics.splink_charts import ChartRequest, make_splink_charts
 from mpi.service.explanations.pair_explanation import explain_pair
 from mpi.service.records.upsert import upsert
@@ -121,6 +122,22 @@ def test_tables_say_what_the_charts_say(index):
     assert {row[0] for row in model.rows} == {
         each.name for each in index.matcher.scorer.parameters.comparisons
     }
+
+
+def test_unlinkable_records_are_counted_at_every_weight(index):
+    charts = make(index)
+    with index.database.read(OPERATOR) as unit:
+        config_id = index.config_id(unit)
+        features = load_features(unit, config_id, unit.derived_data.records_with_features(config_id))
+    weights = [index.matcher.scorer.weigh(each, each) for each in features.values()]
+    assert any(weight > 20 for weight in weights)
+    table = next(table for table in charts.tables if table.title.startswith("Of 9 records"))
+    rows = {int(bits): share for bits, share in table.rows}
+    assert (min(rows), max(rows)) == (5 * (min(weights) // 5), 5 * (max(weights) // 5) + 5)
+    for bits, share in rows.items():
+        below = sum(weight < bits for weight in weights) / len(weights)
+        assert share == f"{below:.1%}"
+        assert f'"match_weight": {bits}, ' in charts.pages["unlinkables"]
 
 
 def test_an_analyst_gets_the_model_and_no_record(index):
