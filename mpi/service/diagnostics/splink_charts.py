@@ -4,7 +4,6 @@ The charts of the model tell of no record. Those of records are for who may read
 question, as exact figures are: a count over records that a reader may not see would tell of them.
 """
 
-import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,9 +238,8 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
 def _draw_sample(unit: ReadUnit, index: Index, size: int) -> _Sample:
     """Draw records that the reader may see whole, with their persons' records and compared pairs."""
     config_id = index.config_id(unit)
-    known = sorted(visible_labels(unit, unit.derived_data.records_with_features(config_id)))
     # The same records each time: two draws would tell more than one.
-    chosen = sorted(random.Random(config_id).sample(known, min(size, len(known))))  # noqa: S311 - no secret
+    chosen = sorted(visible_labels(unit, unit.quality_issues.draw_records(size)))
     floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(config_id, chosen, floor)
     joined = {number for pair in edges for number in pair}

@@ -128,7 +128,7 @@ def test_unlinkable_records_are_counted_at_every_weight(index):
     charts = make(index)
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        features = load_features(unit, config_id, unit.derived_data.records_with_features(config_id))
+        features = load_features(unit, config_id, unit.quality_issues.draw_records(100))
     weights = [index.matcher.scorer.weigh(each, each) for each in features.values()]
     assert any(weight > 20 for weight in weights)
     table = next(table for table in charts.tables if table.title.startswith("Of 9 records"))
@@ -184,6 +184,17 @@ def test_wrong_requests_are_refused(index):
         make(index, pair=(PAIR[0], PAIR[0]))
     with pytest.raises((ConflictError, NotFoundError)):
         make(index, pair=(PAIR[0], RecordRef("ccwis", "s")))
+
+
+def test_records_of_the_lowest_keyed_hashes_are_drawn_so_a_load_changes_few(tmp_path):
+    with open_test_index(tmp_path, "sis") as index:
+        for child in many_children(12):
+            upsert(index, OPERATOR, "sis", child)
+        make(index, sample=4)
+        [line] = read_lines(index, OPERATOR.client)
+        with index.database.read(OPERATOR) as unit:
+            keys = unit.records.active_canonical_keys()
+        assert list(line.record_ids) == sorted(sorted(keys, key=keys.__getitem__)[:4])
 
 
 def test_an_empty_index_has_the_charts_of_its_model(tmp_path):
