@@ -128,7 +128,7 @@ def make_splink_charts(index: Index, viewer: Viewer, request: ChartRequest, work
         _add_pair(index, reader, charts, request.pair, work_dir)
     if sees_every_question(reader) and not limits_comparisons(reader):
         _add_sample(index, reader, charts, request.sample, work_dir)
-    if request.pair is None and charts.sampled is None:
+    if request.pair is None and not charts.sampled:
         disclose(index, reader, Action.CHARTS_EXPORT, (), ("charts",))
     return charts
 

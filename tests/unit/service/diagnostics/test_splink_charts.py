@@ -200,5 +200,6 @@ def test_records_of_the_lowest_keyed_hashes_are_drawn_so_a_load_changes_few(tmp_
 def test_an_empty_index_has_the_charts_of_its_model(tmp_path):
     with open_test_index(tmp_path, "sis") as empty:
         assert make(empty).pages.keys() == MODEL
+        assert [line.record_ids for line in read_lines(empty, OPERATOR.client)] == [()]
         upsert(empty, OPERATOR, "sis", ODALYS)
         assert make(empty).pages.keys() == MODEL | {"unlinkables"}
