@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpi.domain.source import EDUCATION_KINDS
+from mpi.domain.source import EDUCATION_KINDS, SourceKind
 from mpi.reports.child_tables import ChildTables
 from mpi.reports.definitions import CareDefinition
 from mpi.reports.edfacts_file import EdfactsCount
@@ -71,12 +71,14 @@ SPECIFICATIONS = {
 _PERSONS = """
 CREATE OR REPLACE TABLE compared AS
 WITH known AS (
-    SELECT person, bool_or(list_contains($schools, kind)) AS is_pupil,
-        count(DISTINCT CASE WHEN list_contains($schools, kind) THEN source END) > 1 AS is_in_several
-    FROM record GROUP BY person
-), repeated AS (
-    SELECT DISTINCT person FROM record WHERE list_contains($schools, kind)
-    GROUP BY person, source HAVING count(*) > 1
+    SELECT DISTINCT person FROM record
+), held AS (
+    SELECT person, kind = $district AS is_district, count(*) AS ids
+    FROM record WHERE list_contains($schools, kind) GROUP BY person, source, kind
+), pupil AS (
+    SELECT person, max(ids) AS most_ids, count(*) FILTER (is_district) AS districts,
+        coalesce(sum(ids) FILTER (is_district), 0) AS district_ids
+    FROM held GROUP BY person
 ), named AS (
     SELECT person, bool_or(list_contains($schools, kind)) AS by_school,
         bool_or(NOT list_contains($schools, kind)) AS by_other,
@@ -85,11 +87,13 @@ WITH known AS (
     WHERE population = $population AND coalesce(begin_on, '') <= $last AND coalesce(end_on, $never) > $first
     GROUP BY person
 )
-SELECT k.person, k.is_pupil, k.is_in_several, r.person IS NOT NULL AS is_repeated,
+SELECT k.person, p.person IS NOT NULL AS is_pupil, coalesce(p.districts > 1, false) AS is_in_several,
+    coalesce(p.most_ids > 1, false) AS is_repeated, p.most_ids - 1 AS state_repeats,
+    greatest(p.most_ids, p.district_ids) - 1 AS district_repeats,
     coalesce(n.by_school, false) AS by_school,
     coalesce(n.by_other, false) AS by_other, coalesce(n.is_dated, false) AS is_dated,
     c.person IS NOT NULL AS in_care, w.person IS NOT NULL AS in_wider_care
-FROM known k LEFT JOIN repeated r USING (person) LEFT JOIN named n USING (person)
+FROM known k LEFT JOIN pupil p USING (person) LEFT JOIN named n USING (person)
 LEFT JOIN in_care c USING (person) LEFT JOIN wider_care w USING (person)
 """
 _MEMBER = {True: "is_pupil AND in_care", False: "by_school"}
@@ -112,7 +116,7 @@ _FLAG_REASONS = (
 )
 _FEWER, _MORE = "of these", "not counted"
 _DOUBLE = ("is_repeated", "is_in_several")
-"""Facts of a child who may count twice in the file, and is in the index all the same."""
+"""Facts of a child who may count several times in the file, and once in the index."""
 _SUMMED_REASONS = {
     True: ("of these: with records of several districts", "is_pupil AND in_care AND is_in_several"),
     False: ("of these: with records of several districts", "by_school AND is_in_several"),
@@ -167,6 +171,7 @@ def compare_count(
         _PERSONS,
         {
             "schools": sorted(EDUCATION_KINDS),
+            "district": SourceKind.SIS,
             "population": specification.population,
             "first": first,
             "last": period.last,
@@ -176,8 +181,8 @@ def compare_count(
     is_care = specification.population == _FOSTER_CARE
     reasons = _CARE_REASONS if is_care else _FLAG_REASONS
     reasons = (*reasons, *([_SUMMED_REASONS[is_care]] if is_summed else ()))
-    twice = [condition for _, condition in reasons if any(fact in condition for fact in _DOUBLE)]
-    fewer = [condition for name, condition in reasons if name.startswith(_FEWER) and condition not in twice]
+    several = [condition for _, condition in reasons if any(fact in condition for fact in _DOUBLE)]
+    fewer = [condition for name, condition in reasons if name.startswith(_FEWER) and condition not in several]
     more = [condition for name, condition in reasons if name.startswith(_MORE)]
     in_index = _count(tables, [_MEMBER[is_care]])
     return Comparison(
@@ -185,7 +190,7 @@ def compare_count(
         in_index=in_index,
         reasons=tuple((name, _count(tables, [condition])) for name, condition in reasons),
         least=in_index - _count(tables, fewer),
-        most=in_index + _count(tables, more) + _count(tables, twice),
+        most=in_index + _count(tables, more) + _count_repeats(tables, _MEMBER[is_care], is_summed=is_summed),
     )
 
 
@@ -193,6 +198,16 @@ def _count(tables: ChildTables, conditions: Sequence[str]) -> int:
     """Return the number of children for whom one of some conditions holds."""
     either = " OR ".join(f"({condition})" for condition in conditions)
     return int(tables.count(f"SELECT count(*) FROM compared WHERE {either}")[0][0])
+
+
+def _count_repeats(tables: ChildTables, member: str, *, is_summed: bool) -> int:
+    """Return how often a file may count the index's children beyond the first time.
+
+    A state's file may count each local ID of one source, a sum of districts each local ID of each district. A
+    registry of state IDs is no district.
+    """
+    repeats = "district_repeats" if is_summed else "state_repeats"
+    return int(tables.count(f"SELECT coalesce(sum({repeats}), 0) FROM compared WHERE {member}")[0][0])
 
 
 def make_edfacts_report(
@@ -259,7 +274,7 @@ def _list_notes(specification: FileSpecification, count: EdfactsCount) -> list[s
     notes = [f"{specification.number} counts {specification.counts}. The file says: {said}."]
     if count.units > 1:
         notes.append(
-            f"{specification.number}: the sum of {count.units:,} units; a child of two counts twice."
+            f"{specification.number}: the sum of {count.units:,} units; each counts its own children."
         )
     if count.missing:
         notes.append(f"{specification.number}: {count.missing:,} units report no count.")

@@ -65,11 +65,11 @@ class FileLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class PutAway:
-    """What became of a file of the folder.
+class DropOutcome:
+    """Result of loading a file of the folder.
 
     Args:
-        status: ``loaded``, ``held`` or ``failed``.
+        status: ``loaded``, ``held`` or ``failed``, as in the receipt.
         reason: why it was not loaded; empty if it was.
         is_loaded: whether it was.
     """
@@ -79,13 +79,13 @@ class PutAway:
     is_loaded: bool
 
 
-def _judge(receipt: Receipt) -> PutAway:
-    """Return what becomes of a file whose load ended."""
+def _find_outcome(receipt: Receipt) -> DropOutcome:
+    """Return the outcome of a file whose load ended."""
     if receipt.status == HELD:
-        return PutAway(HELD, receipt.held_reason or "", is_loaded=False)
+        return DropOutcome(HELD, receipt.held_reason or "", is_loaded=False)
     if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
-        return PutAway(FAILED, "every row was rejected", is_loaded=False)
-    return PutAway(receipt.status, "", is_loaded=True)
+        return DropOutcome(FAILED, "every row was rejected", is_loaded=False)
+    return DropOutcome(receipt.status, "", is_loaded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ class DropFolder:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ConflictError(f"{self.path}: another process watches this folder") from None
+                raise ConflictError(
+                    f"{self.path}: another process loads files of this folder; wait until it ends, or stop it"
+                ) from None
             yield
         finally:
             os.close(descriptor)
@@ -120,12 +122,12 @@ class DropFolder:
         self,
         file: Path,
         load: LoadFile,
-        fails: tuple[type[Exception], ...],
+        file_errors: tuple[type[Exception], ...],
         facts: dict[str, object] | None = None,
         *,
         keeps_loaded: bool = True,
-    ) -> PutAway:
-        """Load one file, write its receipt, and put it away.
+    ) -> DropOutcome:
+        """Load one file, write its receipt, and move it.
 
         The receipt is written first, so that a kill leads to a load that changes nothing. A file whose load
         is interrupted stays where it is.
@@ -133,7 +135,7 @@ class DropFolder:
         Args:
             file: the file.
             load: loads it.
-            fails: errors that say that this file cannot be loaded; others are raised.
+            file_errors: errors that say that this file cannot be loaded; others are raised.
             facts: what the receipt says besides.
             keeps_loaded: whether a loaded file is moved to the folder of done files, or deleted.
         """
@@ -142,16 +144,15 @@ class DropFolder:
         content: dict[str, object] = {"file": file.name, **(facts or {})}
         try:
             receipt, skipped = load(file)
-        except fails as error:
-            outcome = PutAway(FAILED, describe_error(error).line, is_loaded=False)
-            content |= {"status": outcome.status, "reason": outcome.reason}
+        except file_errors as error:
+            outcome = DropOutcome(FAILED, describe_error(error).line, is_loaded=False)
         else:
             rejects_path = self.path / REJECTS / f"{name}.csv" if receipt.rejects else None
             if rejects_path is not None:
                 write_csv(rejects_path, REJECT_HEADER, list_reject_rows(receipt.rejects))
             content |= receipt_to_dict(receipt, skipped, rejects_path)
-            outcome = _judge(receipt)
-            content["reason"] = outcome.reason
+            outcome = _find_outcome(receipt)
+        content |= {"status": outcome.status, "reason": outcome.reason}
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_private_file(self.path / RECEIPTS / f"{name}.json", lambda target: target.write(text))
         if outcome.is_loaded and not keeps_loaded:

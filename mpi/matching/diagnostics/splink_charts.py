@@ -1,12 +1,14 @@
 """Splink's own charts of a model and of some records, as HTML that needs no network.
 
 A chart holds the scripts that draw it. A content security policy in the page lets it load nothing. No value
-of a record is in a chart: values are replaced before the chart is made, and frequencies of values are left
-out, since a frequency may tell a name.
+of a record is in a chart. Values are replaced before a chart is made, and pairs are scored without the
+frequencies of values, since what a frequency adds to a weight may tell a name.
 """
 
+import math
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 from splink import SettingsCreator
-from splink.internals.charts import SplinkChart
+from splink.internals.charts import SplinkChart, UnlinkablesChart
 from splink.internals.html_utils import chart_html
 
 from mpi.domain.features import Features
+from mpi.domain.weight import compute_probability
 from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.match_model import MatchModel
 from mpi.matching.scoring.splink_engine import (
     FEATURE_TABLE,
@@ -31,6 +35,8 @@ from mpi.matching.scoring.splink_engine import (
 
 HIDDEN = "hidden"
 """What stands for a value of a record."""
+UNLINKABLE_STEP = 5
+"""Bits from one row of the table of unlinkable records to the next."""
 _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data: blob:; '
     "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; form-action 'none'; "
@@ -40,6 +46,7 @@ _POLICY = (
 # Vega's menu would open an editor of its makers with the data of the chart.
 _NO_EDITOR = "<script>window.open = function () { return null; };</script>"
 _MENU = {"export": True, "source": False, "compiled": False, "editor": False}
+_FREQUENCY_SETTINGS = ("tf_", "disable_tf_")
 _OUTSIDE_LINK = re.compile(r"<link\b[^>]*\bhref=\"https?:[^>]*>", re.IGNORECASE)
 
 
@@ -48,11 +55,11 @@ class UnlinkableShare:
     """Share of records that would not reach a weight even beside themselves.
 
     Args:
-        bits: match weight of a record beside itself.
-        share: share of the records at or below it.
+        bits: the weight, in whole bits.
+        share: share of the records whose own weight is lower.
     """
 
-    bits: float
+    bits: int
     share: float
 
 
@@ -72,24 +79,45 @@ def draw_model_charts(model: MatchModel) -> dict[str, str]:
 
 
 def draw_unlinkables(
-    model: MatchModel, records: Iterable[Features], work_dir: Path
-) -> tuple[str, list[UnlinkableShare]]:
+    model: MatchModel, records: Iterable[Features]
+) -> tuple[str, tuple[UnlinkableShare, ...]]:
     """Return the chart of records that hold too little to be linked, and its figures.
+
+    Splink counts by a probability of five decimals, which is 1 above 17 bits. So the shares are counted here,
+    in whole bits, and Splink draws them.
 
     Args:
         model: the match model.
         records: features of the records, one at least.
-        work_dir: private folder where DuckDB may spill.
     """
-    with _open_engine(model, records, work_dir) as engine:
-        chart = engine.linker.evaluation.unlinkables_chart(x_col="match_weight")
-    rows: list[dict[str, Any]] = chart.chart_dict["data"]["values"]
-    shares = [UnlinkableShare(float(row["match_weight"]), float(row["cum_prop"])) for row in rows]
-    return _write_chart(chart, "Records that hold too little to be linked"), shares
+    shares = _count_unlinkables(model, records)
+    values = [
+        {
+            "match_weight": each.bits,
+            "match_probability": compute_probability(each.bits),
+            "cum_prop": each.share,
+        }
+        for each in shares
+    ]
+    return _write_chart(UnlinkablesChart(values), "Records that hold too little to be linked"), shares
+
+
+def _count_unlinkables(model: MatchModel, records: Iterable[Features]) -> tuple[UnlinkableShare, ...]:
+    """Return the share of records below each whole weight, from a multiple of the step to another."""
+    scorer = compile_scorer(model)
+    weights = Counter(math.floor(scorer.weigh(record, record)) for record in records)
+    count, below = weights.total(), 0
+    first = min(weights) // UNLINKABLE_STEP * UNLINKABLE_STEP
+    last = (max(weights) // UNLINKABLE_STEP + 1) * UNLINKABLE_STEP
+    shares = []
+    for bits in range(first, last + 1):
+        shares.append(UnlinkableShare(bits, below / count))
+        below += weights[bits]
+    return tuple(shares)
 
 
 def draw_waterfall(model: MatchModel, left: Features, right: Features, work_dir: Path) -> str:
-    """Return the chart of how a pair gets its weight, without values.
+    """Return the chart of how a pair gets its weight, without values and their frequencies.
 
     Args:
         model: the match model; its cautions are not part of Splink's weight.
@@ -154,7 +182,10 @@ def draw_dashboards(
 
 @contextmanager
 def _open_engine(model: MatchModel, records: Iterable[Features], work_dir: Path) -> Iterator[SplinkEngine]:
-    """Open Splink over a few records, whose numbers are their places."""
+    """Open Splink over a few records, whose numbers are their places.
+
+    It scores without the frequencies of values.
+    """
     columns = compile_scorer(model).columns
     with tempfile.TemporaryDirectory(prefix="charts-", dir=work_dir) as spill:
         connection = connect_duckdb(Path(spill))
@@ -162,9 +193,25 @@ def _open_engine(model: MatchModel, records: Iterable[Features], work_dir: Path)
             connection.register("made", make_feature_table(enumerate(records), columns))
             connection.execute(f"CREATE TABLE {FEATURE_TABLE} AS SELECT * FROM made")
             connection.unregister("made")
-            yield SplinkEngine(model.settings, model.frequencies, connection, detailed=True)
+            settings = _leave_out_frequencies(model.settings)
+            yield SplinkEngine(settings, Frequencies({}, {}), connection, detailed=True)
         finally:
             connection.close()
+
+
+def _leave_out_frequencies(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by which equal levels weigh the same, whatever their values."""
+    comparisons = [
+        {
+            **comparison,
+            "comparison_levels": [
+                {name: value for name, value in level.items() if not name.startswith(_FREQUENCY_SETTINGS)}
+                for level in comparison["comparison_levels"]
+            ],
+        }
+        for comparison in settings["comparisons"]
+    ]
+    return {**settings, "comparisons": comparisons}
 
 
 def _write_chart(chart: SplinkChart[Any], title: str) -> str:

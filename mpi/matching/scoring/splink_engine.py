@@ -151,19 +151,18 @@ class SplinkEngine:
             scored.drop_table_from_database_and_remove_from_cache()
 
     def hide_values(self, scored: SplinkDataFrame, stand_in: str) -> None:
-        """Take values of records and their frequencies out of a table of scored pairs.
+        """Take values of records out of a table of scored pairs.
 
         Args:
-            scored: pairs with their levels and the parts of their weight.
+            scored: pairs with their levels and the parts of their weight, scored without frequencies.
             stand_in: text that stands for a value; a missing value stays missing.
         """
         names = [row[0] for row in self._connection.execute(f"DESCRIBE {scored.physical_name}").fetchall()]
-        kept = tuple(name for name in names if name.startswith(_KEPT_PREFIXES))
-        replaced = [name for name in names if name not in kept]
-        columns = [f'"{name}"' for name in kept] + [
-            f'CASE WHEN "{name}" IS NULL THEN NULL ELSE \'{stand_in}\' END AS "{name}"'
-            for name in replaced
-            if not name.startswith("tf_")
+        columns = [
+            f'"{name}"'
+            if name.startswith(_KEPT_PREFIXES)
+            else f'CASE WHEN "{name}" IS NULL THEN NULL ELSE \'{stand_in}\' END AS "{name}"'
+            for name in names
         ]
         self._connection.execute(
             f"CREATE OR REPLACE TABLE {scored.physical_name} AS SELECT {', '.join(columns)} "

@@ -181,7 +181,7 @@ def read_scorecard(index: Index, viewer: Viewer, source_code: str, most: int = M
         if not may_list and source_code in find_limited_sources(unit):
             return Scorecard(source_code, 0, 0, hidden=True)
         active = unit.records.count_active(source.id)
-        record_ids = unit.quality_issues.draw_records(source.id, most)
+        record_ids = unit.quality_issues.draw_records(most, source.id)
         rule_counts = [RuleCount(rule) for rule in index.settings.declared_rules]
         measures, feed_delays = _measure(unit, record_ids, rule_counts)
         delays = [*_list_event_delays(unit, record_ids), summarize_delays("feed to index", feed_delays)]

@@ -4,7 +4,6 @@ The charts of the model tell of no record. Those of records are for who may read
 question, as exact figures are: a count over records that a reader may not see would tell of them.
 """
 
-import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.diagnostics.splink_charts import (
+    UNLINKABLE_STEP,
     draw_dashboards,
     draw_model_charts,
     draw_unlinkables,
@@ -26,7 +26,8 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.core.visible_features import limits_comparisons, load_visible_features
-from mpi.service.explanations.pair_explanation import explain_compared_pair, find_pair_numbers
+from mpi.service.explanations.pair_explanation import Explanation, explain_compared_pair, find_pair_numbers
+from mpi.service.explanations.wording import CAUTION
 from mpi.service.quality.figure_access import sees_every_question
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -35,8 +36,6 @@ DEFAULT_SAMPLE, MAX_SAMPLE = 1_000, 20_000
 _MAX_LISTED_RECORDS = 1_000
 """Most records that a line of the ledger names."""
 _FIELDS = ("charts", "match_weight")
-UNLINKABLE_BITS = range(-10, 31, 5)
-"""Match weights for which a table says how many records stay below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def make_splink_charts(index: Index, viewer: Viewer, request: ChartRequest, work
         _add_pair(index, reader, charts, request.pair, work_dir)
     if sees_every_question(reader) and not limits_comparisons(reader):
         _add_sample(index, reader, charts, request.sample, work_dir)
-    if request.pair is None and charts.sampled is None:
+    if request.pair is None and not charts.sampled:
         disclose(index, reader, Action.CHARTS_EXPORT, (), ("charts",))
     return charts
 
@@ -179,13 +178,28 @@ def _add_pair(
         raise ConflictError("one of the records is not active, so it is not compared")
     left, right = (visible.by_record[number] for number in numbers)
     charts.pages["waterfall"] = draw_waterfall(index.matcher.model, left, right, work_dir)
-    rows = tuple((part.comparison, part.level, f"{part.bits:+.2f}") for part in explanation.parts)
-    total = ("all together", "", f"{explanation.match_weight:+.2f}")
-    charts.tables.append(
-        FigureTable("How the pair gets its weight", ("comparison", "level", "weight in bits"), (*rows, total))
-    )
+    charts.tables.append(_tabulate_pair(explanation))
     charts.cautions = explanation.cautions
     disclose(index, reader, Action.CHARTS_EXPORT, numbers, _FIELDS)
+
+
+def _tabulate_pair(explanation: Explanation) -> FigureTable:
+    """Return the weight of each level of a pair.
+
+    What a value's frequency adds is left out, since it may tell the value. So is the caution: its bits depend
+    on the whole weight.
+    """
+    weights = [
+        (part.comparison, part.level, part.bits - part.frequency_bits)
+        for part in explanation.parts
+        if part.comparison != CAUTION
+    ]
+    weights.append(("all together", "", sum(bits for *_, bits in weights)))
+    return FigureTable(
+        "How the pair gets its weight",
+        ("comparison", "level", "weight in bits"),
+        tuple((comparison, level, f"{bits:+.2f}") for comparison, level, bits in weights),
+    )
 
 
 def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, work_dir: Path) -> None:
@@ -196,12 +210,9 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
         charts.sampled = 0
         return
     model = index.matcher.model
-    page, shares = draw_unlinkables(model, [sample.features[number] for number in sample.drawn], work_dir)
+    page, shares = draw_unlinkables(model, [sample.features[number] for number in sample.drawn])
     charts.pages["unlinkables"] = page
-    rows = []
-    for bits in UNLINKABLE_BITS:
-        below = max((each.share for each in shares if each.bits < bits), default=0.0)
-        rows.append((f"{bits:+}", f"{100 * below:.1f} %"))
+    rows = [(f"{each.bits:+}", f"{each.share:.1%}") for each in shares if each.bits % UNLINKABLE_STEP == 0]
     charts.tables.append(
         FigureTable(
             f"Of {len(sample.drawn):,} records: share that weighs less beside itself",
@@ -227,9 +238,8 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
 def _draw_sample(unit: ReadUnit, index: Index, size: int) -> _Sample:
     """Draw records that the reader may see whole, with their persons' records and compared pairs."""
     config_id = index.config_id(unit)
-    known = sorted(visible_labels(unit, unit.derived_data.records_with_features(config_id)))
     # The same records each time: two draws would tell more than one.
-    chosen = sorted(random.Random(config_id).sample(known, min(size, len(known))))  # noqa: S311 - no secret
+    chosen = sorted(visible_labels(unit, unit.quality_issues.draw_records(size)))
     floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(config_id, chosen, floor)
     joined = {number for pair in edges for number in pair}

@@ -114,11 +114,14 @@ def test_report_tells_what_each_file_counts_and_what_is_missing():
     assert report.number == 8
 
 
-def test_a_sum_of_districts_may_count_a_child_of_two_districts_twice():
+def test_a_sum_of_districts_may_count_a_child_once_for_each_district_but_not_for_a_registry():
     tables = make_tables()
-    tables.add("record", [(300, 1, "sis2", "sis", "S1b")])
+    registry = [(400 + number, number, "usi", "state_id", f"U{number}") for number in range(1, 11)]
+    tables.add("record", [*registry, (300, 1, "sis2", "sis", "S1b"), (301, 1, "sis3", "sis", "S1c")])
     specification = SPECIFICATIONS["FS222"]
     state = compare_count(tables, specification, 4, CARE, YEAR)
     districts = compare_count(tables, specification, 4, CARE, YEAR, is_summed=True)
     assert districts.reasons == (*state.reasons, ("of these: with records of several districts", 1))
-    assert (districts.most, districts.least) == (state.most + 1, state.least)
+    assert (districts.most, districts.least) == (state.most + 2, state.least)
+    tables.add("record", [(302, 2, "sis", "sis", "S2c")])
+    assert compare_count(tables, specification, 4, CARE, YEAR).most == state.most + 1

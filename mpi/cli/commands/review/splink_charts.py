@@ -34,9 +34,14 @@ _CHARTS = {
     ),
 }
 _NO_VALUES = "No chart holds a value of a record: where Splink shows one, it says “hidden”."
+_NO_FREQUENCIES = (
+    "The weight of a pair is the sum of its levels. It leaves out the adjustment for rare and frequent"
+    " values, which could tell a name; the desk shows the whole weight."
+)
 _NO_RECORDS = (
     "There is no chart of drawn records: those are for readers who may read every record and every question."
 )
+_NO_SAMPLE = "There is no chart of records, since the index has none."
 
 
 def write_splink_charts(
@@ -65,7 +70,7 @@ def write_splink_charts(
         work_dir = session.settings.home
         charts = make_splink_charts(session.index, session.viewer, request, work_dir)
     files = {f"{name}.html": html.encode() for name, html in charts.pages.items()}
-    write_private_folder(folder, {**files, "index.html": _write_first_page(charts, account).encode()})
+    write_private_folder(folder, {**files, "index.html": make_first_page(charts, account).encode()})
     print_note(f"{folder}: written; open index.html")
 
 
@@ -82,7 +87,7 @@ def _read_pair(pair: Sequence[str] | None) -> tuple[RecordRef, RecordRef] | None
     return left, right
 
 
-def _write_first_page(charts: SplinkCharts, account: str | None) -> str:
+def make_first_page(charts: SplinkCharts, account: str | None) -> str:
     """Return the first page, with tables of the same figures."""
     from mpi.reports.chart_folder import write_first_page
 
@@ -94,10 +99,12 @@ def _write_first_page(charts: SplinkCharts, account: str | None) -> str:
     if charts.sampled is not None:
         facts["Drawn records"] = f"{charts.sampled:,}"
         facts["Compared pairs of these and of linked records"] = f"{charts.compared:,}"
-    notes = [_NO_VALUES, *([_NO_RECORDS] if charts.sampled is None else [])]
-    if charts.cautions:
-        notes.append(
-            f"The weight of the pair is capped, which Splink's chart does not show: {charts.cautions[0]}"
-        )
+    notes = [_NO_VALUES, _NO_FREQUENCIES]
+    notes += [_NO_RECORDS] if charts.sampled is None else []
+    notes += [_NO_SAMPLE] if charts.sampled == 0 else []
+    notes += [
+        f"The weight of the pair is capped, which Splink's chart does not show: {caution}"
+        for caution in charts.cautions
+    ]
     listed = [(name, *_CHARTS[name]) for name in _CHARTS if name in charts.pages]
     return write_first_page("Splink's charts of the index", facts, listed, charts.tables, notes)

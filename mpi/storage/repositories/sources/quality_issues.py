@@ -52,12 +52,8 @@ _WITH_ISSUES = (
 )
 _OPEN_NOW = _WITH_ISSUES.where(IS_ACTIVE, _record.c.version_id == _version.c.id)
 # The canonical key is a keyed hash, so that its order is random, and the same whenever it is asked.
-_DRAWN = (
-    select(_record.c.id)
-    .where(IS_ACTIVE, _record.c.source_id == bindparam("source"))
-    .order_by(_record.c.canonical_key)
-    .limit(bindparam("limit"))
-)
+_DRAWN = select(_record.c.id).where(IS_ACTIVE).order_by(_record.c.canonical_key).limit(bindparam("limit"))
+_DRAWN_OF_SOURCE = _DRAWN.where(_record.c.source_id == bindparam("source"))
 _VERSION_COUNTS = (
     select(_version.c.record_id)
     .where(is_in(_version.c.record_id, "ids"), _version.c.state.in_(("active", "superseded")))
@@ -180,14 +176,15 @@ class QualityIssues:
                 issues[row.id] = frozenset(parse_issues(row.issues))
         return issues
 
-    def draw_records(self, source_id: int, limit: int) -> list[int]:
-        """Return active records of a source in random order, always the same.
+    def draw_records(self, limit: int, source_id: int | None = None) -> list[int]:
+        """Return active records in random order, always the same.
 
         Args:
-            source_id: number of the source.
             limit: most records.
+            source_id: number of their source; None for records of all.
         """
-        return [row.id for row in self._connection.execute(_DRAWN, {"source": source_id, "limit": limit})]
+        statement = _DRAWN if source_id is None else _DRAWN_OF_SOURCE
+        return [row.id for row in self._connection.execute(statement, {"source": source_id, "limit": limit})]
 
     def with_several_versions(self, record_ids: Collection[int]) -> set[int]:
         """Return the records among those given that have an earlier version."""

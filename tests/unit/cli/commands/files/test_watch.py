@@ -52,6 +52,14 @@ def test_each_file_is_moved_with_a_receipt_and_its_rejects(mpi, drop):
         assert [row["reason"] for row in csv.DictReader(file)] == ["missing"]
 
 
+def test_receipt_says_that_a_file_of_rejected_rows_failed(mpi, drop):
+    put(drop, "a.csv", HEADER + ",Eve,Fox,,\n")
+    result = mpi("watch", str(drop), "--source", "sis", "--once")
+    told = receipts(drop / "receipts")["a.csv"]
+    assert (result.code, told["status"], told["reason"]) == (1, "failed", "every row was rejected")
+    assert [name[:6] for name in names(drop / "failed")] == ["a.csv."]
+
+
 def test_file_that_a_guard_holds_is_put_aside(mpi, drop):
     put(drop, "a.csv", HEADER + ANA + BEN)
     assert mpi("watch", str(drop), "--source", "sis", "--once", "--snapshot", "full").code == 0
@@ -67,6 +75,7 @@ def test_folder_is_watched_by_one_process(mpi, drop):
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = mpi("watch", str(drop), "--source", "sis", "--once")
     assert (result.code, is_one_line(result.err)) == (7, True)
+    assert "wait until it ends" in result.err
 
 
 def test_wrong_folder_or_mapping_is_refused_at_the_start(mpi, drop):

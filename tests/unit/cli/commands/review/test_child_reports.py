@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from mpi.cli.commands.review.splink_charts import make_first_page
+from mpi.service.diagnostics.splink_charts import SplinkCharts
+
 DAY = ("--day", "2026-09-01")
 BEGINNINGS = {"html": b"<!doctype html>", "csv": b"# report: ", "parquet": b"PAR1", "png": b"\x89PNG"}
 
@@ -65,6 +68,18 @@ def test_page_for_the_public_is_written_to_a_file(mpi, tmp_path):
     assert "What these records are used for" in file.read_text(encoding="utf-8")
     for options in ((), ("--into", str(tmp_path)), ("--into", str(file), "--format", "csv")):
         assert mpi("report", "transparency", *options).code != 0
+
+
+def test_splink_charts_of_an_empty_index_say_so(mpi, home, tmp_path):
+    assert home.exists()
+    assert mpi("report", "splink-charts", "--into", str(tmp_path / "empty")).code == 0
+    assert "the index has none" in (tmp_path / "empty" / "index.html").read_text(encoding="utf-8")
+
+
+def test_first_page_of_splink_charts_has_each_caution_of_the_pair():
+    cautions = ("Given names differ.", "A birth date is not whole.")
+    page = make_first_page(SplinkCharts("m/1", "2026-09-01", {}, [], cautions=cautions), None)
+    assert [caution for caution in cautions if caution not in page] == []
 
 
 @pytest.mark.usefixtures("loaded")
