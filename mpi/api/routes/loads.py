@@ -138,7 +138,7 @@ def post_load_undo(
     Records, persons and IDs become as they would be without the load. What came since stays, and a record
     that the load sealed stays sealed. The undo is written in steps, with other writes in between. If it is
     interrupted, the same request continues it. On a large index this is a job, unless the caller prefers to
-    wait or asks for a preview.
+    wait or asks for a preview. Where outcomes tell who is in care, the answer has no numbers.
     """
     reason = body.reason or "bad-load"
     if body.preview or not answers_with_job(request, index):

@@ -251,10 +251,15 @@ class LoadUndoneOut(BaseModel):
     source: str = Field(description="Source of the load.")
     preview: bool = Field(description="Whether this is a preview, which changes nothing.")
     step: int | None = Field(description="Step number; null in a preview.")
-    stated: int = Field(description="Records that the load stated something about.")
-    restored: int = Field(description="Records that go back to another statement.")
-    removed: int = Field(description="Records that become inactive.")
-    moved: int = Field(description="Records that move to another person, of those that the caller may see.")
+    stated: int | None = Field(
+        description="Records that the load stated something about; null, as the other numbers, where they "
+        "tell who is in care."
+    )
+    restored: int | None = Field(description="Records that go back to another statement.")
+    removed: int | None = Field(description="Records that become inactive.")
+    moved: int | None = Field(
+        description="Records that move to another person, of those that the caller may see."
+    )
     persons: dict[str, int] = Field(description="Number of persons by kind of change.")
     told: list[str] = Field(description="Clients that see the change in the feed.")
     disclosed: int | None = Field(

@@ -4,7 +4,7 @@ A job is stored by the process that does it, so every other process can watch it
 was interrupted. Beginning the same work again carries it on: what it does is safe to call again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,8 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_allowed, is_allowed_on, require_permission
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
+from mpi.service.holdings.settings import find_limited_sources
+from mpi.service.loads.open_outcomes import tells_of_care
 from mpi.service.loads.sent_files.upload import hide_outcomes
 from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.storage.repositories.steps.jobs import JobState, StoredJob
@@ -241,6 +243,7 @@ def _view(unit: ReadUnit, job: StoredJob, latest: list[StoredJob]) -> JobView:
     """Build the view of a job."""
     is_of_file = job.kind in FILE_KINDS
     report = job.detail.get("report") if is_of_file else None
+    job = _hide_progress(unit, job)
     is_gone = job.state == JobState.RUNNING and not is_worker_alive(job.worker, job.beat)
     return JobView(
         id=job.id,
@@ -260,6 +263,16 @@ def _view(unit: ReadUnit, job: StoredJob, latest: list[StoredJob]) -> JobView:
         report=None if report is None else hide_outcomes(unit, job.detail["source"], report),
         source=job.detail["source"] if is_of_file else None,
     )
+
+
+def _hide_progress(unit: ReadUnit, job: StoredJob) -> StoredJob:
+    """Return a job without its progress, where the number of items would tell who is in care."""
+    source = job.detail.get("source") if job.kind in FILE_KINDS else None
+    if job.kind == JobKind.UNDO_LOAD and (batch := unit.batches.get(job.target or 0)) is not None:
+        source = batch.source
+    if source is None or not tells_of_care(unit.viewer, source, find_limited_sources(unit)):
+        return job
+    return replace(job, stage="", done=0, total=0)
 
 
 def estimate_seconds_left(job: StoredJob) -> int | None:

@@ -13,7 +13,7 @@ from mpi.intake.totals_row import TOTALS_ROW
 from mpi.service.core.name_and_birth_key import identity_key
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.loads.load_guards import LoadEffect, RowChange, find_hold_reason, find_row_hold_reason
-from mpi.service.loads.open_outcomes import find_open_counts
+from mpi.service.loads.open_outcomes import count_file_rows
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.statements.statement_judgement import StatementOutcome, judge_statement
 from mpi.standardize.serialization import record_from_bytes
@@ -172,7 +172,7 @@ def _count_earlier_rows(unit: ReadUnit, source: Source) -> int:
     """Return the rows of a source's last full file; of its largest file if it sent no full one."""
     batches = unit.batches.list_complete(source.id, Snapshot.FULL)[:1]
     batches = batches or unit.batches.list_complete(source.id, Snapshot.DELTA)
-    return max((find_open_counts(batch.counts, batch.status)["received"] for batch in batches), default=0)
+    return max((count_file_rows(batch.counts)["received"] for batch in batches), default=0)
 
 
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:

@@ -13,7 +13,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.data_quality.issues import may_list_issues
 from mpi.service.holdings.settings import find_limited_sources
-from mpi.service.loads.open_outcomes import find_open_counts, tells_of_care
+from mpi.service.loads.open_outcomes import find_shown_counts, read_shown_rejects, tells_of_care
 from mpi.storage.repositories.sources.batches import LOADED, LOADING, UNDOING, Batch, StoredReject
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -139,8 +139,8 @@ def find_load(index: Index, viewer: Viewer, number: int) -> LoadReceipt:
             undone_at=undone_at,
             undone_by=undone_by,
             issues=batch.issues,
-            rejects=tuple(unit.batches.rejects(number, MAX_LISTED_REJECTS)),
-            reject_count=batch.counts.get("rejected", 0),
+            rejects=tuple(read_shown_rejects(unit, batch, MAX_LISTED_REJECTS)),
+            reject_count=entry.counts.get("rejected", 0),
         )
 
 
@@ -153,8 +153,7 @@ def read_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
     """
     require_permission(viewer, Action.LOAD)
     with index.database.read(viewer) as unit:
-        _get_batch(unit, number)
-        return unit.batches.rejects(number, MAX_REJECTS)
+        return read_shown_rejects(unit, _get_batch(unit, number), MAX_REJECTS)
 
 
 def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject]:
@@ -173,7 +172,8 @@ def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
     require_permission(viewer, Action.LOAD)
     record_ids: set[int] = set()
     with index.database.read(viewer) as unit:
-        source = _get_batch(unit, number).source
+        batch = _get_batch(unit, number)
+        source = batch.source
         if may_list_issues(viewer, source):
             rejects = unit.batches.named_rejects(number, MAX_REJECTS)
             local_ids = sorted({each.local_id for each in rejects if each.local_id is not None})
@@ -182,7 +182,7 @@ def name_rejects(index: Index, viewer: Viewer, number: int) -> list[StoredReject
                 known = unit.records.find_by_local_ids(source_id, local_ids[start : start + _CHUNK])
                 record_ids |= {record.id for record in known.values()}
         else:
-            rejects = unit.batches.rejects(number, MAX_REJECTS)
+            rejects = read_shown_rejects(unit, batch, MAX_REJECTS)
     disclose(index, viewer, Action.LOAD, record_ids, FIELDS, f"load:{number}")
     return rejects
 
@@ -204,6 +204,7 @@ def _build_entries(
 ) -> list[LoadEntry]:
     """Build log entries of loads, with the times of their commits."""
     commits = unit.commit_info({batch.commit_no for batch in batches})
+    counts = find_shown_counts(unit, batches)
     entries = []
     for batch in batches:
         is_hidden = tells_of_care(unit.viewer, batch.source, limited_sources)
@@ -216,7 +217,7 @@ def _build_entries(
                 at=commits[batch.commit_no][0],
                 by=commits[batch.commit_no][1],
                 as_of=batch.as_of,
-                counts=find_open_counts(batch.counts, batch.status) if is_hidden else batch.counts,
+                counts=counts[batch.id],
                 hides_outcomes=is_hidden,
                 may_undo=batch.status in (LOADED, LOADING, UNDOING),
             )

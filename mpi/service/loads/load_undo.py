@@ -21,7 +21,9 @@ from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.undoable_steps import add_step, check_reason, step_transaction
 from mpi.service.data_quality.tickets import reopen_tickets
+from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
+from mpi.service.loads.open_outcomes import tells_of_care
 from mpi.service.loads.window_sizes import make_undo_sizer
 from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
 from mpi.service.persons.step_effects import PastDisclosure, PersonEffect, describe_changes_of_commits
@@ -41,7 +43,7 @@ COMMIT_KIND = "undo load"
 class LoadUndoResult:
     """Counts of what undoing a file load did, or would do.
 
-    It holds counts, because a load may be large.
+    It holds counts, because a load may be large. They are left out where they tell who is in care.
 
     Args:
         batch: the load.
@@ -64,12 +66,12 @@ class LoadUndoResult:
     source: str
     preview: bool
     step: int | None
-    stated: int
-    restored: int
-    removed: int
-    moved: int
-    persons: dict[str, int]
-    told: tuple[str, ...]
+    stated: int | None = None
+    restored: int | None = None
+    removed: int | None = None
+    moved: int | None = None
+    persons: dict[str, int] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
     disclosed: int | None = None
     disclosures: tuple[PastDisclosure, ...] = ()
 
@@ -284,6 +286,9 @@ class _LoadUndo:
         Args:
             unit: the transaction of the last chunk or a later one.
         """
+        step = None if self.is_preview else self.step
+        if tells_of_care(unit.viewer, self.batch.source, find_limited_sources(unit)):
+            return LoadUndoResult(self.batch.id, self.batch.source, self.is_preview, step)
         persons, moved_records, client_names, _ = describe_changes_of_commits(
             unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
         )
@@ -292,7 +297,7 @@ class _LoadUndo:
             batch=self.batch.id,
             source=self.batch.source,
             preview=self.is_preview,
-            step=None if self.is_preview else self.step,
+            step=step,
             stated=self.stated_count,
             restored=self._restored_count,
             removed=self._removed_count,

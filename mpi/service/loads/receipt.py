@@ -13,6 +13,8 @@ COUNT_NAMES = (
     "dropped",
 )  # fmt: skip
 """Counts of a load: all rows, and then each outcome, in the order in which they are shown."""
+SEALED_ROW = "sealed"
+"""Reason of a rejected row whose record is sealed or expunged, so that it depends on what is stored."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def count_verdicts(
                     Reject(
                         statement.line_number,
                         None,
-                        "sealed",
+                        SEALED_ROW,
                         "the record is sealed or expunged: a person must lift it",
                     )
                 )

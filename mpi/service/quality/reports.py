@@ -12,8 +12,7 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.statistics.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.holdings.settings import find_limited_sources
-from mpi.service.loads.open_outcomes import find_open_counts, tells_of_care
+from mpi.service.loads.open_outcomes import find_shown_counts
 from mpi.service.loads.receipt import COUNT_NAMES
 from mpi.service.quality import exact_counts
 from mpi.service.quality.new_records import NewRecordsRow, count_new_records, list_rows
@@ -27,7 +26,6 @@ from mpi.service.quality.publication import (
     find_next_day,
     read_publication,
 )
-from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.unit_of_work.units import ReadUnit
 
 LOADS = "loads"
@@ -169,26 +167,18 @@ def _report_loads(unit: ReadUnit) -> Report:
     """
     batches = [batch for batch in unit.batches.all() if unit.viewer.may_see(batch.source)]
     info = unit.commit_info({batch.commit_no for batch in batches})
-    limited = find_limited_sources(unit)
+    counts = find_shown_counts(unit, batches)
     rows = tuple(
         (
             batch.id,
             info[batch.commit_no][0][:19],
             batch.source,
             batch.status,
-            *_list_counts(batch, is_hidden=tells_of_care(unit.viewer, batch.source, limited)),
+            *(counts[batch.id].get(name) for name in COUNT_NAMES),
         )
         for batch in batches
     )
     return Report(LOADS, _TITLES[LOADS], ("batch", "at", "source", "status", *COUNT_NAMES), rows)
-
-
-def _list_counts(batch: Batch, *, is_hidden: bool) -> list[int | None]:
-    """Return a load's counts in the order of their columns; None for one that tells who is in care."""
-    if is_hidden:
-        counts = find_open_counts(batch.counts, batch.status)
-        return [counts.get(name) for name in COUNT_NAMES]
-    return [batch.counts.get(name, 0) for name in COUNT_NAMES]
 
 
 def _report_creates(rows: Sequence[NewRecordsRow]) -> Report:

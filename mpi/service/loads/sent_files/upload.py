@@ -31,7 +31,8 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.dry_run import DryRun, dry_run
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_log import MAX_LISTED_REJECTS
-from mpi.service.loads.open_outcomes import find_open_counts, tells_of_care
+from mpi.service.loads.open_outcomes import count_file_rows, tells_of_care
+from mpi.service.loads.receipt import SEALED_ROW
 from mpi.service.processes.worker_liveness import is_worker_alive
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -204,10 +205,16 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
     """
     is_hidden = tells_of_care(unit.viewer, source, find_limited_sources(unit))
     sees_all = unit.viewer.sources is None and not is_hidden
-    shown = {**report, "bands": report["bands"] if sees_all else None}
+    shown = {name: value for name, value in report.items() if name != "sealed_rows"}
+    if not sees_all:
+        shown["bands"] = None
     if is_hidden:
-        counts = find_open_counts(report["counts"], report["status"])
-        shown |= {"counts": counts, "spared": None, "sealed": None}
+        shown |= {
+            "counts": count_file_rows(report["counts"], report.get("sealed_rows", 0)),
+            "spared": None,
+            "sealed": None,
+            "rejects": [reject for reject in report["rejects"] if reject["reason"] != SEALED_ROW],
+        }
     return shown
 
 
@@ -223,6 +230,7 @@ def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
         "counts": receipt.counts,
         "spared": receipt.spared,
         "sealed": preview.sealed,
+        "sealed_rows": sum(reject.reason == SEALED_ROW for reject in receipt.rejects),
         "bands": {band.value: count for band, count in preview.bands.items()} if sees_all else None,
         "issues": dict(sorted(receipt.issues.items())),
         "rejects": [

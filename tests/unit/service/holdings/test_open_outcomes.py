@@ -12,11 +12,12 @@ from mpi.service.holdings.settings import add_source
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.open_outcomes import find_open_counts
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.loads.open_outcomes import find_shown_counts
 from mpi.service.loads.sent_files.upload import _summarize, hide_outcomes
 from mpi.service.quality.reports import make_report
 from mpi.service.statements.sources import NewSource
-from mpi.storage.repositories.sources.batches import LOADING
+from mpi.storage.repositories.sources.batches import LOADING, UNDOING, UNDONE
 from tests.index import OPERATOR, load_rows, make_child, many_children, open_test_index, rows
 from tests.unit.service.holdings.conftest import add_care_sources
 
@@ -105,8 +106,31 @@ def test_a_file_whose_rows_seal_many_records_is_held(school):
     assert "40 rows seal" in load_rows(school, "school", *sealed).held_reason
 
 
-def test_nothing_is_told_of_a_load_that_is_not_complete():
-    assert find_open_counts({"received": 3, "created": 3}, LOADING) == {}
+@pytest.mark.parametrize("status", [LOADING, UNDOING, UNDONE])
+def test_nothing_is_told_of_a_load_that_is_not_complete(school, status):
+    with school.database.read(LOADER) as unit:
+        [batch] = unit.batches.latest(1)
+        assert find_shown_counts(unit, [replace(batch, status=status)]) == {batch.id: {}}
+
+
+def test_a_row_that_is_rejected_since_its_record_is_sealed_is_not_told(tmp_path):
+    answers = []
+    for in_care in (0, 1):
+        with open_school(tmp_path / str(in_care), in_care) as index:
+            load_rows(index, "school", SEALED if in_care else OTHERS[0])
+            answers.append(read_answers(index, ([PUPIL], DELTA)))
+    receipts = [{**answer["receipt"], "entry": answer["receipt"]["entry"]["counts"]} for answer in answers]
+    assert receipts[0] == receipts[1]
+    assert answers[0]["preview"] == answers[1]["preview"]
+
+
+def test_the_undo_of_a_load_tells_no_numbers(tmp_path):
+    results = []
+    for in_care in (0, 1):
+        with open_school(tmp_path / str(in_care), in_care) as index:
+            number = load_rows(index, "school", {**PUPIL, "first_name": "Another"}).batch
+            results.append((undo_load(index, LOADER, number, preview=True), undo_load(index, LOADER, number)))
+    assert results[0] == results[1]
 
 
 def test_who_may_read_records_is_told_all_outcomes(school):
