@@ -19,7 +19,8 @@ class SftpSystem:
     file before its bytes are read, ``before_move`` before it is moved. ``opened`` holds the names of the
     files that were read. ``refuses_moves`` lets no file be moved. ``keeps_markers`` lets no file be
     deleted. ``hides_types`` lists names without permissions, which tell their types. ``connections`` holds
-    those that are open; ``sign_ins`` counts all.
+    those that are open; ``sign_ins`` counts all. ``users`` holds the
+    names of users that were sent.
     """
 
     def __init__(self, root: Path) -> None:
@@ -40,6 +41,7 @@ class SftpSystem:
         self.keeps_markers = False
         self.hides_types = False
         self.sign_ins = 0
+        self.users: list[str] = []
 
     @property
     def fingerprint(self) -> str:
@@ -103,6 +105,10 @@ def _make_login(system: SftpSystem) -> type[asyncssh.SSHServer]:
 
         def connection_lost(self, _exc):
             system.connections.remove(self._connection)
+
+        def begin_auth(self, username):
+            system.users.append(username)
+            return True
 
         def password_auth_supported(self):
             return True

@@ -9,7 +9,7 @@ from mpi.domain.errors import RemoteSystemError
 
 
 class FileRefusedError(RemoteSystemError):
-    """Error: one file of the other system is not taken; others may be."""
+    """Error: one file of the other system cannot be taken."""
 
 
 class FileChangedError(FileRefusedError):
@@ -53,7 +53,7 @@ class FileServer(Protocol):
         """Return the files whose names fit the pattern of the connection."""
 
     def fetch(self, file: RemoteFile, target: Path) -> str:
-        """Copy a file to a new local one, and return the SHA-256 of its content.
+        """Copy a file to a local one, and return its SHA-256.
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
@@ -61,7 +61,7 @@ class FileServer(Protocol):
         """
 
     def move(self, file: RemoteFile, folder: str) -> None:
-        """Move a file into another folder of the server, without replacing one there.
+        """Move a file into another folder of the server, replacing none.
 
         Raises:
             FileRefusedError: the server refuses; the message says whether the file was moved.

@@ -166,7 +166,6 @@ def test_the_index_stores_no_name_of_a_file(index, folder, pull):
 def test_source_is_pulled_by_one_process_and_not_once_it_is_retired(index, folder, pull):
     with index.database.read(OPERATOR) as unit:
         source = unit.sources.get_by_code("sis")
-        unit.pulled_files.list_of_source(source.id)
     with PullLease(index, OPERATOR, source), pytest.raises(ConflictError, match="another process"):
         run(index, pull)
     retire_source(index, OPERATOR, "sis")

@@ -1,1 +1,1 @@
-"""Folders of files: those that are watched, and those that are pulled from other systems."""
+"""Folders of files that are watched or pulled from other systems."""

@@ -49,7 +49,7 @@ class FilePullFlags:
 
 
 def pull_files(connection: Connection, flags: FilePullFlags) -> None:
-    """Pull the new files of a folder, load each, and exit with the code of the whole.
+    """Load the new files of a folder, and exit with a code.
 
     Args:
         connection: the server, its folder, and the source of the files.
@@ -141,7 +141,7 @@ def _load(
 
 
 def _print_outcome(outcome: FileOutcome) -> None:
-    """Print what became of a file, why it was not loaded, and why it was not moved."""
+    """Print what became of a file, and why."""
     reasons = (reason.removeprefix(f"{outcome.name}: ") for reason in (outcome.reason, outcome.move_error))
     print_note("; ".join((f"{outcome.name}: {outcome.status}", *filter(None, reasons))))
 

@@ -26,5 +26,5 @@ def may_match(raw: bytes, pattern: str) -> bool:
 
 
 def is_hidden(raw: bytes) -> bool:
-    """Return whether a name begins with a dot, as those of files in progress and of folders do."""
+    """Return whether a name begins with a dot, as unfinished files do."""
     return raw.startswith(b".") and b"/" not in raw

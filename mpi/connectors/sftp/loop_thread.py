@@ -23,7 +23,7 @@ class LoopThread:
         self._thread.start()
 
     def run(self, steps: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine, and return what it returns; cancel it if the wait is interrupted."""
+        """Return the result of a coroutine; cancel it on an interrupt."""
         future = asyncio.run_coroutine_threadsafe(steps, self._loop)
         try:
             return future.result()

@@ -119,7 +119,7 @@ def _read_marker(connection: Connection) -> str:
 
 
 def _find_mapping(connection: Connection, mapping: str) -> str:
-    """Return a mapping file next to the connection, or the name of a shipped mapping."""
+    """Return the path of a mapping file, or a shipped mapping's name."""
     path = connection.folder / mapping
     return str(path) if path.is_file() else mapping
 

@@ -36,7 +36,7 @@ _Step = Callable[[asyncssh.SFTPClient], Coroutine[Any, Any, _T]]
 
 
 class _StepFailedError(RemoteSystemError):
-    """Error: a step failed on a server that had let the user in."""
+    """Error: a step failed after the user had signed in."""
 
 
 class SftpServer:
@@ -110,7 +110,7 @@ class SftpServer:
         return FileList(sorted(files, key=lambda file: (file.modified, file.name)), refused, skipped)
 
     def fetch(self, file: RemoteFile, target: Path) -> str:
-        """Copy a file to a new local one, and return the SHA-256 of its content.
+        """Copy a file to a local one, and return its SHA-256.
 
         Raises:
             FileChangedError: it is another one meanwhile, or gone.
@@ -137,7 +137,7 @@ class SftpServer:
             raise FileRefusedError(f"{file.name}: the connection broke in each copy of it") from None
 
     def move(self, file: RemoteFile, folder: str) -> None:
-        """Move a file into another folder of the server, without replacing one there.
+        """Move a file into another folder of the server, replacing none.
 
         A file whose name is taken there gets the time into its name. A marker of the file is deleted. A file
         that is another one meanwhile is left, and so is one that is gone.
@@ -213,7 +213,7 @@ class SftpServer:
         return name if name.startswith("/") or self.options.path == "." else f"{self.options.path}/{name}"
 
     def _call(self, step: _Step[_T]) -> _T:
-        """Do a step in the session, and again after a connection that broke.
+        """Do a step in the session; repeat it if the connection broke.
 
         Raises:
             RemoteSystemError: the server cannot be reached, or refuses.
@@ -243,7 +243,7 @@ class SftpServer:
             self._wait(pause_s)
 
     async def _do(self, step: _Step[_T]) -> _T:
-        """Do a step in the session, and close the session if it may be broken."""
+        """Do a step in the session, and close a broken session."""
         self._has_begun = False
         sftp = await self._open_session()
         self._has_begun = True
@@ -290,13 +290,13 @@ def _is_broken(error: asyncssh.SFTPError) -> bool:
 
 
 def _to_bytes(content: bytes | str) -> bytes:
-    """Return bytes as they are: asyncssh gives texts only where it was told an encoding."""
+    """Return bytes: asyncssh gives text only if told an encoding."""
     return content if isinstance(content, bytes) else content.encode()
 
 
 @contextmanager
 def _open_private(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """Open a new local file for its owner only, and yield what writes to it.
+    """Open a private local file, and yield what writes to it.
 
     Its errors name it, unlike those of a connection.
     """
@@ -323,6 +323,6 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _read_time(attributes: asyncssh.SFTPAttrs) -> int:
-    """Return the time of a file in seconds since 1970; 0 if the server tells none."""
+    """Return a file's time in seconds since 1970; 0 for none."""
     modified = attributes.mtime or 0
     return modified if 0 <= modified <= _LAST_SECOND else 0

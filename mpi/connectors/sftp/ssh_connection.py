@@ -109,7 +109,7 @@ class SshLogin:
 
     @asynccontextmanager
     async def _open_agent(self) -> AsyncIterator[Mapping[str, Any]]:
-        """Open the user's SSH agent if the connection says so, and yield its keys.
+        """Open the SSH agent if the connection says so; yield its keys.
 
         asyncssh itself would also offer the keys in the user's folder.
 
@@ -139,7 +139,7 @@ class SshLogin:
 
 
 def _read_known_hosts(name: str, path: Path | None) -> object:
-    """Return the trusted host keys; without a file, none but those with a trusted fingerprint.
+    """Return the trusted host keys of a file; none without one.
 
     An empty value would let asyncssh read the user's own file.
     """

@@ -1,4 +1,4 @@
-"""Rules of research extracts: what an agreement lets a project have, and until when.
+"""Rules of research extracts: what a project may have, until when.
 
 A study has the agreement that 34 CFR 99.31(a)(6)(iii)(C) [K] asks for, or that 99.35(a)(3) [K] asks for where
 programs are audited or evaluated. De-identified data is released under 99.31(b) [K]. Counsel must check which
@@ -120,7 +120,7 @@ def find_grants(agreement: Agreement, recipient: str) -> tuple[Grant, ...]:
 
 
 def permits_field(grant: Grant, field: str) -> bool:
-    """Return whether an extract may hold a field of the records of a grant.
+    """Return whether an extract may hold a field of a grant's records.
 
     A sensitive field, and each flag, has to be named by its own name.
     """

@@ -227,7 +227,7 @@ def describe_errors(error: ValidationError) -> str:
 
 
 def _describe_problem(kind: str, context: Mapping[str, object]) -> str:
-    """Return what is wrong; of a key with fixed values, its own values are listed."""
+    """Return what is wrong, with the values that the key may have."""
     expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
     return _PROBLEMS.get(kind, "is wrong").replace("{expected}", expected)
 

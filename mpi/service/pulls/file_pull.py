@@ -138,7 +138,7 @@ class FolderPull:
 
 
 def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult:
-    """Pull the files of a folder that were not loaded yet, oldest first.
+    """Load the new files of a folder, oldest first.
 
     A file is remembered once it is loaded, so a pull that is killed repeats at most one; its rows are
     unchanged then, or its load is resumed.
@@ -170,7 +170,9 @@ def pull_files(index: Index, viewer: Viewer, pull: FolderPull) -> FilePullResult
 def list_new_files(
     index: Index, viewer: Viewer, source_code: str, server: FileServer, options: FilePullOptions
 ) -> Sequence[RemoteFile]:
-    """Return the files that a pull would take, oldest first; some may still be written.
+    """Return the files that a pull would take, oldest first.
+
+    Some may still be written.
 
     Errors as for ``pull_files``.
     """
@@ -194,14 +196,14 @@ class _FileMemory:
         return self._files.get(self._make_token(file))
 
     def is_new(self, file: RemoteFile, options: FilePullOptions) -> bool:
-        """Return whether a file is to be pulled: it was never, has changed, or is tried again."""
+        """Return whether a file is new, has changed, or is tried again."""
         last = self.find(file)
         if last is None or (last.size, last.modified) != (file.size, file.modified):
             return True
         return (options.retry and last.status != FileStatus.LOADED) or self.is_confirmed(file, options)
 
     def is_confirmed(self, file: RemoteFile, options: FilePullOptions, digest: str = "") -> bool:
-        """Return whether a file was held, with this content if it is known, and is confirmed by its name."""
+        """Return whether a held file is confirmed, with this digest if given."""
         last = self.find(file)
         if last is None or last.status != FileStatus.HELD or file.name not in options.confirmed:
             return False
@@ -233,7 +235,7 @@ class _FileMemory:
             self._last_loaded = pulled
 
     def _make_token(self, file: RemoteFile) -> str:
-        """Return a hash of a file's name, which may be that of a person."""
+        """Return a keyed hash of a file's name, which may name a person."""
         return self._index.keyed_hash.to_token(_TOKEN_DOMAIN, file.name)
 
 
@@ -264,7 +266,7 @@ class _FilePull:
         return new, listing
 
     def move_known_files(self, listing: FileList, new: Sequence[RemoteFile]) -> Iterator[FileOutcome]:
-        """Move files that a pull before did not; yield those that cannot be moved."""
+        """Move known files that are still there; yield those that are refused."""
         taken = frozenset(new)
         for file in listing.files:
             last = self.memory.find(file)
@@ -302,7 +304,7 @@ class _FilePull:
         return replace(outcome, move_error=self._move(file, status))
 
     def _move(self, file: RemoteFile, status: FileStatus) -> str:
-        """Have the server move a file where the connection says so; return why it did not."""
+        """Move a file as the connection says; return why it was refused."""
         options = self.pull.options
         folder = {FileStatus.LOADED: options.loaded_path, FileStatus.FAILED: options.failed_path}.get(status)
         if not folder:

@@ -52,7 +52,7 @@ class ResearchExtract:
 
 
 def make_extract(index: Index, viewer: Viewer, code: str) -> ResearchExtract:
-    """Return the files of a project's extract, and note on the ledger who is in it.
+    """Return the files of a project's extract, and write the ledger.
 
     Args:
         index: the open index.
@@ -92,7 +92,7 @@ def _act_for(viewer: Viewer, terms: ResearchTerms) -> Viewer:
 def _require_permitted(
     unit: ReadUnit, index: Index, viewer: Viewer, code: str
 ) -> tuple[ResearchTerms, Agreement]:
-    """Return the terms of a project and its agreement, if they permit an extract.
+    """Return a project's terms and agreement if they permit an extract.
 
     Raises:
         ConflictError: the project has no terms.
@@ -142,7 +142,7 @@ def _require_low_risk(index: Index, recipient: Viewer, found: FoundExtract) -> N
 
 
 def _note_extract(index: Index, viewer: Viewer, facts: ExtractFacts, extract: ResearchExtract) -> None:
-    """Record an extract among the steps of its project, unless it is there.
+    """Record an extract as a step of its project, once.
 
     Its last day is recorded too: later terms may name an earlier one, and never a later one.
     """

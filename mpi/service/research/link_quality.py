@@ -41,7 +41,7 @@ class LinkQuality:
 def measure_links(
     unit: ReadUnit, children: LinkedChildren, rows: Sequence[ExtractRow]
 ) -> dict[int, LinkQuality]:
-    """Return the quality of the links of each child of an extract, by the child's number.
+    """Return the quality of each child's links, by the child's number.
 
     The weakest link is that of the strongest chains of pairs: the lightest edge of a maximum spanning tree
     (Kruskal 1956).

@@ -1,4 +1,4 @@
-"""State of each research project: terms, extracts, who receives them, and what is due."""
+"""State of each research project: terms, extracts, recipient, and what is due."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ def _read_versions(unit: ReadUnit, agreement: str) -> list[Agreement]:
 
 
 def _find_due_day(unit: ReadUnit, history: ProjectHistory, today: date) -> date | None:
-    """Return the last day on which the recipient may hold all extracts: the first one of any of them."""
+    """Return the earliest last day of a project's extracts; None without one."""
     if history.destroyed is not None:
         return None
     days = (day for extract in history.extracts for day in _list_last_days(unit, history, extract, today))
@@ -144,7 +144,7 @@ def _find_due_day(unit: ReadUnit, history: ProjectHistory, today: date) -> date 
 def _list_last_days(
     unit: ReadUnit, history: ProjectHistory, extract: Mapping[str, Any], today: date
 ) -> Iterator[date]:
-    """Yield the last days of an extract: by the terms of its making, and by those of today."""
+    """Yield an extract's last days by the terms of then and of today."""
     if "destroy_by" in extract:
         yield date.fromisoformat(extract["destroy_by"])
     if history.terms is not None:
@@ -156,7 +156,7 @@ def _list_last_days(
 def _list_days_of_agreement(
     versions: Sequence[Agreement], extract: Mapping[str, Any], today: date
 ) -> Iterator[date]:
-    """Yield the last days of an extract by an agreement: its end, and the days that data may be kept."""
+    """Yield an extract's last days by its agreement's end and retention."""
     agreement = choose_terms(versions, today)
     if agreement is None:
         return

@@ -1,4 +1,4 @@
-"""Rows of a research extract: agreed values of the records that an extract may hold."""
+"""Rows of a research extract: the agreed values of its records."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -177,7 +177,7 @@ def _group_records(child_of: Mapping[int, int]) -> dict[int, list[int]]:
 
 
 def _find_restricted_children(unit: ReadUnit, children: Mapping[int, Collection[int]]) -> set[int]:
-    """Return the children of whom a record has a restriction that has not ended.
+    """Return the children with a record whose restriction is in force.
 
     A restriction covers all records of the person, also where another partition makes several children of
     them.

@@ -45,7 +45,7 @@ class ValueCodes:
         return SEPARATOR.join(sorted(codes)) or None
 
     def find_code(self, code_list: str, text: str) -> str | None:
-        """Return the code of a text, its pseudonym, or ``UNLISTED``; None where it stands for no value."""
+        """Return a text's code, pseudonym or ``UNLISTED``; None for no value."""
         folded = _fold(text)
         code = self.named.get(code_list, {}).get(folded) or find_known_code(code_list, text)
         if code is not None:

@@ -153,6 +153,7 @@ def test_ctrl_c_ends_a_copy_at_once(system, connect, tmp_path):
     system.before_read = interrupt
     with pytest.raises(KeyboardInterrupt), server:
         server.fetch(file, tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_size < len(CONTENT)
     assert not any(thread.is_alive() for thread in threading.enumerate() if thread.name == "sftp")
     system.reset()
     server.fetch(file, tmp_path / "copy")
@@ -217,9 +218,12 @@ def test_key_of_an_agent_signs_in_and_no_other_kind_uses_the_agent(system, conne
         wrong = SignIn(
             SignInKind.PASSWORD, client_id=USER, secret="no"
         )  # pragma: allowlist secret - a wrong one
-        server, _ = connect(wrong)
-        with pytest.raises(RemoteSystemError, match="refuses the user"):
-            server.list_files()
+        asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+        other_key = SignIn(SignInKind.SSH_KEY, client_id=USER, key_path=tmp_path / "other")
+        for sign_in in (wrong, other_key):
+            server, _ = connect(sign_in)
+            with pytest.raises(RemoteSystemError, match="refuses the user"):
+                server.list_files()
     server, _ = connect(SignIn(SignInKind.SSH_AGENT, client_id=USER))
     with pytest.raises(RemoteSystemError, match="SSH_AUTH_SOCK"):
         server.list_files()

@@ -4,11 +4,9 @@ import json
 import re
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
-from mpi.connectors import registry
 from tests.sftp_server import PASSWORD, USER, serve_sftp
 from tests.unit.cli.conftest import HEADER, is_one_line
 
@@ -154,6 +152,10 @@ def test_file_is_moved_although_its_marker_cannot_be_deleted(server, pull):
     assert names(server.root / "outgoing" / "archive") == ["a.csv"]
     assert pull(marker=".done", move_loaded_to="archive").code == 0
     server.keeps_markers = False
+    server.put("c.csv", HEADER + EVE, TIME)
+    server.put("c.csv.done", "", TIME)
+    assert outcomes(pull(marker=".done", move_loaded_to="archive")) == {"c.csv": "loaded"}
+    assert names(server.root / "outgoing") == ["a.csv.done", "archive"]
     server.put("b.csv", HEADER + BEN, TIME)
     server.put("b.csv.done", "", TIME)
     marker = server.root / "outgoing" / "b.csv.done"
@@ -303,7 +305,7 @@ def test_unknown_host_key_sends_nothing_and_names_the_key(home, server, pull, tm
     else:
         trust = f'host_keys = ["{other.get_fingerprint()}"]'
     result = pull(trust=trust)
-    assert (result.code, is_one_line(result.err), server.opened) == (11, True, [])
+    assert (result.code, is_one_line(result.err), server.users) == (11, True, [])
     assert f"the host key of the server, {server.fingerprint}, is not one of" in result.err
 
 
@@ -317,18 +319,23 @@ def test_host_key_of_a_file_is_trusted_and_that_of_the_users_own_file_is_not(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "hosts").write_text("")
     assert pull(trust='known_hosts = "hosts"').code == 11
+    assert server.users == []
     (tmp_path / "hosts").write_text(line)
     assert outcomes(pull(trust='known_hosts = "hosts"')) == {"a.csv": "loaded"}
+    assert server.users == [USER]
 
 
-def test_password_comes_from_the_environment_and_is_shown_nowhere(server, pull, monkeypatch):
+def test_password_comes_from_the_environment_and_is_shown_nowhere(home, server, pull, monkeypatch):
     server.put("a.csv", HEADER + ANA)
     sign_in = 'kind = "password"\nsecret_variable = "FILES_PASSWORD"'
     monkeypatch.setenv("FILES_PASSWORD", "a wrong one")
     wrong = pull(sign_in=sign_in)
     assert (wrong.code, is_one_line(wrong.err), "a wrong one" in wrong.err) == (11, True, False)
     monkeypatch.setenv("FILES_PASSWORD", PASSWORD)
-    assert outcomes(pull(sign_in=sign_in)) == {"a.csv": "loaded"}
+    right = pull(sign_in=sign_in)
+    assert outcomes(right) == {"a.csv": "loaded"}
+    written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert PASSWORD.encode() not in written + (right.out + right.err).encode()
 
 
 @pytest.mark.parametrize(
@@ -371,5 +378,3 @@ def test_without_the_extra_the_error_says_which_one(pull, monkeypatch):
     monkeypatch.setitem(sys.modules, "asyncssh", None)
     result = pull()
     assert (result.code, "master-person-index[sftp]" in result.err) == (5, True)
-    assert registry.CONNECTORS
-    assert Path(registry.__file__).exists()
