@@ -51,6 +51,7 @@ from tests.agreements import change_grant, permit_emergencies
 from tests.index import crosswalk, load_rows, make_child, many_children, open_test_index, with_settings
 from tests.pages.administration import ADMINISTRATION_PAGES, ONA, add_administration
 from tests.pages.rights import add_rights, rights_pages
+from tests.published_reports import publish_ago
 from tests.unit.api.live import serving
 from tests.unit.service.jobs.test_jobs import begin_as_dead_process
 
@@ -112,6 +113,8 @@ def open_desk(folder, *, full=False):
             _add_approvals(index)
             add_administration(index, PASSWORD)
             add_rights(index, sessions)
+            # Last, since a release before a seal is shown to nobody.
+            _publish_reports(index)
         load = list_loads(index, make_operator(), "west")[0].number if full else 0
         mailing = with_settings(index, sends_mail=True)
         with serving(create_app(mailing)) as url, serving(create_app(mailing, open_pages=True)) as open_url:
@@ -167,6 +170,14 @@ def _declare_contacts(index):
         "feed,sis,North SIS team,North director of data,2\n"
         "queue,,Stewards,Head of data,30\n"
     )
+
+
+def _publish_reports(index):
+    """Publish reports on enough children in care for some counts to be shown."""
+    stay = {"type": "foster_family_home", "begin": "2026-01-10"}
+    children = [{**child, "placements": [stay]} for child in many_children(40, start=500)]
+    load_rows(index, "ccwis", *children)
+    publish_ago(index)
 
 
 def _add_more_questions(index):
@@ -410,6 +421,10 @@ _PAGES = (
     ("retention", "account:lex", "/retention"),
     ("retention-officer", "account:kim", "/retention"),
     ("research", "privacy-officer", "/research"),
+    ("reports", "analyst", "/reports"),
+    ("report", "analyst", "/reports/waterfall"),
+    ("report-populations", "analyst", "/reports/populations"),
+    ("report-combinations", "analyst", "/reports/combinations"),
     ("source-rule", "operator", "/sources/sis/rule"),
     ("consents", "account:lex", "/consents"),
     ("activity", "steward", "/activity"),

@@ -61,13 +61,13 @@ _PAGES_BY_PATH = (
 """Name, role and path of pages that need no action."""
 _PAGES_OF_TESTS = {
     "account", "accounts", "account-end", "account-requests", "case-plan", "client", "clients", "consents",
-    "contacts", "correct", "emergency-open", "emergency-reviews", "freezes", "health", "incident",
-    "incidents",
+    "contacts", "correct", "emergency-open", "emergency-reviews", "file", "files", "freezes", "health",
+    "incident", "incidents",
     "job-running", "jobs", "ledger-link", "load", "load-undo", "loads", "local-match", "my-children",
     "not-permitted", "obligations",
-    "register", "research", "retention", "rights", "second-factor", "sessions", "sign-in", "source",
-    "scorecard", "source-rule", "sources", "students-in-care", "subpoena-open", "subpoenas",
-    "waiting", "waiting-step", "workload",
+    "register", "report", "reports", "research", "retention", "rights", "second-factor", "sessions",
+    "sign-in", "source", "scorecard", "source-rule", "sources", "students-in-care", "subpoena-open",
+    "subpoenas", "waiting", "waiting-step", "workload",
 }  # fmt: skip
 """Pages whose states only the desk of the page tests has, by the names that it gives them."""
 
