@@ -31,7 +31,7 @@ from mpi.storage.repositories.sources.quality_issues import parse_issues
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.units import ReadUnit
 
-MOST_RECORDS = 2500
+MOST_RECORDS = 2000
 """Most records that are read for one scorecard."""
 _CHUNK = 1000
 _TREND_LOADS = 12
