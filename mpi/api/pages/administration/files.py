@@ -23,11 +23,9 @@ from mpi.intake.proposal.proposal import ProposalOptions
 from mpi.intake.proposal.starters import list_starters
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.loads.load_log import find_load
 from mpi.service.loads.sent_files import draft
 from mpi.service.loads.sent_files.upload import UploadOptions
 from mpi.standardize.fields.codes import STATE_CODES
-from mpi.storage.repositories.sources.batches import LOADED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _MEDIA_TYPE = "application/toml; charset=utf-8"
@@ -117,14 +115,19 @@ def _begin(
     copy = draft.copy_draft(index, viewer, found.code, source, _read_load_options(form))
     try:
         job, result = start_work(
-            request, index, viewer, kind, None, is_quick=copy.is_small(), source=source, upload=copy.code
+            request,
+            index,
+            viewer,
+            kind,
+            None,
+            is_quick=copy.is_small(),
+            source=source,
+            upload=copy.code,
+            draft=found.code,
         )
     except BaseException:
         copy.remove()
         raise
-    is_loaded = result is not None and find_load(index, viewer, result).entry.status == LOADED
-    if is_loaded:
-        draft.remove_draft(index, viewer, found.code)
     return redirect_to_work(kind, job, result)
 
 

@@ -19,6 +19,7 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.intake.containers.unpacked_size import check_unpacked_size
 from mpi.intake.proposal.proposal import ProposalOptions, propose_for_sample
@@ -34,6 +35,7 @@ from mpi.service.loads.sent_files.upload import (
     find_file,
     find_upload_folder,
 )
+from mpi.storage.repositories.sources.batches import LOADED
 
 MAX_DRAFTS = 5
 """Most drafts of one account."""
@@ -195,12 +197,32 @@ def remove_draft(index: Index, viewer: Viewer, code: str) -> None:
 def remove_drafts(index: Index, account: str) -> None:
     """Remove all drafts of an account, as when its person signs out."""
     for folder in _list_folders(index):
-        if _read(folder, account) is not None:
+        if _read_content(folder, account) is not None:
             Upload(folder).remove()
 
 
+def remove_loaded_draft(index: Index, viewer: Viewer, code: str, batch: int | None) -> None:
+    """Remove a draft whose copy was loaded; one that a guard held stays, to be loaded again.
+
+    Args:
+        index: the open index.
+        viewer: whose draft it is.
+        code: the draft, which may be gone.
+        batch: number of the load; None if the file had no rows.
+    """
+    if batch is None:
+        return
+    with index.database.read(viewer) as unit:
+        load = unit.batches.get(batch)
+    folder = find_upload_folder(index, code)
+    if load is not None and load.status == LOADED and _read_content(folder, viewer.client) is not None:
+        Upload(folder).remove()
+
+
 def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]:
-    """Return code and name of each source whose files the viewer may load, by code.
+    """Return code and name of each source whose files the viewer may load here, by code.
+
+    Retired sources are left out, and those whose records are sent to a scope or are typed by stewards.
 
     Raises:
         AccessDenied: the viewer may not load.
@@ -208,7 +230,14 @@ def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]
     require_permission(viewer, Action.LOAD)
     with index.database.read(viewer) as unit:
         sources = unit.sources.all()
-    return [(each.code, each.name) for each in sources if is_allowed_on(viewer, Action.LOAD, each.code)]
+    return [
+        (each.code, each.name)
+        for each in sources
+        if is_allowed_on(viewer, Action.LOAD, each.code)
+        and each.kind != SourceKind.STEWARD
+        and each.scope is None
+        and not each.is_retired
+    ]
 
 
 def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> None:
@@ -238,25 +267,33 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
 
 
 def _read(folder: Path, account: str) -> Draft | None:
-    """Read a draft; None if there is none, or it belongs to another account."""
-    path = folder / _DRAFT
+    """Read a draft; None if there is none, or it belongs to another account or another release."""
+    content = _read_content(folder, account)
+    if content is None:
+        return None
     try:
-        content = orjson.loads(path.read_bytes())
-        used_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (FileNotFoundError, NotADirectoryError):
+        view: dict[str, Any] = content["view"]
+        columns = tuple(ColumnView(**column) for column in view["columns"])
+        used_at = datetime.fromtimestamp((folder / _DRAFT).stat().st_mtime, UTC)
+        return Draft(
+            folder.name,
+            content["name"],
+            clock.format_timestamp(used_at),
+            ProposalOptions(**content["options"]),
+            ProposalView(**{**view, "columns": columns}),
+        )
+    except (FileNotFoundError, KeyError, TypeError):
         return None
-    if content["account"] != account:
+
+
+def _read_content(folder: Path, account: str) -> dict[str, Any] | None:
+    """Read what is stored of a draft; None if there is none, or it belongs to another account."""
+    try:
+        content = orjson.loads((folder / _DRAFT).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
         return None
-    view: dict[str, Any] = content["view"]
-    columns = tuple(ColumnView(**column) for column in view["columns"])
-    options = ProposalOptions(**content["options"])
-    return Draft(
-        folder.name,
-        content["name"],
-        clock.format_timestamp(used_at),
-        options,
-        ProposalView(**{**view, "columns": columns}),
-    )
+    is_own = isinstance(content, dict) and content.get("account") == account
+    return content if is_own else None
 
 
 def _list_folders(index: Index) -> list[Path]:

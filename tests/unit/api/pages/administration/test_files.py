@@ -1,5 +1,7 @@
 """Pages that take a file: its columns are explained, corrected, tried and loaded, and nothing stays."""
 
+import errno
+import json
 import os
 import re
 import time
@@ -10,11 +12,13 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.source import SourceKind
+from mpi.service.jobs.job_state import get_job
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.sent_files.draft import MAX_DRAFTS
-from mpi.service.loads.sent_files.upload import STALE_S, remove_stale_folders
+from mpi.service.loads.sent_files.draft import MAX_DRAFTS, list_loadable_sources, remove_drafts
+from mpi.service.loads.sent_files.upload import STALE_S, Upload, remove_stale_folders
+from mpi.service.statements.source_end import retire_source
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, open_test_index
+from tests.index import OPERATOR, open_test_index, with_tuning
 from tests.unit.api.live import PLAIN, serving
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -222,3 +226,59 @@ def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(brow
     )
     assert "another site" in foreign.text
     assert len(list_folders(index)) == MAX_DRAFTS
+
+
+def test_only_sources_that_send_here_are_offered(browser, index):
+    for code, kind in (("ended", SourceKind.SIS), ("desk", SourceKind.STEWARD)):
+        add_source(index, OPERATOR, NewSource(code, code, "North", kind))
+    retire_source(index, OPERATOR, "ended", is_retired=True)
+    assert [code for code, _ in list_loadable_sources(index, OPERATOR)] == ["sis"]
+    page = browser.get(send(browser).headers["location"]).text
+    assert 'value="sis"' in page
+    assert 'value="ended"' not in page
+    assert 'value="desk"' not in page
+
+
+def test_a_file_of_another_release_is_gone_and_goes_at_sign_out(browser, index):
+    path = send(browser).headers["location"]
+    [folder] = list_folders(index)
+    stored = json.loads((folder / "draft.json").read_text())
+    stored["view"]["column_of_a_later_release"] = 1
+    (folder / "draft.json").write_text(json.dumps(stored))
+    assert browser.get("/files").status_code == 200
+    assert browser.get(path).status_code == 404
+    remove_drafts(index, stored["account"])
+    assert list_folders(index) == []
+
+
+def test_a_file_goes_once_its_load_in_the_background_has_ended(tmp_path):
+    with open_test_index(tmp_path) as opened:
+        add_source(opened, OPERATOR, NewSource("sis", "North SIS", "North", SourceKind.SIS))
+        large = with_tuning(opened, request={"process_records": 0})
+        with (
+            serving(create_app(large, open_pages=True)) as url,
+            httpx.Client(
+                base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": "operator"}, headers=SAME
+            ) as browser,
+        ):
+            path = send(browser).headers["location"]
+            job = press(browser, path, "load", **ANSWERS, **LOAD).headers["location"]
+            assert job.startswith("/jobs/")
+            for _ in range(600):
+                if not get_job(opened, OPERATOR, int(job.rpartition("/")[2])).is_running:
+                    break
+                time.sleep(0.05)
+            assert browser.get(path).status_code == 404
+            assert list_folders(opened) == []
+
+
+def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path, monkeypatch):
+    def refuse(*_paths):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "file.csv").write_text("a,b\n")
+    Upload(tmp_path / "copy").add_link(tmp_path / "file.csv")
+    assert (tmp_path / "copy" / "file.csv").read_text() == "a,b\n"
+    assert (tmp_path / "copy" / "file.csv").stat().st_mode & 0o077 == 0
