@@ -324,7 +324,7 @@ class Client:
         return self._call(calls.read_load(number), purpose)
 
     def list_rejects(self, number: int, *, purpose: str | None = None) -> tuple[Reject, ...]:
-        """Return up to 100,000 rejected rows of a load, with local IDs and without the rest of their text.
+        """Return up to 100,000 rejected rows of a load, with local IDs.
 
         The call is on the index's ledger. Local IDs are for who may list the source's records.
 
@@ -402,7 +402,7 @@ class Client:
         party: str | None = None,
         purpose: str | None = None,
     ) -> NewKey:
-        """Add a client of the API, and return it with its key, shown this once.
+        """Add a client of the API, and return it with its key.
 
         Args:
             name: its name, never given again.

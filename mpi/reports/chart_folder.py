@@ -1,4 +1,4 @@
-"""The first page of a folder of charts: what they show, and tables with the same figures."""
+"""First page of a folder of charts, with tables of their figures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

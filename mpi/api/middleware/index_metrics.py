@@ -49,7 +49,7 @@ def render_index_metrics(index: Index, viewer: Viewer, backup_folder: Path | Non
 
 
 def find_latest_backup(folder: Path) -> float | None:
-    """Return when the latest complete backup was made, in seconds since 1970; None if there is none."""
+    """Return the Unix time of the latest complete backup, or None."""
     files = (file for pattern in _BACKUPS for file in folder.glob(pattern) if file.name[0] != ".")
     return max((file.stat().st_mtime for file in files), default=None)
 

@@ -142,7 +142,7 @@ def post_retire(
     _: NoQueryDep,
     body: Annotated[RetireSourceBody, Depends(RetireSourceBody.read)],
 ) -> RetirementOut:
-    """Take no further record of a source that has ended, or take them again (`retired` false).
+    """Retire a source that has ended, or take its records again.
 
     Its records stay, with their persons and enterprise IDs; `still_taken` is what may still come. With
     `preview`, nothing is changed. While a load of it is at work or interrupted, the answer is 409.

@@ -59,7 +59,7 @@ class RejectOut(BaseModel):
 
 
 class NamedRejectOut(RejectOut):
-    """Rejected row of a file with its local ID, without the rest of its text."""
+    """Rejected row of a file, with its local ID alone."""
 
     model_config = ConfigDict(
         from_attributes=True, json_schema_extra={"example": _REJECT | {"local_id": "70001"}}

@@ -82,7 +82,7 @@ class RetireSourceBody(JsonBody, json_schema_extra={"example": {"retired": True,
 
 
 class RetirementOut(BaseModel):
-    """What the retirement of a source does. Its records are kept, with their persons and IDs."""
+    """What the retirement of a source does; its records are kept."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -256,7 +256,7 @@ class RetiredIdOut(BaseModel):
 
 
 class RetiredIdPageOut(BaseModel):
-    """Page of a source's retired enterprise IDs, in the order in which they were retired."""
+    """Page of a source's retired enterprise IDs, oldest first."""
 
     model_config = ConfigDict(
         json_schema_extra={

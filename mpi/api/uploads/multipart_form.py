@@ -103,7 +103,7 @@ class MultipartForm:
             raise InputError("the form is not complete: its last boundary is missing")
 
     def _check_length(self, length: str) -> None:
-        """Refuse a form whose stated length is above all that it may hold, before it is read."""
+        """Refuse a form by its stated length, before it is read."""
         most = self._max_file_bytes + MAX_MAPPING_BYTES + MAX_FIELDS * MAX_FIELD_BYTES
         if length.isascii() and length.isdigit() and int(length[:_MAX_DIGITS]) > most:
             raise TooLargeError(f"MPI_MAX_UPLOAD_MB: at most {self._max_file_bytes:,} bytes")

@@ -1,4 +1,4 @@
-"""Splink's own charts of a model and of some records, as HTML that needs no network.
+"""Splink's charts of a model and records, as HTML without network.
 
 A chart holds the scripts that draw it. A content security policy in the page lets it load nothing. No value
 of a record is in a chart. Values are replaced before a chart is made, and pairs are scored without the
@@ -81,7 +81,7 @@ def draw_model_charts(model: MatchModel) -> dict[str, str]:
 def draw_unlinkables(
     model: MatchModel, records: Iterable[Features]
 ) -> tuple[str, tuple[UnlinkableShare, ...]]:
-    """Return the chart of records that hold too little to be linked, and its figures.
+    """Return the chart of unlinkable records, and its figures.
 
     Splink counts by a probability of five decimals, which is 1 above 17 bits. So the shares are counted here,
     in whole bits, and Splink draws them.
@@ -103,7 +103,7 @@ def draw_unlinkables(
 
 
 def _count_unlinkables(model: MatchModel, records: Iterable[Features]) -> tuple[UnlinkableShare, ...]:
-    """Return the share of records below each whole weight, from a multiple of the step to another."""
+    """Return the share of records below each whole weight."""
     scorer = compile_scorer(model)
     weights = Counter(math.floor(scorer.weigh(record, record)) for record in records)
     count, below = weights.total(), 0
@@ -117,7 +117,7 @@ def _count_unlinkables(model: MatchModel, records: Iterable[Features]) -> tuple[
 
 
 def draw_waterfall(model: MatchModel, left: Features, right: Features, work_dir: Path) -> str:
-    """Return the chart of how a pair gets its weight, without values and their frequencies.
+    """Return the chart of a pair's weight, without values.
 
     Args:
         model: the match model; its cautions are not part of Splink's weight.
@@ -215,7 +215,7 @@ def _leave_out_frequencies(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_chart(chart: SplinkChart[Any], title: str) -> str:
-    """Return a chart as a page with a title, and a menu that only saves pictures."""
+    """Return a chart as a page whose menu only saves pictures."""
     spec = chart.chart_dict
     spec["usermeta"] = {"embedOptions": {"actions": _MENU}}
     html = chart_html(spec, inline=True, fullhtml=True)  # type: ignore[no-untyped-call]

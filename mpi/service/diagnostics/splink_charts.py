@@ -236,7 +236,7 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
 
 
 def _draw_sample(unit: ReadUnit, index: Index, size: int) -> _Sample:
-    """Draw records that the reader may see whole, with their persons' records and compared pairs."""
+    """Draw records that the reader may see whole, with their pairs."""
     config_id = index.config_id(unit)
     # The same records each time: two draws would tell more than one.
     chosen = sorted(visible_labels(unit, unit.quality_issues.draw_records(size)))

@@ -92,7 +92,7 @@ def _undo_load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, 
 
 
 def _load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> int | None:
-    """Load the file that was sent, and remove its draft; return the number of the load."""
+    """Load a sent file, remove its draft, and return the load."""
     batch = load_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
     if "draft" in job.detail:
         remove_loaded_draft(index, viewer, job.detail["draft"], batch)

@@ -266,7 +266,7 @@ def _view(unit: ReadUnit, job: StoredJob, latest: list[StoredJob]) -> JobView:
 
 
 def _hide_progress(unit: ReadUnit, job: StoredJob) -> StoredJob:
-    """Return a job without its progress, where the number of items would tell who is in care."""
+    """Return a job without progress that tells who is in care."""
     source = job.detail.get("source") if job.kind in FILE_KINDS else None
     if job.kind == JobKind.UNDO_LOAD and (batch := unit.batches.get(job.target or 0)) is not None:
         source = batch.source

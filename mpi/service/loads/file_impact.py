@@ -169,7 +169,7 @@ def find_load_hold(
 
 
 def _count_earlier_rows(unit: ReadUnit, source: Source) -> int:
-    """Return the rows of a source's last full file; of its largest file if it sent no full one."""
+    """Return the rows of a source's last full, or largest, file."""
     batches = unit.batches.list_complete(source.id, Snapshot.FULL)[:1]
     batches = batches or unit.batches.list_complete(source.id, Snapshot.DELTA)
     return max((count_file_rows(batch.counts)["received"] for batch in batches), default=0)

@@ -40,7 +40,7 @@ def count_file_rows(counts: Mapping[str, int], sealed: int = 0) -> dict[str, int
 
 
 def find_shown_counts(unit: ReadUnit, batches: Collection[Batch]) -> dict[int, dict[str, int]]:
-    """Return the counts of loads that the viewer may know, by number of the load.
+    """Return the counts that the viewer may know, by load.
 
     Where outcomes would tell who is in care, these are counts of the file's rows. A load that was interrupted
     has counted its stored rows only, so nothing is told of one that is not complete, or that was undone.

@@ -58,7 +58,7 @@ class ResearchPartition:
 def compute_research_partition(
     unit: ReadUnit, index: Index, progress: Progress = ignore_progress
 ) -> ResearchPartition:
-    """Partition the active records by statistical thresholds and the priors of the records at hand.
+    """Partition the active records by statistical thresholds.
 
     Decisions in force bind it as they bind the operational partition.
 

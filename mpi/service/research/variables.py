@@ -94,7 +94,7 @@ def coarsen(value: str | None, level: str) -> str:
 
 
 def list_definitions(record: CanonicalRecord, variable: Variable, day: str) -> set[str]:
-    """Return the definitions by which a record's flags of a variable are stated, as sent."""
+    """Return the definitions of a record's flags of a variable, as sent."""
     if not variable.field.startswith(FLAG_PREFIX):
         return set()
     return {flag.definition for flag in _list_flags(record, variable.field, day)}

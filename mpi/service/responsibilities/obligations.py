@@ -190,7 +190,7 @@ class _Reader:
                 yield self._make(ObligationKind.FEED, source.code, "send", None, "index", due)
 
     def read_items(self, unit: ReadUnit, views: list[AgreementView]) -> Iterator[Obligation]:
-        """Yield the items that children lack and that a clock runs for, by source and item.
+        """Yield the items with a clock that children lack, by source.
 
         The day is the last one of the week in which the oldest is due, so that it is no child's.
         """
@@ -218,7 +218,7 @@ class _Reader:
     def _find_item_clock(
         self, views: list[AgreementView], source: str, kind: ItemKind
     ) -> tuple[int, str | None] | None:
-        """Return an item's days until it is due, and its office; None if no clock runs.
+        """Return an item's days and office; None if no clock runs.
 
         The shortest clock counts of the agreements in force whose party owns the source.
         """

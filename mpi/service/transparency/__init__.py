@@ -1,1 +1,1 @@
-"""What the public is told of the index: uses, figures, and how to ask and object."""
+"""What the public is told: uses, figures, and how to object."""

@@ -1,4 +1,4 @@
-"""Codes that stand for a value of a record and can hold no name of a person.
+"""Codes of values that can hold no name of a person.
 
 Sources: CEDS elements 001943 (race), 000144 (ethnicity) and 000100 (grade); Ed-Fi 5.2 descriptors Race and
 GradeLevel; AFCARS 2020, elements 113 to 120 (living arrangements); ISO 3166-1 alpha-2 (countries); USPS

@@ -54,7 +54,7 @@ def send(index: IndexDep, visit: VisitDep, sent: SentFileDep) -> Response:
 
 @router.get("/files/{upload}")
 def show_file(index: IndexDep, visit: VisitDep, upload: str) -> Response:
-    """Show what the columns of a file mean, with forms that correct, try and load it.
+    """Show what the columns of a file mean, with its forms.
 
     Raises:
         NotFoundError: the person has no such file.
@@ -76,7 +76,7 @@ def download_mapping(index: IndexDep, visit: VisitDep, upload: str) -> Response:
 
 @router.post("/files/{upload}")
 def change(request: Request, index: IndexDep, visit: VisitDep, upload: str, form: FormDep) -> Response:
-    """Save answers about a file; then try it, load it or remove it, as the button says.
+    """Save answers about a file, then do what the button says.
 
     Raises:
         NotFoundError: the person has no such file.
@@ -105,7 +105,7 @@ def change(request: Request, index: IndexDep, visit: VisitDep, upload: str, form
 def _begin(
     request: Request, index: Index, viewer: Viewer, found: draft.Draft, kind: JobKind, form: Form
 ) -> Response:
-    """Try or load a copy of a file; once it is loaded, the file goes.
+    """Try or load a copy of a file.
 
     Raises:
         InputError: something is not answered, or the file does not fit.

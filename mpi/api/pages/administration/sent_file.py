@@ -70,6 +70,6 @@ SentFileDep = Annotated[SentFile, Depends(receive_sent_file)]
 
 
 def _clean_name(name: str) -> str:
-    """Return the name of a file without a folder and without signs that cannot be printed."""
+    """Return a file's name without folders and unprintable characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     return "".join(filter(str.isprintable, last))[-_MAX_NAME_LENGTH:] or "file"

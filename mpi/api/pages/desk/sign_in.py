@@ -102,7 +102,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
 
 @router.post(SIGN_OUT)
 def post_sign_out(request: Request, index: IndexDep, signed: SignedDep, _form: FormDep) -> Response:
-    """End the person's sign-in, delete its cookie, and remove the files that wait to be loaded."""
+    """End the person's sign-in, and remove their cookie and waiting files."""
     sign_out(index, read_sign_in_token(request) or "")
     remove_drafts(index, signed.viewer.client)
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)

@@ -1,4 +1,4 @@
-"""Page of research projects: what they may have and got; open one, end it, attest its destruction."""
+"""Page of research projects, from their terms to their destruction."""
 
 from http import HTTPStatus
 

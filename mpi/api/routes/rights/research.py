@@ -52,7 +52,7 @@ def get_projects(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict
     dependencies=[permit(Action.CROSSWALK_EXPORT)],
 )
 def get_project(index: IndexDep, viewer: CallerDep, code: ProjectCodeDep, _: NoQueryDep) -> dict[str, Any]:
-    """Return what a project may have, what it got, and when that has to be destroyed."""
+    """Return a project's terms, its extracts and their days of destruction."""
     return show_overview(index, viewer, code).as_dict()
 
 

@@ -274,7 +274,7 @@ def _write_child_report(
     *,
     as_json: bool,
 ) -> None:
-    """Make a report on children, freeze it if asked, and print it or write it to a file."""
+    """Make a report on children, and print, write or freeze it."""
     from mpi.service.reporting.child_reports import make_child_report
     from mpi.service.reporting.snapshots import freeze_report
 

@@ -150,7 +150,7 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
 
 
 def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: UploadOptions) -> Upload:
-    """Make a file to load of a draft, which stays; the file takes no space of its own.
+    """Make a file to load of a draft, which stays.
 
     Args:
         index: the open index.
@@ -202,7 +202,7 @@ def remove_drafts(index: Index, account: str) -> None:
 
 
 def remove_loaded_draft(index: Index, viewer: Viewer, code: str, batch: int | None) -> None:
-    """Remove a draft whose copy was loaded; one that a guard held stays, to be loaded again.
+    """Remove a draft whose copy was loaded, unless a guard held it.
 
     Args:
         index: the open index.
@@ -220,7 +220,7 @@ def remove_loaded_draft(index: Index, viewer: Viewer, code: str, batch: int | No
 
 
 def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]:
-    """Return code and name of each source whose files the viewer may load here, by code.
+    """Return the sources whose files the viewer may load here, by code.
 
     Retired sources are left out, and those whose records are sent to a scope or are typed by stewards.
 
@@ -267,7 +267,7 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
 
 
 def _read(folder: Path, account: str) -> Draft | None:
-    """Read a draft; None if there is none, or it belongs to another account or another release."""
+    """Read a draft; None if it is gone, foreign, or of another release."""
     content = _read_content(folder, account)
     if content is None:
         return None
@@ -287,7 +287,7 @@ def _read(folder: Path, account: str) -> Draft | None:
 
 
 def _read_content(folder: Path, account: str) -> dict[str, Any] | None:
-    """Read what is stored of a draft; None if there is none, or it belongs to another account."""
+    """Read what is stored of an account's draft, or None."""
     try:
         content = orjson.loads((folder / _DRAFT).read_bytes())
     except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):

@@ -309,7 +309,7 @@ def find_file(folder: Path) -> Path | None:
 
 
 def remove_stale_folders(index: Index, viewer: Viewer) -> None:
-    """Remove old folders that no running job reads: what killed processes left, and forgotten drafts."""
+    """Remove old folders that no running job reads."""
     folder = index.home / FOLDER
     if not folder.is_dir():
         return

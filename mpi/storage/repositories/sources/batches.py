@@ -201,14 +201,14 @@ class Batches:
     def rejects(
         self, number: int, limit: int, offset: int = 0, without_reason: str = ""
     ) -> list[StoredReject]:
-        """Return rejected rows of a file load, in file order, without those of a reason."""
+        """Return rejected rows of a load, without those of a reason."""
         columns = (_reject.c.line, _reject.c.offset, _reject.c.field, _reject.c.reason, _reject.c.detail)
         query = select(*columns).where(_reject.c.batch_id == number, _reject.c.reason != without_reason)
         rows = self._connection.execute(query.order_by(_reject.c.seq).limit(limit).offset(offset))
         return [StoredReject(row.line, row[1], row.field, row.reason, row.detail) for row in rows]
 
     def count_rejects(self, numbers: Collection[int], reason: str) -> dict[int, int]:
-        """Return how many rows of each load were rejected for a reason; loads without one are left out."""
+        """Return how many rows of each load were rejected for a reason."""
         query = select(_reject.c.batch_id, func.count()).group_by(_reject.c.batch_id)
         query = query.where(_reject.c.batch_id.in_(numbers), _reject.c.reason == reason)
         return {int(number): int(count) for number, count in self._connection.execute(query)}
