@@ -311,6 +311,22 @@ def test_a_first_row_of_values_is_no_header(propose, row):
         propose(f"{row}\n{row}\n")
 
 
+def test_an_answer_about_dates_or_codes_does_not_say_that_the_field_is_right(propose):
+    content = "Student ID,Birthdat,Gendr,Entry Date\n" + "".join(f"{n},01/02/2010,A,x{n}\n" for n in range(6))
+    answers = {
+        "date_formats": {"Birthdat": "%d/%m/%Y", "Entry Date": "%m/%d/%Y"},
+        "codes": {"Gendr": {"A": "F"}},
+    }
+    choices = {"Birthdat": "birth_date", "Entry Date": "entry_date", "Gendr": "sex"}
+    asked = [column for column in propose(content, **answers).columns if column.is_unclear]
+    assert [(column.column, column.question) for column in asked] == [
+        ("Birthdat", "field"), ("Gendr", "field"), ("Entry Date", "field"),
+    ]  # fmt: skip
+    assert not [
+        column for column in propose(content, choices=choices, **answers).columns if column.is_unclear
+    ]
+
+
 def test_answers_about_dates_and_codes_are_followed(propose, tmp_path):
     rows = "".join(f"{n},0{n + 1}/0{n + 2}/2010,{'AB'[n % 2]}\n" for n in range(6))
     content = f"Student ID,DOB,Foster\n{rows}"

@@ -136,6 +136,19 @@ def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(br
     assert list_folders(index) == [], "neither the file nor its copies stay"
 
 
+def test_a_list_that_shows_a_guess_answers_no_question(browser):
+    header = "Student_Number,Birthdat,Homeless"
+    rows = "".join(f"{n},05/{n + 13}/2012,X\n" for n in range(9))
+    path = send(browser, f"{header}\n{rows}").headers["location"]
+    shown = read_choices(browser.get(path).text)
+    assert (shown["field-1"], shown["date-1"], shown["code-2-0"]) == (None, "%m/%d/%Y", "Y")
+    press(browser, path, "save", **{name: value for name, value in shown.items() if value})
+    refused = press(browser, path, "try", **LOAD)
+    assert "1 columns are not clear" in refused.text
+    press(browser, path, "save", **{"field-1": "birth_date"})
+    assert press(browser, path, "try", **LOAD).status_code == 303
+
+
 def test_a_column_gets_another_meaning_and_its_old_answers_go(browser):
     path = send(browser).headers["location"]
     press(browser, path, "save", **ANSWERS)
