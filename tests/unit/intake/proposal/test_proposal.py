@@ -230,6 +230,24 @@ def test_flag_marked_with_a_cross_is_yes(propose, tmp_path):
     assert "flags" not in rows[1].fields
 
 
+def test_standard_codes_of_rows_that_were_not_looked_at_are_read(propose, tmp_path):
+    rows = [("A", "K", "X"), ("B", "L", "X")] * 2_600 + [
+        ("Y", "F", "N"),
+        ("no", "Male", "Yes"),
+        ("U", "0", ""),
+    ]
+    content = "Student ID,Foster,Sex,Homeless\n" + "".join(
+        f"{n},{','.join(row)}\n" for n, row in enumerate(rows)
+    )
+    proposal = propose(content, codes={"Foster": {"A": "Y", "B": "N"}, "Sex": {"K": "M", "L": "F"}})
+    read = read_with(proposal, tmp_path)
+    assert not [row.issues for row in read if row.issues]
+    assert [row.fields.get("sex") for row in read[-3:]] == ["F", "M", None]
+    assert [[flag["value"] for flag in row.fields["flags"]] for row in read[-3:]] == [
+        ["Y", "N"], ["N", "Y"], ["U"],
+    ]  # fmt: skip
+
+
 def test_relationship_that_is_also_a_column_is_written_otherwise(propose, tmp_path):
     proposal = propose("Student ID,mother,Father\n1,Eva Ek,Al Ek\n")
     guardians = read_with(proposal, tmp_path)[0].fields["guardians"]
