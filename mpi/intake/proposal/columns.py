@@ -47,7 +47,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person says about columns.
+    """What a person says about columns; formats and codes do not say that the target is right.
 
     Args:
         targets: target of columns; ``ignore`` leaves one out.
@@ -177,7 +177,7 @@ def _check_values(
             return replace(base, codes=codes or None)
     if chosen_codes is not None:
         chosen_codes = complete_codes(target, texts, chosen_codes)
-        return replace(base, codes=chosen_codes or None, confidence=_CHOSEN, reason=_CHOICE)
+        return replace(base, codes=chosen_codes or None)
     share = rate_form(target.rpartition(".")[2], texts)
     if share is not None and share < _HALF and not is_chosen:
         reason = f"{base.reason}, but of another form"
@@ -200,11 +200,9 @@ def _propose_dates(
         get_first_birth_year(today) if base.target == "birth_date" and has_short_year(formats) else None
     )
     dated = replace(base, date_formats=tuple(formats), first_year=first_year)
-    if chosen_format is not None:
-        return replace(dated, confidence=_CHOSEN, reason=_CHOICE)
     if share < _HALF and base.confidence < _CHOSEN:
         return replace(dated, confidence=_HALF * share, reason="most of its values are no dates")
-    if not is_ambiguous:
+    if chosen_format is not None or not is_ambiguous:
         return dated
     asked = replace(dated, question=Question.DATES)
     if base.confidence == _CHOSEN:

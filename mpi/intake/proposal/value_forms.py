@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from mpi.intake.cell_conversion import DateFormat
 from mpi.intake.column_use import describe_shape
-from mpi.standardize.fields.codes import is_sex_code, parse_flag_value, parse_sex
+from mpi.standardize.fields.codes import SEX_CODES, YES_NO_CODES, is_sex_code, parse_flag_value, parse_sex
 from mpi.standardize.missing_values import is_missing_marker
 
 _DAYS = (
@@ -171,8 +171,7 @@ def make_flag_codes(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     distinct = sorted({*_drop_markers(texts)})
     unknown = [text for text in distinct if parse_flag_value(text) is None]
     if [text.casefold() for text in unknown] == ["x"]:
-        # A table of codes has to list every code.
-        return {text: parse_flag_value(text) or "Y" for text in distinct}, []
+        return complete_codes(_FLAGS, texts, dict.fromkeys(unknown, "Y")), []
     return {}, unknown
 
 
@@ -184,14 +183,20 @@ def is_unknown_code(target: str, code: str) -> bool:
 def complete_codes(target: str, texts: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
     """Return the codes that a person has translated, with those that need no translation.
 
+    A table of codes has to list every code. The values may be those of the first rows, so it also lists the
+    standard codes that a later row may hold, in capitals, in small letters and as a title.
+
     Args:
         target: the canonical field, or ``flags.POPULATION``.
         texts: filled values of the column.
         chosen: value of each code; empty for a code without a meaning.
     """
-    parse = parse_flag_value if target.startswith(_FLAGS) else parse_sex
-    known = {text: parse(text) for text in {*_drop_markers(texts)}}
-    return {**{text: value for text, value in sorted(known.items()) if value}, **chosen}
+    is_flag = target.startswith(_FLAGS)
+    parse = parse_flag_value if is_flag else parse_sex
+    standard = YES_NO_CODES if is_flag else SEX_CODES
+    possible = {*texts, *standard, *map(str.title, standard), *map(str.lower, standard)}
+    known = [text for text in sorted(_drop_markers(possible)) if not is_unknown_code(target, text)]
+    return {**chosen, **{text: parse(text) or "" for text in known if text not in chosen}}
 
 
 def list_common_shapes(texts: Sequence[str], count: int = 2) -> list[str]:
@@ -200,7 +205,7 @@ def list_common_shapes(texts: Sequence[str], count: int = 2) -> list[str]:
     return sorted(shapes, key=lambda shape: (-shapes[shape], shape))[:count]
 
 
-def _drop_markers(texts: Sequence[str]) -> list[str]:
+def _drop_markers(texts: Iterable[str]) -> list[str]:
     """Return the values without texts that stand for no value."""
     return [text for text in texts if not is_missing_marker(text)]
 

@@ -19,9 +19,14 @@ _SEX_NOT_STATED = frozenset(
     ("U", "UNK", "UNKNOWN", "NA", "NONE", "0", "9", "99", "NOTREPORTED", "MISSING", "DECLINED")
 )
 
+SEX_CODES = frozenset(_SEX) | _SEX_NOT_STATED
+"""Known codes of a sex, folded."""
+
 _YES = frozenset(("Y", "YES", "TRUE", "T", "1"))
 _NO = frozenset(("N", "NO", "FALSE", "F", "0"))
 _YES_NO_UNKNOWN = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
+YES_NO_CODES = _YES | _NO | _YES_NO_UNKNOWN
+"""Known codes of yes, no and unknown, folded."""
 
 BIRTH_DATE_QUALITIES = frozenset(("VERIFIED", "REPORTED", "ESTIMATED", "PLACEHOLDER"))
 """Known codes of ``birth_date_quality``, folded."""

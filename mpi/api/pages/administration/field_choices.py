@@ -74,6 +74,8 @@ def list_code_choices(column: ColumnView) -> tuple[str, ...]:
 def read_answers(view: ProposalView, options: ProposalOptions, form: Form) -> ProposalOptions:
     """Return what a form says about a file, with what was said before.
 
+    A list that shows what was guessed is no answer until it is changed. An open question has no guess chosen.
+
     Raises:
         InputError: a value is none of the choices.
     """
@@ -90,7 +92,9 @@ def read_answers(view: ProposalView, options: ProposalOptions, form: Form) -> Pr
         if chosen is not None and column.question == Question.FIELD:
             choices[column.column] = chosen
         date_format = form.optional_text(f"date-{position}")
-        if date_format is not None and (date_format != column.date_format or column.question):
+        if date_format is not None and (
+            date_format != column.date_format or column.question == Question.DATES
+        ):
             _check_choice(date_format, column.date_formats)
             dates[column.column] = date_format
         meanings = _read_codes(column, position, form)
@@ -102,11 +106,13 @@ def read_answers(view: ProposalView, options: ProposalOptions, form: Form) -> Pr
 def _read_codes(column: ColumnView, position: int, form: Form) -> dict[str, str]:
     """Return what a form says about a column's codes; an empty text for a code without a meaning."""
     meanings = {}
-    for place, code in enumerate(column.codes):
-        meaning = form.optional_text(f"code-{position}-{place}")
-        if meaning is not None:
-            _check_choice(meaning, list_code_choices(column))
-            meanings[code] = "" if meaning == NO_MEANING else meaning
+    for place, (code, shown) in enumerate(column.codes.items()):
+        chosen = form.optional_text(f"code-{position}-{place}")
+        if chosen is not None:
+            _check_choice(chosen, list_code_choices(column))
+            meaning = "" if chosen == NO_MEANING else chosen
+            if meaning != shown:
+                meanings[code] = meaning
     return meanings
 
 

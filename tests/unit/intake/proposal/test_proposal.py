@@ -230,6 +230,24 @@ def test_flag_marked_with_a_cross_is_yes(propose, tmp_path):
     assert "flags" not in rows[1].fields
 
 
+def test_standard_codes_of_rows_that_were_not_looked_at_are_read(propose, tmp_path):
+    rows = [("A", "K", "X"), ("B", "L", "X")] * 2_600 + [
+        ("Y", "F", "N"),
+        ("no", "Male", "Yes"),
+        ("U", "0", ""),
+    ]
+    content = "Student ID,Foster,Sex,Homeless\n" + "".join(
+        f"{n},{','.join(row)}\n" for n, row in enumerate(rows)
+    )
+    proposal = propose(content, codes={"Foster": {"A": "Y", "B": "N"}, "Sex": {"K": "M", "L": "F"}})
+    read = read_with(proposal, tmp_path)
+    assert not [row.issues for row in read if row.issues]
+    assert [row.fields.get("sex") for row in read[-3:]] == ["F", "M", None]
+    assert [[flag["value"] for flag in row.fields["flags"]] for row in read[-3:]] == [
+        ["Y", "N"], ["N", "Y"], ["U"],
+    ]  # fmt: skip
+
+
 def test_relationship_that_is_also_a_column_is_written_otherwise(propose, tmp_path):
     proposal = propose("Student ID,mother,Father\n1,Eva Ek,Al Ek\n")
     guardians = read_with(proposal, tmp_path)[0].fields["guardians"]
@@ -309,6 +327,22 @@ def test_columns_may_be_named_by_years_and_numbers(propose, header):
 def test_a_first_row_of_values_is_no_header(propose, row):
     with pytest.raises(FileError, match="no header line"):
         propose(f"{row}\n{row}\n")
+
+
+def test_an_answer_about_dates_or_codes_does_not_say_that_the_field_is_right(propose):
+    content = "Student ID,Birthdat,Gendr,Entry Date\n" + "".join(f"{n},01/02/2010,A,x{n}\n" for n in range(6))
+    answers = {
+        "date_formats": {"Birthdat": "%d/%m/%Y", "Entry Date": "%m/%d/%Y"},
+        "codes": {"Gendr": {"A": "F"}},
+    }
+    choices = {"Birthdat": "birth_date", "Entry Date": "entry_date", "Gendr": "sex"}
+    asked = [column for column in propose(content, **answers).columns if column.is_unclear]
+    assert [(column.column, column.question) for column in asked] == [
+        ("Birthdat", "field"), ("Gendr", "field"), ("Entry Date", "field"),
+    ]  # fmt: skip
+    assert not [
+        column for column in propose(content, choices=choices, **answers).columns if column.is_unclear
+    ]
 
 
 def test_answers_about_dates_and_codes_are_followed(propose, tmp_path):

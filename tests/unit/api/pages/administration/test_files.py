@@ -129,7 +129,7 @@ def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(br
     assert "<b>9</b><span>new</span>" in job
     assert list_loads(index, OPERATOR) == [], "a try stores nothing"
     mapping = browser.get(f"{path}/mapping.toml")
-    assert 'codes = {"A" = "Y", "B" = "N"}' in mapping.text
+    assert 'codes = {"A" = "Y", "B" = "N", ' in mapping.text
     assert '"2024"' in mapping.text
     assert "attachment" in mapping.headers["content-disposition"]
     loaded = press(browser, path, "load", **LOAD)
@@ -138,6 +138,19 @@ def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(br
     assert (counts["created"], counts["rejected"]) == (9, 0)
     assert browser.get(path).status_code == 404
     assert list_folders(index) == [], "neither the file nor its copies stay"
+
+
+def test_a_list_that_shows_a_guess_answers_no_question(browser):
+    header = "Student_Number,Birthdat,Homeless"
+    rows = "".join(f"{n},05/{n + 13}/2012,X\n" for n in range(9))
+    path = send(browser, f"{header}\n{rows}").headers["location"]
+    shown = read_choices(browser.get(path).text)
+    assert (shown["field-1"], shown["date-1"], shown["code-2-0"]) == (None, "%m/%d/%Y", "Y")
+    press(browser, path, "save", **{name: value for name, value in shown.items() if value})
+    refused = press(browser, path, "try", **LOAD)
+    assert "1 columns are not clear" in refused.text
+    press(browser, path, "save", **{"field-1": "birth_date"})
+    assert press(browser, path, "try", **LOAD).status_code == 303
 
 
 def test_a_column_gets_another_meaning_and_its_old_answers_go(browser):
