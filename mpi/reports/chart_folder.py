@@ -19,7 +19,7 @@ _PAGE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).fr
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0 2rem; }
 caption { text-align: left; font-weight: 600; padding: .25rem 0; }
-th, td { padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #888; text-align: left; overflow-wrap: anywhere; }
+th, td { padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #888; text-align: left; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 dt { font-weight: 600; }
@@ -50,7 +50,7 @@ dd { margin: 0 0 .5rem; }
 <caption>{{ table.title }}</caption>
 <thead><tr>
 {%- for column in table.columns %}
-<th scope="col"{% if not loop.first %} class="number"{% endif %}>{{ column }}</th>
+<th scope="col"{% if loop.index0 >= table.texts %} class="number"{% endif %}>{{ column }}</th>
 {%- endfor %}
 </tr></thead>
 <tbody>
@@ -60,7 +60,7 @@ dd { margin: 0 0 .5rem; }
 {%- if loop.first %}
 <th scope="row">{{ cell }}</th>
 {%- else %}
-<td class="number">{{ cell }}</td>
+<td{% if loop.index0 >= table.texts %} class="number"{% endif %}>{{ cell }}</td>
 {%- endif %}
 {%- endfor %}
 </tr>
@@ -85,6 +85,10 @@ class FigureTable(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """Titles of the columns; the first names a row."""
+
+    @property
+    def texts(self) -> int:
+        """Number of columns that hold texts; they come first."""
 
     @property
     def rows(self) -> tuple[tuple[object, ...], ...]:

@@ -55,11 +55,19 @@ class ChartRequest:
 
 @dataclass(frozen=True, slots=True)
 class FigureTable:
-    """A table with the figures of a chart."""
+    """A table with the figures of a chart.
+
+    Args:
+        title: title of the table.
+        columns: titles of the columns.
+        rows: cells of each row.
+        texts: number of columns that hold texts; they come first.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+    texts: int = 2
 
 
 @dataclass(slots=True)
@@ -218,6 +226,7 @@ def _add_sample(index: Index, reader: Viewer, charts: SplinkCharts, size: int, w
             f"Of {len(sample.drawn):,} records: share that weighs less beside itself",
             ("weight in bits", "share of records"),
             tuple(rows),
+            texts=1,
         )
     )
     numbers = sorted(sample.features)

@@ -118,7 +118,8 @@ def test_the_pages_show_list_chart_and_table(analyst):
     href = re.search(r'href="(/reports/waterfall\?[^"]+)"', start.text).group(1).replace("&amp;", "&")
     page = analyst.get(href).text
     assert page.count('data-label="Children"') == 15
-    for told in ("In care", "Number in the report: 40 children", "Source", "Figures of", STANDING_NOTICE):
+    figures = ("In care", "Number in the report: 40 children", "Counts from 1 to 9 are hidden")
+    for told in (*figures, "Source", "Figures of", STANDING_NOTICE):
         assert told in page
     assert page.count("<li><span>") == 15
     assert "hidden" in analyst.get("/reports/populations").text

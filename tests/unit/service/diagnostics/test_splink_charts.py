@@ -70,13 +70,18 @@ def make(index, account=None, **request):
     return make_splink_charts(index, OPERATOR, ChartRequest(account, **request), index.home)
 
 
+@pytest.fixture(scope="module")
+def charts(index):
+    """All charts, with those of a pair of rare names."""
+    return make(index, pair=PAIR)
+
+
 def read_lines(index, name):
     with index.database.ledger.read(OPERATOR) as unit:
         return unit.disclosures.lines_of_client(name, [Action.CHARTS_EXPORT], "2000-01-01")
 
 
-def test_operator_gets_every_chart_without_a_value(index):
-    charts = make(index, pair=PAIR)
+def test_operator_gets_every_chart_without_a_value(index, charts):
     assert charts.pages.keys() == MODEL | SAMPLE | {"waterfall"}
     for name, page in charts.pages.items():
         assert [value for value in VALUES if value in page.lower()] == [], name
@@ -92,24 +97,23 @@ def read_rows(page, name):
     return json.loads(re.search(rf"^\s*{name} = (\[.*\]);$", page, re.MULTILINE)[1])
 
 
-def test_no_chart_tells_how_frequent_a_value_is(index):
+def test_no_chart_tells_how_frequent_a_value_is(index, charts):
     bits = [explain_pair(index, OPERATOR, *pair).match_weight for pair in (PAIR, FREQUENT_PAIR)]
     assert bits[0] > bits[1] + 1
-    rare, frequent = make(index, pair=PAIR), make(index, pair=FREQUENT_PAIR)
+    frequent = make(index, pair=FREQUENT_PAIR)
     drawn, of_frequent = (
-        re.sub(r"[0-9a-f]{8}-?[0-9a-f-]{24,}", "", charts.pages["waterfall"]) for charts in (rare, frequent)
+        re.sub(r"[0-9a-f]{8}-?[0-9a-f-]{24,}", "", each.pages["waterfall"]) for each in (charts, frequent)
     )
     assert drawn == of_frequent
-    assert rare.tables[1] == frequent.tables[1]
+    assert charts.tables[1] == frequent.tables[1]
     for page, name in (("comparison-viewer", "comparison_vector_data"), ("cluster-studio", "raw_edges_data")):
-        rows = read_rows(rare.pages[page], name)
+        rows = read_rows(charts.pages[page], name)
         assert [column for column in rows[0] if column.startswith(("tf_", "mw_tf_"))] == []
         assert len({row["match_weight"] for row in rows}) == 1
         assert len(rows) == 2
 
 
-def test_tables_say_what_the_charts_say(index):
-    charts = make(index, pair=PAIR)
+def test_tables_say_what_the_charts_say(index, charts):
     pair = next(table for table in charts.tables if table.title.startswith("How the pair"))
     *parts, total = [float(row[-1]) for row in pair.rows]
     assert sum(parts) == pytest.approx(total, abs=0.1)
@@ -124,8 +128,7 @@ def test_tables_say_what_the_charts_say(index):
     }
 
 
-def test_unlinkable_records_are_counted_at_every_weight(index):
-    charts = make(index)
+def test_unlinkable_records_are_counted_at_every_weight(index, charts):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         features = load_features(unit, config_id, unit.quality_issues.draw_records(100))

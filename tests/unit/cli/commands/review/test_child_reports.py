@@ -92,6 +92,7 @@ def test_splink_charts_are_a_private_folder_with_a_first_page(mpi, tmp_path):
     for link in re.findall(r'href="([^"]+)"', files["index.html"]):
         assert link in files
     assert "<script" not in files["index.html"]
+    assert re.search(r"<td>equal</td>\s*<td class=.number.>", files["index.html"])
     wrong_options = ((), ("--into", str(folder)), ("--into", str(tmp_path / "x"), "--pair", "sis:1"))
     for options in wrong_options:
         assert mpi("report", "splink-charts", *options).code != 0
