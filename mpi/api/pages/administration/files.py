@@ -23,11 +23,9 @@ from mpi.intake.proposal.proposal import ProposalOptions
 from mpi.intake.proposal.starters import list_starters
 from mpi.service.core.index import Index
 from mpi.service.jobs.job_state import JobKind
-from mpi.service.loads.load_log import find_load
 from mpi.service.loads.sent_files import draft
 from mpi.service.loads.sent_files.upload import UploadOptions
 from mpi.standardize.fields.codes import STATE_CODES
-from mpi.storage.repositories.sources.batches import LOADED
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _MEDIA_TYPE = "application/toml; charset=utf-8"
@@ -107,7 +105,7 @@ def change(request: Request, index: IndexDep, visit: VisitDep, upload: str, form
 def _begin(
     request: Request, index: Index, viewer: Viewer, found: draft.Draft, kind: JobKind, form: Form
 ) -> Response:
-    """Try or load a copy of a file; once it is loaded, the file goes.
+    """Try or load a copy of a file; the job removes the file once it is loaded.
 
     Raises:
         InputError: something is not answered, or the file does not fit.
@@ -122,9 +120,6 @@ def _begin(
     except BaseException:
         copy.remove()
         raise
-    is_loaded = result is not None and find_load(index, viewer, result).entry.status == LOADED
-    if is_loaded:
-        draft.remove_draft(index, viewer, found.code)
     return redirect_to_work(kind, job, result)
 
 

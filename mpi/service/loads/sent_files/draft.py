@@ -148,7 +148,9 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
 
 
 def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: UploadOptions) -> Upload:
-    """Make a file to load of a draft, which stays; the file takes no space of its own.
+    """Make a file to load of a draft; the file takes no space of its own.
+
+    The draft stays until its file is loaded, see ``load_upload``.
 
     Args:
         index: the open index.
@@ -175,7 +177,7 @@ def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: Up
             upload.add_link(find_file(folder) or folder / "file")
             with upload.create_mapping() as target:
                 target.write((folder / MAPPING_FILE).read_bytes())
-        upload.finish(options, index.settings.max_upload_bytes)
+        upload.finish(replace(options, draft=code), index.settings.max_upload_bytes)
     except BaseException:
         upload.remove()
         raise

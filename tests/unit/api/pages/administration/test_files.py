@@ -10,9 +10,11 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.source import SourceKind
+from mpi.domain.viewer import make_operator
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.sent_files.draft import MAX_DRAFTS
-from mpi.service.loads.sent_files.upload import STALE_S, remove_stale_folders
+from mpi.service.loads.sent_files.draft import MAX_DRAFTS, copy_draft
+from mpi.service.loads.sent_files.upload import STALE_S, UploadOptions, load_upload, remove_stale_folders
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, open_test_index
 from tests.unit.api.live import PLAIN, serving
@@ -134,6 +136,20 @@ def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(br
     assert (counts["created"], counts["rejected"]) == (9, 0)
     assert browser.get(path).status_code == 404
     assert list_folders(index) == [], "neither the file nor its copies stay"
+
+
+def test_a_file_goes_when_its_job_has_loaded_it_and_stays_if_a_check_held_it(browser, index):
+    path = send(browser).headers["location"]
+    press(browser, path, "save", **ANSWERS)
+    code, person = path.rpartition("/")[2], make_operator("demo-operator")
+    copy = copy_draft(index, person, code, "sis", UploadOptions())
+    assert len(list_folders(index)) == 2
+    assert load_upload(index, person, "sis", copy.code, ignore_progress)
+    assert list_folders(index) == []
+    path = send(browser, "Student_Number,Last_Name,DOB\n70x,New,2012-02-02\n").headers["location"]
+    held = press(browser, path, "load", source="sis", snapshot="full")
+    assert "held" in browser.get(held.headers["location"]).text.lower()
+    assert browser.get(path).status_code == 200
 
 
 def test_a_list_that_shows_a_guess_answers_no_question(browser):
