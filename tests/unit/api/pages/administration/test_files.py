@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.service.indexing.reindex import ignore_progress
@@ -16,9 +17,10 @@ from mpi.service.loads.load_log import find_load, list_loads
 from mpi.service.loads.sent_files.draft import MAX_DRAFTS, copy_draft
 from mpi.service.loads.sent_files.upload import STALE_S, UploadOptions, load_upload, remove_stale_folders
 from mpi.service.statements.sources import NewSource, add_source
+from tests.accounts import cheap_password_hashing
 from tests.index import OPERATOR, open_test_index
 from tests.unit.api.live import PLAIN, serving
-from tests.unit.api.pages.desk.test_sign_in import SAME
+from tests.unit.api.pages.desk.test_sign_in import SAME, Browser, sign_in_new_account
 
 HEADER = "Student_Number,First_Name,Last_Name,DOB,Gender,Foster,2024,Remark"
 CODES = ("A", "B", "A")
@@ -214,7 +216,18 @@ def test_a_file_that_is_no_table_is_refused_and_does_not_stay(browser, index, co
     assert list_folders(index) == []
 
 
-def test_a_file_is_its_persons_alone_and_goes_when_they_sign_out(open_browser, index):
+def test_a_file_goes_when_its_person_signs_out_and_those_of_others_stay(browser, index):
+    others = send(browser).headers["location"]
+    with cheap_password_hashing(), serving(create_app(index)) as url, Browser(url) as signed_in:
+        signed_in.headers.update(SAME)
+        sign_in_new_account(signed_in, index, "ada.operator", Role.OPERATOR)
+        path = send(signed_in).headers["location"]
+        assert len(list_folders(index)) == 2
+        signed_in.post("/sign-out", data={"csrf": read_token(signed_in, path)})
+    assert [folder.name for folder in list_folders(index)] == [others.rpartition("/")[2]]
+
+
+def test_a_file_is_its_persons_alone_and_may_be_removed(open_browser, index):
     browser = open_browser()
     path = send(browser).headers["location"]
     assert open_browser("approver").get(path).status_code in {403, 404}
