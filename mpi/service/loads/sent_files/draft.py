@@ -34,6 +34,7 @@ from mpi.service.loads.sent_files.upload import (
     find_file,
     find_upload_folder,
 )
+from mpi.service.statements.sources import takes_files
 
 MAX_DRAFTS = 5
 """Most drafts of one account."""
@@ -210,7 +211,11 @@ def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]
     require_permission(viewer, Action.LOAD)
     with index.database.read(viewer) as unit:
         sources = unit.sources.all()
-    return [(each.code, each.name) for each in sources if is_allowed_on(viewer, Action.LOAD, each.code)]
+    return [
+        (source.code, source.name)
+        for source in sources
+        if takes_files(source) and is_allowed_on(viewer, Action.LOAD, source.code)
+    ]
 
 
 def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> None:

@@ -11,11 +11,12 @@ import pytest
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
-from mpi.domain.viewer import make_operator
+from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.sent_files.draft import MAX_DRAFTS, copy_draft
+from mpi.service.loads.sent_files.draft import MAX_DRAFTS, copy_draft, list_loadable_sources
 from mpi.service.loads.sent_files.upload import STALE_S, UploadOptions, load_upload, remove_stale_folders
+from mpi.service.statements.source_end import retire_source
 from mpi.service.statements.sources import NewSource, add_source
 from tests.accounts import cheap_password_hashing
 from tests.index import OPERATOR, open_test_index
@@ -248,6 +249,21 @@ def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index
         os.utime(each, (old, old))
     remove_stale_folders(index, OPERATOR)
     assert browser.get(path).status_code == 404
+
+
+def test_only_sources_whose_files_are_taken_are_offered(index):
+    for code, kind in (("old", SourceKind.SIS), ("moved", SourceKind.SIS), ("desk", SourceKind.STEWARD)):
+        add_source(index, OPERATOR, NewSource(code, kind=kind))
+    retire_source(index, OPERATOR, "old")
+    with index.database.write(OPERATOR, "source") as unit:
+        unit.sources.set_scope([unit.sources.get_by_code("moved").id], "education")
+    assert list_loadable_sources(index, OPERATOR) == [("sis", "North SIS")]
+    assert (
+        list_loadable_sources(
+            index, Viewer("north", actions=frozenset({Action.LOAD}), sources=frozenset({"x"}))
+        )
+        == []
+    )
 
 
 def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(browser, index):
