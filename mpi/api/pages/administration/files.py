@@ -42,7 +42,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 def send(index: IndexDep, visit: VisitDep, sent: SentFileDep) -> Response:
     """Take a file, and show what its columns mean."""
     try:
-        draft.finish_draft(index, visit.viewer, sent.upload, sent.name, _read_options(sent))
+        draft.finish_draft(index, sent.upload, sent.name, _read_options(sent))
     except InputError as error:
         sent.upload.remove()
         return _render_list(index, visit, error, sent.form)

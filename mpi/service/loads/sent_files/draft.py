@@ -1,10 +1,12 @@
 """Drafts: files whose mapping a person looks through before they are loaded.
 
 A draft lies in the private folder of a file that was sent (``upload``), with what the person answered. It
-belongs to one account. It goes when its person removes it, loads it or signs out, and an hour after the last
-answer. It shows no value of the file but codes: what else it tells are shapes and counts.
+belongs to one account, whose tag begins the name of the folder. It goes when its person removes it, loads it
+or signs out, and an hour after the last answer. It shows no value of the file but codes: what else it tells
+are shapes and counts.
 """
 
+import hashlib
 import os
 import re
 import secrets
@@ -43,7 +45,8 @@ MAX_COLUMNS = 300
 _SAMPLE_ROWS = 1_000
 """Most rows that are looked at, since the server that answers others looks at them too."""
 _DRAFT = "draft.json"
-_CODE = re.compile(r"[0-9a-f]{32}")
+_CODE = re.compile(r"[0-9a-f]{48}")
+_TAG_LENGTH = 16
 _GONE = "this file is not here, or not here any more: send it again"
 _PRIVATE_FILE = 0o600
 
@@ -72,20 +75,22 @@ def begin_draft(index: Index, viewer: Viewer) -> Upload:
 
     Raises:
         AccessDenied: the viewer may not load.
-        ConflictError: the account has as many drafts as it may.
+        ConflictError: the account has as many drafts as it may, or as many begin to arrive.
     """
     require_permission(viewer, Action.LOAD)
-    if len(list_drafts(index, viewer)) >= MAX_DRAFTS:
+    upload = begin_upload(index, viewer, _make_tag(viewer.client))
+    # Counted with the new folder, so that files that arrive at once see each other.
+    if len(_list_folders(index, viewer.client)) > MAX_DRAFTS:
+        upload.remove()
         raise ConflictError(f"there are {MAX_DRAFTS} files already: load or remove one of them first")
-    return begin_upload(index, viewer)
+    return upload
 
 
-def finish_draft(index: Index, viewer: Viewer, upload: Upload, name: str, options: ProposalOptions) -> None:
+def finish_draft(index: Index, upload: Upload, name: str, options: ProposalOptions) -> None:
     """Propose the mapping of a file that has arrived.
 
     Args:
         index: the open index.
-        viewer: who sent it.
         upload: its folder.
         name: its name, as it was sent.
         options: what is said about it: sheet, program and state.
@@ -99,7 +104,7 @@ def finish_draft(index: Index, viewer: Viewer, upload: Upload, name: str, option
     if file is None or not file.stat().st_size:
         raise InputError("choose a file that is not empty")
     check_unpacked_size(file, index.settings.max_upload_bytes)
-    _write(folder, viewer.client, name, options)
+    _write(folder, name, options)
 
 
 def list_drafts(index: Index, viewer: Viewer) -> list[Draft]:
@@ -109,7 +114,7 @@ def list_drafts(index: Index, viewer: Viewer) -> list[Draft]:
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    drafts = [_read(folder, viewer.client) for folder in _list_folders(index)]
+    drafts = [_read(folder) for folder in _list_folders(index, viewer.client)]
     return sorted(filter(None, drafts), key=lambda draft: draft.used_at, reverse=True)
 
 
@@ -121,7 +126,8 @@ def get_draft(index: Index, viewer: Viewer, code: str) -> Draft:
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    draft = _read(find_upload_folder(index, code), viewer.client) if _CODE.fullmatch(code) else None
+    is_own = _CODE.fullmatch(code) is not None and code.startswith(_make_tag(viewer.client))
+    draft = _read(find_upload_folder(index, code)) if is_own else None
     if draft is None:
         raise NotFoundError(_GONE)
     return draft
@@ -144,7 +150,7 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
     draft = get_draft(index, viewer, code)
     folder = find_upload_folder(index, code)
     with _gone_is_not_found():
-        _write(folder, viewer.client, draft.name, replace(options, sheet=draft.options.sheet))
+        _write(folder, draft.name, replace(options, sheet=draft.options.sheet))
     return get_draft(index, viewer, code)
 
 
@@ -197,9 +203,8 @@ def remove_draft(index: Index, viewer: Viewer, code: str) -> None:
 
 def remove_drafts(index: Index, account: str) -> None:
     """Remove all drafts of an account, as when its person signs out."""
-    for folder in _list_folders(index):
-        if _read(folder, account) is not None:
-            Upload(folder).remove()
+    for folder in _list_folders(index, account):
+        Upload(folder).remove()
 
 
 def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]:
@@ -218,7 +223,7 @@ def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]
     ]
 
 
-def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> None:
+def _write(folder: Path, name: str, options: ProposalOptions) -> None:
     """Propose a mapping, and store it with what it tells.
 
     Raises:
@@ -235,7 +240,6 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
         )
     proposal = propose_for_sample(sample, options, clock.now())
     content = {
-        "account": account,
         "name": name,
         "options": asdict(options),
         "view": asdict(describe_proposal(proposal, options)),
@@ -244,15 +248,13 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
     _replace_file(folder / _DRAFT, orjson.dumps(content))
 
 
-def _read(folder: Path, account: str) -> Draft | None:
-    """Read a draft; None if there is none, or it belongs to another account."""
+def _read(folder: Path) -> Draft | None:
+    """Read a draft; None if there is none."""
     path = folder / _DRAFT
     try:
         content = orjson.loads(path.read_bytes())
         used_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    if content["account"] != account:
         return None
     view: dict[str, Any] = content["view"]
     columns = tuple(ColumnView(**column) for column in view["columns"])
@@ -266,10 +268,14 @@ def _read(folder: Path, account: str) -> Draft | None:
     )
 
 
-def _list_folders(index: Index) -> list[Path]:
-    """Return the folders of all files that were sent."""
-    folder = index.home / FOLDER
-    return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+def _make_tag(account: str) -> str:
+    """Return what the folders of an account's drafts begin with."""
+    return hashlib.sha256(account.encode()).hexdigest()[:_TAG_LENGTH]
+
+
+def _list_folders(index: Index, account: str) -> list[Path]:
+    """Return the folders of an account's drafts, also of those that begin to arrive."""
+    return list((index.home / FOLDER).glob(f"{_make_tag(account)}*"))
 
 
 @contextmanager

@@ -160,12 +160,12 @@ class Upload:
         return os.fdopen(number, "wb")
 
 
-def begin_upload(index: Index, viewer: Viewer) -> Upload:
-    """Create the private folder of a file that begins to arrive."""
+def begin_upload(index: Index, viewer: Viewer, prefix: str = "") -> Upload:
+    """Create the private folder of a file that begins to arrive; its name begins with the prefix."""
     folder = index.home / FOLDER
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     remove_stale_folders(index, viewer)
-    upload = folder / secrets.token_hex(16)
+    upload = folder / f"{prefix}{secrets.token_hex(16)}"
     upload.mkdir(mode=_PRIVATE_FOLDER)
     return Upload(upload)
 

@@ -9,12 +9,20 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain.errors import ConflictError
 from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, make_operator
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.sent_files.draft import MAX_DRAFTS, copy_draft, list_loadable_sources
+from mpi.service.loads.sent_files.draft import (
+    MAX_DRAFTS,
+    begin_draft,
+    copy_draft,
+    list_drafts,
+    list_loadable_sources,
+    remove_drafts,
+)
 from mpi.service.loads.sent_files.upload import STALE_S, UploadOptions, load_upload, remove_stale_folders
 from mpi.service.statements.source_end import retire_source
 from mpi.service.statements.sources import NewSource, add_source
@@ -234,7 +242,7 @@ def test_a_file_is_its_persons_alone_and_may_be_removed(open_browser, index):
     assert open_browser("approver").get(path).status_code in {403, 404}
     assert open_browser("steward").get("/files").status_code == 403
     assert browser.get("/files/../../secret").status_code == 404
-    assert browser.get("/files/" + "0" * 32).status_code == 404
+    assert browser.get("/files/" + "0" * 48).status_code == 404
     press(browser, path, "remove")
     assert list_folders(index) == []
 
@@ -249,6 +257,20 @@ def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index
         os.utime(each, (old, old))
     remove_stale_folders(index, OPERATOR)
     assert browser.get(path).status_code == 404
+
+
+def test_files_that_arrive_at_once_count_for_their_person_alone(index):
+    one, other = make_operator("one"), make_operator("other")
+    begun = [begin_draft(index, one) for _ in range(MAX_DRAFTS)]
+    with pytest.raises(ConflictError, match="5 files already"):
+        begin_draft(index, one)
+    begun.append(begin_draft(index, other))
+    assert len(list_folders(index)) == MAX_DRAFTS + 1
+    (index.home / "uploads" / begun[-1].code / "draft.json").write_text("of another person")
+    assert list_drafts(index, one) == []
+    remove_drafts(index, "one")
+    assert [folder.name for folder in list_folders(index)] == [begun[-1].code]
+    begun[-1].remove()
 
 
 def test_only_sources_whose_files_are_taken_are_offered(index):
@@ -270,6 +292,8 @@ def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(brow
     for _ in range(MAX_DRAFTS):
         assert send(browser).status_code == 303
     assert send(browser).status_code == 409
+    with pytest.raises(ConflictError, match="5 files already"):
+        begin_draft(index, make_operator("demo-operator"))
     assert len(list_folders(index)) == MAX_DRAFTS
     token = read_token(browser, "/files")
     foreign = browser.post(
