@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ _SAMPLE_ROWS = 1_000
 _DRAFT = "draft.json"
 _CODE = re.compile(r"[0-9a-f]{48}")
 _TAG_LENGTH = 16
-_GONE = "this file is not here, or not here any more: send it again"
+_GONE = "this file is not here any more, or the server was upgraded since: send it again"
+_SHAPE = [field.name for kind in (ProposalOptions, ProposalView, ColumnView) for field in fields(kind)]
+"""Names of all that a draft holds; one that another release wrote may differ."""
 _PRIVATE_FILE = 0o600
 
 
@@ -78,6 +80,9 @@ def begin_draft(index: Index, viewer: Viewer) -> Upload:
         ConflictError: the account has as many drafts as it may, or as many begin to arrive.
     """
     require_permission(viewer, Action.LOAD)
+    for folder in _list_folders(index, viewer.client):
+        if (folder / _DRAFT).exists() and _read(folder) is None:
+            Upload(folder).remove()
     upload = begin_upload(index, viewer, _make_tag(viewer.client))
     # Counted with the new folder, so that files that arrive at once see each other.
     if len(_list_folders(index, viewer.client)) > MAX_DRAFTS:
@@ -240,6 +245,7 @@ def _write(folder: Path, name: str, options: ProposalOptions) -> None:
         )
     proposal = propose_for_sample(sample, options, clock.now())
     content = {
+        "shape": _SHAPE,
         "name": name,
         "options": asdict(options),
         "view": asdict(describe_proposal(proposal, options)),
@@ -249,12 +255,14 @@ def _write(folder: Path, name: str, options: ProposalOptions) -> None:
 
 
 def _read(folder: Path) -> Draft | None:
-    """Read a draft; None if there is none."""
+    """Read a draft; None if there is none, or another release wrote it."""
     path = folder / _DRAFT
     try:
         content = orjson.loads(path.read_bytes())
         used_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    if content.get("shape") != _SHAPE:
         return None
     view: dict[str, Any] = content["view"]
     columns = tuple(ColumnView(**column) for column in view["columns"])

@@ -1,5 +1,6 @@
 """Pages that take a file: its columns are explained, corrected, tried and loaded, and nothing stays."""
 
+import json
 import os
 import re
 import time
@@ -257,6 +258,19 @@ def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index
         os.utime(each, (old, old))
     remove_stale_folders(index, OPERATOR)
     assert browser.get(path).status_code == 404
+
+
+def test_a_file_that_another_release_took_is_gone_and_does_not_count(browser, index):
+    paths = [send(browser).headers["location"] for _ in range(MAX_DRAFTS)]
+    for folder in list_folders(index):
+        content = json.loads((folder / "draft.json").read_bytes())
+        content["shape"].remove("lacks_state")
+        del content["view"]["lacks_state"]
+        (folder / "draft.json").write_text(json.dumps(content))
+    assert "the server was upgraded since: send it again" in browser.get(paths[0]).text
+    assert paths[0] not in browser.get("/files").text
+    assert send(browser).status_code == 303
+    assert len(list_folders(index)) == 1
 
 
 def test_files_that_arrive_at_once_count_for_their_person_alone(index):
