@@ -160,7 +160,7 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
 
 
 def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: UploadOptions) -> Upload:
-    """Make a file to load of a draft; the file takes no space of its own.
+    """Make a file to load of a draft; it takes no space of its own where the disk has hard links.
 
     The draft stays until its file is loaded, see ``load_upload``.
 

@@ -111,10 +111,18 @@ class Upload:
     def add_link(self, file: Path) -> None:
         """Add a file of another folder; both folders hold it until each is removed.
 
+        It is copied where the disk has no hard links, as shared folders often have none.
+
         Raises:
             FileNotFoundError: the file is gone.
         """
-        os.link(file, self._folder / file.name)
+        try:
+            os.link(file, self._folder / file.name)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            with file.open("rb") as content, self._create(file.name) as target:
+                shutil.copyfileobj(content, target)
 
     def is_small(self) -> bool:
         """Return whether the file is loaded in less time than a process starts."""

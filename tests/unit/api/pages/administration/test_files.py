@@ -1,5 +1,6 @@
 """Pages that take a file: its columns are explained, corrected, tried and loaded, and nothing stays."""
 
+import errno
 import json
 import os
 import re
@@ -258,6 +259,22 @@ def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index
         os.utime(each, (old, old))
     remove_stale_folders(index, OPERATOR)
     assert browser.get(path).status_code == 404
+
+
+def test_a_file_is_copied_where_the_disk_has_no_hard_links(browser, index, monkeypatch):
+    path = send(browser).headers["location"]
+    press(browser, path, "save", **ANSWERS)
+
+    def refuse_link(*_paths):
+        raise OSError(errno.ENOTSUP, "operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse_link)
+    copy = copy_draft(index, make_operator("demo-operator"), path.rpartition("/")[2], "sis", UploadOptions())
+    [copied] = (index.home / "uploads" / copy.code).glob("file*")
+    assert copied.read_text() == FILE
+    assert copied.stat().st_mode & 0o777 == 0o600
+    copy.remove()
+    assert press(browser, path, "try", **LOAD).status_code == 303
 
 
 def test_a_file_that_another_release_took_is_gone_and_does_not_count(browser, index):
