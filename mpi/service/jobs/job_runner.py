@@ -9,7 +9,6 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.jobs.job_recorder import JobRecorder
 from mpi.service.jobs.job_state import JobKind
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.loads.sent_files.draft import remove_loaded_draft
 from mpi.service.loads.sent_files.upload import load_upload, preview_upload
 from mpi.service.recluster.proposal_application import apply_proposal, roll_back_proposal
 from mpi.service.recluster.proposals import propose
@@ -92,11 +91,8 @@ def _undo_load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, 
 
 
 def _load(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> int | None:
-    """Load a sent file, remove its draft, and return the load."""
-    batch = load_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
-    if "draft" in job.detail:
-        remove_loaded_draft(index, viewer, job.detail["draft"], batch)
-    return batch
+    """Load the file that was sent; return the number of the load."""
+    return load_upload(index, viewer, job.detail["source"], job.detail["upload"], progress)
 
 
 def _preview(index: Index, viewer: Viewer, _matcher: Matcher, job: StoredJob, progress: Progress) -> None:

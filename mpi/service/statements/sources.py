@@ -111,6 +111,11 @@ def require_sending_source(source: Source) -> None:
         )
 
 
+def takes_files(source: Source) -> bool:
+    """Return whether this index takes files of a source: of its own, not retired, and of no stewards."""
+    return source.scope is None and not source.is_retired and source.kind != STEWARD_SOURCE_KIND
+
+
 def require_owned_source(unit: ReadUnit, code: str) -> Source:
     """Return a source whose owner can be asked for consent.
 

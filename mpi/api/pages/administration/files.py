@@ -42,7 +42,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 def send(index: IndexDep, visit: VisitDep, sent: SentFileDep) -> Response:
     """Take a file, and show what its columns mean."""
     try:
-        draft.finish_draft(index, visit.viewer, sent.upload, sent.name, _read_options(sent))
+        draft.finish_draft(index, sent.upload, sent.name, _read_options(sent))
     except InputError as error:
         sent.upload.remove()
         return _render_list(index, visit, error, sent.form)
@@ -105,7 +105,7 @@ def change(request: Request, index: IndexDep, visit: VisitDep, upload: str, form
 def _begin(
     request: Request, index: Index, viewer: Viewer, found: draft.Draft, kind: JobKind, form: Form
 ) -> Response:
-    """Try or load a copy of a file.
+    """Try or load a copy of a file; the job removes the file once it is loaded.
 
     Raises:
         InputError: something is not answered, or the file does not fit.
@@ -115,15 +115,7 @@ def _begin(
     copy = draft.copy_draft(index, viewer, found.code, source, _read_load_options(form))
     try:
         job, result = start_work(
-            request,
-            index,
-            viewer,
-            kind,
-            None,
-            is_quick=copy.is_small(),
-            source=source,
-            upload=copy.code,
-            draft=found.code,
+            request, index, viewer, kind, None, is_quick=copy.is_small(), source=source, upload=copy.code
         )
     except BaseException:
         copy.remove()

@@ -1,16 +1,18 @@
 """Drafts: files whose mapping a person looks through before they are loaded.
 
 A draft lies in the private folder of a file that was sent (``upload``), with what the person answered. It
-belongs to one account. It goes when its person removes it, loads it or signs out, and an hour after the last
-answer. It shows no value of the file but codes: what else it tells are shapes and counts.
+belongs to one account, whose tag begins the name of the folder. It goes when its person removes it, loads it
+or signs out, and an hour after the last answer. It shows no value of the file but codes: what else it tells
+are shapes and counts.
 """
 
+import hashlib
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,6 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.source import SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed_on, require_permission
 from mpi.intake.containers.unpacked_size import check_unpacked_size
 from mpi.intake.proposal.proposal import ProposalOptions, propose_for_sample
@@ -35,7 +36,7 @@ from mpi.service.loads.sent_files.upload import (
     find_file,
     find_upload_folder,
 )
-from mpi.storage.repositories.sources.batches import LOADED
+from mpi.service.statements.sources import takes_files
 
 MAX_DRAFTS = 5
 """Most drafts of one account."""
@@ -44,8 +45,11 @@ MAX_COLUMNS = 300
 _SAMPLE_ROWS = 1_000
 """Most rows that are looked at, since the server that answers others looks at them too."""
 _DRAFT = "draft.json"
-_CODE = re.compile(r"[0-9a-f]{32}")
-_GONE = "this file is not here, or not here any more: send it again"
+_CODE = re.compile(r"[0-9a-f]{48}")
+_TAG_LENGTH = 16
+_GONE = "this file is not here any more, or the server was upgraded since: send it again"
+_SHAPE = [field.name for kind in (ProposalOptions, ProposalView, ColumnView) for field in fields(kind)]
+"""Names of all that a draft holds; one that another release wrote may differ."""
 _PRIVATE_FILE = 0o600
 
 
@@ -73,20 +77,25 @@ def begin_draft(index: Index, viewer: Viewer) -> Upload:
 
     Raises:
         AccessDenied: the viewer may not load.
-        ConflictError: the account has as many drafts as it may.
+        ConflictError: the account has as many drafts as it may, or as many begin to arrive.
     """
     require_permission(viewer, Action.LOAD)
-    if len(list_drafts(index, viewer)) >= MAX_DRAFTS:
+    for folder in _list_folders(index, viewer.client):
+        if (folder / _DRAFT).exists() and _read(folder) is None:
+            Upload(folder).remove()
+    upload = begin_upload(index, viewer, _make_tag(viewer.client))
+    # Counted with the new folder, so that files that arrive at once see each other.
+    if len(_list_folders(index, viewer.client)) > MAX_DRAFTS:
+        upload.remove()
         raise ConflictError(f"there are {MAX_DRAFTS} files already: load or remove one of them first")
-    return begin_upload(index, viewer)
+    return upload
 
 
-def finish_draft(index: Index, viewer: Viewer, upload: Upload, name: str, options: ProposalOptions) -> None:
+def finish_draft(index: Index, upload: Upload, name: str, options: ProposalOptions) -> None:
     """Propose the mapping of a file that has arrived.
 
     Args:
         index: the open index.
-        viewer: who sent it.
         upload: its folder.
         name: its name, as it was sent.
         options: what is said about it: sheet, program and state.
@@ -100,7 +109,7 @@ def finish_draft(index: Index, viewer: Viewer, upload: Upload, name: str, option
     if file is None or not file.stat().st_size:
         raise InputError("choose a file that is not empty")
     check_unpacked_size(file, index.settings.max_upload_bytes)
-    _write(folder, viewer.client, name, options)
+    _write(folder, name, options)
 
 
 def list_drafts(index: Index, viewer: Viewer) -> list[Draft]:
@@ -110,7 +119,7 @@ def list_drafts(index: Index, viewer: Viewer) -> list[Draft]:
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    drafts = [_read(folder, viewer.client) for folder in _list_folders(index)]
+    drafts = [_read(folder) for folder in _list_folders(index, viewer.client)]
     return sorted(filter(None, drafts), key=lambda draft: draft.used_at, reverse=True)
 
 
@@ -122,7 +131,8 @@ def get_draft(index: Index, viewer: Viewer, code: str) -> Draft:
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    draft = _read(find_upload_folder(index, code), viewer.client) if _CODE.fullmatch(code) else None
+    is_own = _CODE.fullmatch(code) is not None and code.startswith(_make_tag(viewer.client))
+    draft = _read(find_upload_folder(index, code)) if is_own else None
     if draft is None:
         raise NotFoundError(_GONE)
     return draft
@@ -145,12 +155,14 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
     draft = get_draft(index, viewer, code)
     folder = find_upload_folder(index, code)
     with _gone_is_not_found():
-        _write(folder, viewer.client, draft.name, replace(options, sheet=draft.options.sheet))
+        _write(folder, draft.name, replace(options, sheet=draft.options.sheet))
     return get_draft(index, viewer, code)
 
 
 def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: UploadOptions) -> Upload:
-    """Make a file to load of a draft, which stays.
+    """Make a file to load of a draft; it takes no space of its own where the disk has hard links.
+
+    The draft stays until its file is loaded, see ``load_upload``.
 
     Args:
         index: the open index.
@@ -177,7 +189,7 @@ def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: Up
             upload.add_link(find_file(folder) or folder / "file")
             with upload.create_mapping() as target:
                 target.write((folder / MAPPING_FILE).read_bytes())
-        upload.finish(options, index.settings.max_upload_bytes)
+        upload.finish(replace(options, draft=code), index.settings.max_upload_bytes)
     except BaseException:
         upload.remove()
         raise
@@ -196,33 +208,12 @@ def remove_draft(index: Index, viewer: Viewer, code: str) -> None:
 
 def remove_drafts(index: Index, account: str) -> None:
     """Remove all drafts of an account, as when its person signs out."""
-    for folder in _list_folders(index):
-        if _read_content(folder, account) is not None:
-            Upload(folder).remove()
-
-
-def remove_loaded_draft(index: Index, viewer: Viewer, code: str, batch: int | None) -> None:
-    """Remove a draft whose copy was loaded, unless a guard held it.
-
-    Args:
-        index: the open index.
-        viewer: whose draft it is.
-        code: the draft, which may be gone.
-        batch: number of the load; None if the file had no rows.
-    """
-    if batch is None:
-        return
-    with index.database.read(viewer) as unit:
-        load = unit.batches.get(batch)
-    folder = find_upload_folder(index, code)
-    if load is not None and load.status == LOADED and _read_content(folder, viewer.client) is not None:
+    for folder in _list_folders(index, account):
         Upload(folder).remove()
 
 
 def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]:
-    """Return the sources whose files the viewer may load here, by code.
-
-    Retired sources are left out, and those whose records are sent to a scope or are typed by stewards.
+    """Return code and name of each source whose files the viewer may load, by code.
 
     Raises:
         AccessDenied: the viewer may not load.
@@ -231,16 +222,13 @@ def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]
     with index.database.read(viewer) as unit:
         sources = unit.sources.all()
     return [
-        (each.code, each.name)
-        for each in sources
-        if is_allowed_on(viewer, Action.LOAD, each.code)
-        and each.kind != SourceKind.STEWARD
-        and each.scope is None
-        and not each.is_retired
+        (source.code, source.name)
+        for source in sources
+        if takes_files(source) and is_allowed_on(viewer, Action.LOAD, source.code)
     ]
 
 
-def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> None:
+def _write(folder: Path, name: str, options: ProposalOptions) -> None:
     """Propose a mapping, and store it with what it tells.
 
     Raises:
@@ -257,7 +245,7 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
         )
     proposal = propose_for_sample(sample, options, clock.now())
     content = {
-        "account": account,
+        "shape": _SHAPE,
         "name": name,
         "options": asdict(options),
         "view": asdict(describe_proposal(proposal, options)),
@@ -266,40 +254,36 @@ def _write(folder: Path, account: str, name: str, options: ProposalOptions) -> N
     _replace_file(folder / _DRAFT, orjson.dumps(content))
 
 
-def _read(folder: Path, account: str) -> Draft | None:
-    """Read a draft; None if it is gone, foreign, or of another release."""
-    content = _read_content(folder, account)
-    if content is None:
-        return None
+def _read(folder: Path) -> Draft | None:
+    """Read a draft; None if there is none, or another release wrote it."""
+    path = folder / _DRAFT
     try:
-        view: dict[str, Any] = content["view"]
-        columns = tuple(ColumnView(**column) for column in view["columns"])
-        used_at = datetime.fromtimestamp((folder / _DRAFT).stat().st_mtime, UTC)
-        return Draft(
-            folder.name,
-            content["name"],
-            clock.format_timestamp(used_at),
-            ProposalOptions(**content["options"]),
-            ProposalView(**{**view, "columns": columns}),
-        )
-    except (FileNotFoundError, KeyError, TypeError):
+        content = orjson.loads(path.read_bytes())
+        used_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _read_content(folder: Path, account: str) -> dict[str, Any] | None:
-    """Read what is stored of an account's draft, or None."""
-    try:
-        content = orjson.loads((folder / _DRAFT).read_bytes())
-    except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
+    if content.get("shape") != _SHAPE:
         return None
-    is_own = isinstance(content, dict) and content.get("account") == account
-    return content if is_own else None
+    view: dict[str, Any] = content["view"]
+    columns = tuple(ColumnView(**column) for column in view["columns"])
+    options = ProposalOptions(**content["options"])
+    return Draft(
+        folder.name,
+        content["name"],
+        clock.format_timestamp(used_at),
+        options,
+        ProposalView(**{**view, "columns": columns}),
+    )
 
 
-def _list_folders(index: Index) -> list[Path]:
-    """Return the folders of all files that were sent."""
-    folder = index.home / FOLDER
-    return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+def _make_tag(account: str) -> str:
+    """Return what the folders of an account's drafts begin with."""
+    return hashlib.sha256(account.encode()).hexdigest()[:_TAG_LENGTH]
+
+
+def _list_folders(index: Index, account: str) -> list[Path]:
+    """Return the folders of an account's drafts, also of those that begin to arrive."""
+    return list((index.home / FOLDER).glob(f"{_make_tag(account)}*"))
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from mpi.service.loads.load_log import MAX_LISTED_REJECTS
 from mpi.service.loads.open_outcomes import count_file_rows, tells_of_care
 from mpi.service.loads.receipt import SEALED_ROW
 from mpi.service.processes.worker_liveness import is_worker_alive
+from mpi.storage.repositories.sources.batches import LOADED
 from mpi.storage.unit_of_work.units import ReadUnit
 
 STALE_S = 3_600
@@ -66,6 +67,7 @@ class UploadOptions:
         as_of: when the file was true at its source (ISO 8601); None for the moment of loading.
         confirm: load the file even if a guard holds it.
         sheet: sheet of a workbook; None for the mapping's, or the only one.
+        draft: code of the draft that is gone once the file is loaded; None if the file is of none.
     """
 
     mapping: str | None = None
@@ -75,6 +77,7 @@ class UploadOptions:
     as_of: str | None = None
     confirm: bool = False
     sheet: str | None = None
+    draft: str | None = None
 
 
 class Upload:
@@ -108,7 +111,7 @@ class Upload:
     def add_link(self, file: Path) -> None:
         """Add a file of another folder; both folders hold it until each is removed.
 
-        It takes no space of its own, unless the folders lie where files cannot be linked.
+        It is copied where the disk has no hard links, as shared folders often have none.
 
         Raises:
             FileNotFoundError: the file is gone.
@@ -165,12 +168,12 @@ class Upload:
         return os.fdopen(number, "wb")
 
 
-def begin_upload(index: Index, viewer: Viewer) -> Upload:
-    """Create the private folder of a file that begins to arrive."""
+def begin_upload(index: Index, viewer: Viewer, prefix: str = "") -> Upload:
+    """Create the private folder of a file that begins to arrive; its name begins with the prefix."""
     folder = index.home / FOLDER
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     remove_stale_folders(index, viewer)
-    upload = folder / secrets.token_hex(16)
+    upload = folder / f"{prefix}{secrets.token_hex(16)}"
     upload.mkdir(mode=_PRIVATE_FOLDER)
     return Upload(upload)
 
@@ -183,11 +186,18 @@ def find_upload_folder(index: Index, code: str) -> Path:
 def load_upload(index: Index, viewer: Viewer, source: str, code: str, progress: Progress) -> int | None:
     """Load a file that was sent, and remove it; errors as for ``load``.
 
+    The draft of a file that a guard held stays.
+
     Returns:
         Number of the load, also if a guard held it; None if the file had no rows.
     """
-    with _opened(index, code) as (rows, options):
-        return load(index, viewer, source, rows, options, progress).batch
+    folder = find_upload_folder(index, code)
+    with _opened(folder) as (rows, options):
+        draft = _read_options(folder).draft
+        receipt = load(index, viewer, source, rows, options, progress)
+    if draft is not None and receipt.status == LOADED:
+        Upload(find_upload_folder(index, draft)).remove()
+    return receipt.batch
 
 
 def preview_upload(
@@ -201,7 +211,7 @@ def preview_upload(
         Status, reason of a hold, counts, issues and rejected rows. How the rows match records of others is
         told only to who may see all sources.
     """
-    with _opened(index, code) as (rows, options):
+    with _opened(find_upload_folder(index, code)) as (rows, options):
         preview = dry_run(index, viewer, source, rows, options, progress)
     return _summarize(preview, sees_all=viewer.sources is None)
 
@@ -255,9 +265,8 @@ def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(index: Index, code: str) -> Iterator[tuple[FileRows, LoadOptions]]:
+def _opened(folder: Path) -> Iterator[tuple[FileRows, LoadOptions]]:
     """Open a file that was sent, and remove it at the end."""
-    folder = find_upload_folder(index, code)
     try:
         yield _open_rows(folder)
     finally:
@@ -275,9 +284,7 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
     file = find_file(folder)
     if file is None:
         raise InputError("the form has no file: send it in the part 'file', with its name")
-    stored = orjson.loads((folder / _OPTIONS).read_bytes())
-    snapshot, where = Snapshot(stored["snapshot"]), tuple(stored["where"])
-    options = UploadOptions(**{**stored, "where": where, "snapshot": snapshot})
+    options = _read_options(folder)
     if options.file_format is not None and options.file_format not in FORMATS:
         raise InputError(f"format: it is one of {', '.join(FORMATS)}")
     as_of = None if options.as_of is None else clock.parse_moment(options.as_of, "as_of")
@@ -285,6 +292,13 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
     mapping = narrow_mapping(_read_mapping(folder, options.mapping), options.where, full=is_full)
     rows = open_file(file, mapping, options.file_format, sheet=options.sheet)
     return rows, LoadOptions(options.snapshot, as_of, options.confirm, rows.compute_digest())
+
+
+def _read_options(folder: Path) -> UploadOptions:
+    """Return how a file that was sent is read and loaded."""
+    stored = orjson.loads((folder / _OPTIONS).read_bytes())
+    snapshot, where = Snapshot(stored["snapshot"]), tuple(stored["where"])
+    return UploadOptions(**{**stored, "where": where, "snapshot": snapshot})
 
 
 def _read_mapping(folder: Path, name: str | None) -> FileMapping | None:

@@ -11,16 +11,27 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain.errors import ConflictError
+from mpi.domain.roles import Role
 from mpi.domain.source import SourceKind
-from mpi.service.jobs.job_state import get_job
+from mpi.domain.viewer import Action, Viewer, make_operator
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads.load_log import find_load, list_loads
-from mpi.service.loads.sent_files.draft import MAX_DRAFTS, list_loadable_sources, remove_drafts
-from mpi.service.loads.sent_files.upload import STALE_S, Upload, remove_stale_folders
+from mpi.service.loads.sent_files.draft import (
+    MAX_DRAFTS,
+    begin_draft,
+    copy_draft,
+    list_drafts,
+    list_loadable_sources,
+    remove_drafts,
+)
+from mpi.service.loads.sent_files.upload import STALE_S, UploadOptions, load_upload, remove_stale_folders
 from mpi.service.statements.source_end import retire_source
 from mpi.service.statements.sources import NewSource, add_source
-from tests.index import OPERATOR, open_test_index, with_tuning
+from tests.accounts import cheap_password_hashing
+from tests.index import OPERATOR, open_test_index
 from tests.unit.api.live import PLAIN, serving
-from tests.unit.api.pages.desk.test_sign_in import SAME
+from tests.unit.api.pages.desk.test_sign_in import SAME, Browser, sign_in_new_account
 
 HEADER = "Student_Number,First_Name,Last_Name,DOB,Gender,Foster,2024,Remark"
 CODES = ("A", "B", "A")
@@ -140,6 +151,20 @@ def test_a_file_is_explained_without_any_value_and_loaded_after_its_questions(br
     assert list_folders(index) == [], "neither the file nor its copies stay"
 
 
+def test_a_file_goes_when_its_job_has_loaded_it_and_stays_if_a_check_held_it(browser, index):
+    path = send(browser).headers["location"]
+    press(browser, path, "save", **ANSWERS)
+    code, person = path.rpartition("/")[2], make_operator("demo-operator")
+    copy = copy_draft(index, person, code, "sis", UploadOptions())
+    assert len(list_folders(index)) == 2
+    assert load_upload(index, person, "sis", copy.code, ignore_progress)
+    assert list_folders(index) == []
+    path = send(browser, "Student_Number,Last_Name,DOB\n70x,New,2012-02-02\n").headers["location"]
+    held = press(browser, path, "load", source="sis", snapshot="full")
+    assert "held" in browser.get(held.headers["location"]).text.lower()
+    assert browser.get(path).status_code == 200
+
+
 def test_a_list_that_shows_a_guess_answers_no_question(browser):
     header = "Student_Number,Birthdat,Homeless"
     rows = "".join(f"{n},05/{n + 13}/2012,X\n" for n in range(9))
@@ -202,13 +227,24 @@ def test_a_file_that_is_no_table_is_refused_and_does_not_stay(browser, index, co
     assert list_folders(index) == []
 
 
-def test_a_file_is_its_persons_alone_and_goes_when_they_sign_out(open_browser, index):
+def test_a_file_goes_when_its_person_signs_out_and_those_of_others_stay(browser, index):
+    others = send(browser).headers["location"]
+    with cheap_password_hashing(), serving(create_app(index)) as url, Browser(url) as signed_in:
+        signed_in.headers.update(SAME)
+        sign_in_new_account(signed_in, index, "ada.operator", Role.OPERATOR)
+        path = send(signed_in).headers["location"]
+        assert len(list_folders(index)) == 2
+        signed_in.post("/sign-out", data={"csrf": read_token(signed_in, path)})
+    assert [folder.name for folder in list_folders(index)] == [others.rpartition("/")[2]]
+
+
+def test_a_file_is_its_persons_alone_and_may_be_removed(open_browser, index):
     browser = open_browser()
     path = send(browser).headers["location"]
     assert open_browser("approver").get(path).status_code in {403, 404}
     assert open_browser("steward").get("/files").status_code == 403
     assert browser.get("/files/../../secret").status_code == 404
-    assert browser.get("/files/" + "0" * 32).status_code == 404
+    assert browser.get("/files/" + "0" * 48).status_code == 404
     press(browser, path, "remove")
     assert list_folders(index) == []
 
@@ -225,10 +261,70 @@ def test_a_forgotten_file_goes_after_an_hour_and_a_used_one_stays(browser, index
     assert browser.get(path).status_code == 404
 
 
+def test_a_file_is_copied_where_the_disk_has_no_hard_links(browser, index, monkeypatch):
+    path = send(browser).headers["location"]
+    press(browser, path, "save", **ANSWERS)
+
+    def refuse_link(*_paths):
+        raise OSError(errno.ENOTSUP, "operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse_link)
+    copy = copy_draft(index, make_operator("demo-operator"), path.rpartition("/")[2], "sis", UploadOptions())
+    [copied] = (index.home / "uploads" / copy.code).glob("file*")
+    assert copied.read_text() == FILE
+    assert copied.stat().st_mode & 0o777 == 0o600
+    copy.remove()
+    assert press(browser, path, "try", **LOAD).status_code == 303
+
+
+def test_a_file_that_another_release_took_is_gone_and_does_not_count(browser, index):
+    paths = [send(browser).headers["location"] for _ in range(MAX_DRAFTS)]
+    for folder in list_folders(index):
+        content = json.loads((folder / "draft.json").read_bytes())
+        content["shape"].remove("lacks_state")
+        del content["view"]["lacks_state"]
+        (folder / "draft.json").write_text(json.dumps(content))
+    assert "the server was upgraded since: send it again" in browser.get(paths[0]).text
+    assert paths[0] not in browser.get("/files").text
+    assert send(browser).status_code == 303
+    assert len(list_folders(index)) == 1
+
+
+def test_files_that_arrive_at_once_count_for_their_person_alone(index):
+    one, other = make_operator("one"), make_operator("other")
+    begun = [begin_draft(index, one) for _ in range(MAX_DRAFTS)]
+    with pytest.raises(ConflictError, match="5 files already"):
+        begin_draft(index, one)
+    begun.append(begin_draft(index, other))
+    assert len(list_folders(index)) == MAX_DRAFTS + 1
+    (index.home / "uploads" / begun[-1].code / "draft.json").write_text("of another person")
+    assert list_drafts(index, one) == []
+    remove_drafts(index, "one")
+    assert [folder.name for folder in list_folders(index)] == [begun[-1].code]
+    begun[-1].remove()
+
+
+def test_only_sources_whose_files_are_taken_are_offered(index):
+    for code, kind in (("old", SourceKind.SIS), ("moved", SourceKind.SIS), ("desk", SourceKind.STEWARD)):
+        add_source(index, OPERATOR, NewSource(code, kind=kind))
+    retire_source(index, OPERATOR, "old")
+    with index.database.write(OPERATOR, "source") as unit:
+        unit.sources.set_scope([unit.sources.get_by_code("moved").id], "education")
+    assert list_loadable_sources(index, OPERATOR) == [("sis", "North SIS")]
+    assert (
+        list_loadable_sources(
+            index, Viewer("north", actions=frozenset({Action.LOAD}), sources=frozenset({"x"}))
+        )
+        == []
+    )
+
+
 def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(browser, index):
     for _ in range(MAX_DRAFTS):
         assert send(browser).status_code == 303
     assert send(browser).status_code == 409
+    with pytest.raises(ConflictError, match="5 files already"):
+        begin_draft(index, make_operator("demo-operator"))
     assert len(list_folders(index)) == MAX_DRAFTS
     token = read_token(browser, "/files")
     foreign = browser.post(
@@ -239,59 +335,3 @@ def test_a_person_may_keep_few_files_and_a_form_of_another_site_leaves_none(brow
     )
     assert "another site" in foreign.text
     assert len(list_folders(index)) == MAX_DRAFTS
-
-
-def test_only_sources_that_send_here_are_offered(browser, index):
-    for code, kind in (("ended", SourceKind.SIS), ("desk", SourceKind.STEWARD)):
-        add_source(index, OPERATOR, NewSource(code, code, "North", kind))
-    retire_source(index, OPERATOR, "ended", is_retired=True)
-    assert [code for code, _ in list_loadable_sources(index, OPERATOR)] == ["sis"]
-    page = browser.get(send(browser).headers["location"]).text
-    assert 'value="sis"' in page
-    assert 'value="ended"' not in page
-    assert 'value="desk"' not in page
-
-
-def test_a_file_of_another_release_is_gone_and_goes_at_sign_out(browser, index):
-    path = send(browser).headers["location"]
-    [folder] = list_folders(index)
-    stored = json.loads((folder / "draft.json").read_text())
-    stored["view"]["column_of_a_later_release"] = 1
-    (folder / "draft.json").write_text(json.dumps(stored))
-    assert browser.get("/files").status_code == 200
-    assert browser.get(path).status_code == 404
-    remove_drafts(index, stored["account"])
-    assert list_folders(index) == []
-
-
-def test_a_file_goes_once_its_load_in_the_background_has_ended(tmp_path):
-    with open_test_index(tmp_path) as opened:
-        add_source(opened, OPERATOR, NewSource("sis", "North SIS", "North", SourceKind.SIS))
-        large = with_tuning(opened, request={"process_records": 0})
-        with (
-            serving(create_app(large, open_pages=True)) as url,
-            httpx.Client(
-                base_url=url, timeout=30, verify=PLAIN, cookies={"mpi-acting-as": "operator"}, headers=SAME
-            ) as browser,
-        ):
-            path = send(browser).headers["location"]
-            job = press(browser, path, "load", **ANSWERS, **LOAD).headers["location"]
-            assert job.startswith("/jobs/")
-            for _ in range(600):
-                if not get_job(opened, OPERATOR, int(job.rpartition("/")[2])).is_running:
-                    break
-                time.sleep(0.05)
-            assert browser.get(path).status_code == 404
-            assert list_folders(opened) == []
-
-
-def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path, monkeypatch):
-    def refuse(*_paths):
-        raise OSError(errno.EPERM, "no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    (tmp_path / "copy").mkdir()
-    (tmp_path / "file.csv").write_text("a,b\n")
-    Upload(tmp_path / "copy").add_link(tmp_path / "file.csv")
-    assert (tmp_path / "copy" / "file.csv").read_text() == "a,b\n"
-    assert (tmp_path / "copy" / "file.csv").stat().st_mode & 0o077 == 0
