@@ -30,7 +30,7 @@ from mpi.service.source_merges.listing import StatementView
 from mpi.service.source_merges.registry import StatementsResult, TakenBackResult
 from mpi.service.source_merges.retired_ids import RetiredIdPage, list_retired_ids
 from mpi.service.statements.source_end import (
-    Retirement,
+    describe_retirement,
     preview_retirement,
     rename_source,
     retire_source,
@@ -144,13 +144,15 @@ def post_retire(
 ) -> RetirementOut:
     """Retire a source that has ended, or take its records again.
 
-    Its records stay, with their persons and enterprise IDs; `still_taken` is what may still come. With
-    `preview`, nothing is changed. While a load of it is at work or interrupted, the answer is 409.
+    Its records stay, with their persons and enterprise IDs; `still_taken` is what may still come. The lists
+    are empty where its records are taken again. With `preview`, nothing is changed. While a load of it is at
+    work or interrupted, the answer is 409.
     """
     if body.preview:
-        retirement = preview_retirement(index, viewer, source)
+        retirement = preview_retirement(index, viewer, source, is_retired=body.retired)
     else:
-        retirement = Retirement(retire_source(index, viewer, source, is_retired=body.retired))
+        changed = retire_source(index, viewer, source, is_retired=body.retired)
+        retirement = describe_retirement(changed, is_retired=body.retired)
     return RetirementOut(
         code=retirement.source.code,
         retired=retirement.source.is_retired,

@@ -23,7 +23,8 @@ STILL_TAKEN = ("withdrawals", "seals", "expunge-requests")
 class Retirement:
     """What a retirement does, or the return from it.
 
-    The records of the source are kept, with their persons, enterprise IDs and links.
+    The records of the source are kept, with their persons, enterprise IDs and links. A source that returns
+    takes everything again, so that its lists are empty.
 
     Args:
         source: the source as it is now, in a preview as it is before.
@@ -34,8 +35,8 @@ class Retirement:
 
     source: Source
     unfinished_loads: tuple[int, ...] = ()
-    refused: tuple[str, ...] = REFUSED
-    still_taken: tuple[str, ...] = STILL_TAKEN
+    refused: tuple[str, ...] = ()
+    still_taken: tuple[str, ...] = ()
 
 
 def rename_source(index: Index, viewer: Viewer, code: str, name: str) -> Source:
@@ -66,8 +67,17 @@ def rename_source(index: Index, viewer: Viewer, code: str, name: str) -> Source:
     return replace(source, name=clean)
 
 
-def preview_retirement(index: Index, viewer: Viewer, code: str) -> Retirement:
-    """Return what the retirement of a source would do, without changing anything.
+def describe_retirement(
+    source: Source, *, is_retired: bool, unfinished_loads: tuple[int, ...] = ()
+) -> Retirement:
+    """Return what the retirement of a source does, or its return."""
+    if not is_retired:
+        return Retirement(source)
+    return Retirement(source, unfinished_loads, REFUSED, STILL_TAKEN)
+
+
+def preview_retirement(index: Index, viewer: Viewer, code: str, *, is_retired: bool = True) -> Retirement:
+    """Return what the retirement of a source, or its return, would do, without changing anything.
 
     Errors as for ``retire_source``, but for loads that are unfinished: they are listed.
     """
@@ -75,7 +85,8 @@ def preview_retirement(index: Index, viewer: Viewer, code: str) -> Retirement:
     with index.database.read(viewer) as unit:
         source = unit.sources.get_by_code(code)
         require_data_source(source)
-        return Retirement(source, tuple(unit.batches.unfinished_ids(source.id)))
+        loads = tuple(unit.batches.unfinished_ids(source.id))
+    return describe_retirement(source, is_retired=is_retired, unfinished_loads=loads)
 
 
 def retire_source(index: Index, viewer: Viewer, code: str, *, is_retired: bool = True) -> Source:

@@ -46,7 +46,7 @@ def send(index: IndexDep, visit: VisitDep, sent: SentFileDep) -> Response:
     except InputError as error:
         sent.upload.remove()
         return _render_list(index, visit, error, sent.form)
-    except BaseException:
+    except BaseException:  # a defect or an interrupt too leaves no file of a child behind
         sent.upload.remove()
         raise
     return RedirectResponse(f"/files/{sent.upload.code}", HTTPStatus.SEE_OTHER)
@@ -117,7 +117,7 @@ def _begin(
         job, result = start_work(
             request, index, viewer, kind, None, is_quick=copy.is_small(), source=source, upload=copy.code
         )
-    except BaseException:
+    except BaseException:  # no job has taken the copy over, so that nothing else would remove it
         copy.remove()
         raise
     return redirect_to_work(kind, job, result)

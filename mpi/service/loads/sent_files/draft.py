@@ -190,7 +190,7 @@ def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: Up
             with upload.create_mapping() as target:
                 target.write((folder / MAPPING_FILE).read_bytes())
         upload.finish(replace(options, draft=code), index.settings.max_upload_bytes)
-    except BaseException:
+    except BaseException:  # the caller does not know the copy yet, also at an interrupt
         upload.remove()
         raise
     return upload

@@ -1,8 +1,9 @@
 """Files sent over HTTP, from arrival to the end of their load.
 
 A file lies in a private folder of its own under the index's home, with its options, since conditions on rows
-may hold names. Whatever becomes of the load, the folder is removed; what a kill leaves behind is removed when
-the next file arrives. An interrupted load goes on when the same file is sent again.
+may hold names. Whatever becomes of the load, the folder is removed, but for a draft that is not loaded yet
+(``draft``). What a kill or a person leaves behind is removed after an hour: when the next file arrives, and by
+a thread of the server (``sweep``). An interrupted load goes on when the same file is sent again.
 """
 
 import os

@@ -71,7 +71,11 @@ def test_a_source_is_retired_after_a_preview_and_returns(admin):
     assert admin.get("/v1/sources/D01").json()["retired"]
     problem(admin.put("/v1/sources/D01/records/2", json=make_child("2")), 409, "conflict")
     assert admin.get("/v1/sources/D01/records/1").status_code == 200
-    assert not admin.post("/v1/sources/D01:retire", json={"retired": False}).json()["retired"]
+    back = admin.post("/v1/sources/D01:retire", json={"retired": False, "preview": True}).json()
+    assert back == preview | {"retired": True, "refused": [], "still_taken": []}
+    assert admin.get("/v1/sources/D01").json()["retired"]
+    returned = admin.post("/v1/sources/D01:retire", json={"retired": False}).json()
+    assert returned == back | {"retired": False, "preview": False}
     assert admin.put("/v1/sources/D01/records/2", json=make_child("2")).status_code == 200
 
 
