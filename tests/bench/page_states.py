@@ -98,7 +98,7 @@ def _add_file(index: Index) -> str:
     upload = begin_draft(index, keeper)
     with upload.create_file("students.csv") as file:
         file.write(b"Student_Number,First_Name,Last_Name,DOB\n7,Zeno,Zimmer,01/02/2012\n")
-    finish_draft(index, keeper, upload, "students.csv", ProposalOptions())
+    finish_draft(index, upload, "students.csv", ProposalOptions())
     return upload.code
 
 

@@ -59,7 +59,7 @@ def add_file(index):
     upload = begin_draft(index, operator)
     with upload.create_file("students.csv") as file:
         file.write(f"Student_Number,First_Name,Last_Name,DOB,Gender,Foster,Remark\n{rows}".encode())
-    finish_draft(index, operator, upload, "students.csv", ProposalOptions())
+    finish_draft(index, upload, "students.csv", ProposalOptions())
 
 
 ADMINISTRATION_PAGES = (

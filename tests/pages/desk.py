@@ -448,7 +448,7 @@ def every_page(desk):
         "wrong": desk.wrong,
         "other": crosswalk(desk.index)["sis", "pair-1"],
         "load": desk.load,
-        "file": files[0].code if files else "0" * 32,
+        "file": files[0].code if files else "0" * 48,
     }
     for name, role, path in _PAGES:
         yield name, role, path.format_map(places)

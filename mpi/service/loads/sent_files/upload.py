@@ -2,8 +2,8 @@
 
 A file lies in a private folder of its own under the index's home, with its options, since conditions on rows
 may hold names. Whatever becomes of the load, the folder is removed, but for a draft that is not loaded yet
-(``draft``). What a kill or a person leaves behind is removed after an hour: when the next file arrives, and by
-a thread of the server (``sweep``). An interrupted load goes on when the same file is sent again.
+(``draft``). What a kill or a person leaves behind is removed after an hour: when the next file arrives, and
+by a thread of the server (``sweep``). An interrupted load goes on when the same file is sent again.
 """
 
 import os
