@@ -53,7 +53,7 @@ class FileLoad:
     as_of: datetime | None = None
 
     def run(self, session: CommandSession, file: Path) -> tuple[Receipt, int]:
-        """Load a file as ``mpi ingest`` does; return its receipt and the rows passed over."""
+        """Load a file; return its receipt and the number of skipped rows."""
         from mpi.intake import reader  # noqa: PLC0415 - --help reads no file
         from mpi.service.loads import load  # noqa: PLC0415 - as above
 

@@ -27,7 +27,7 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(steps, self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # also an interrupt, which would leave the coroutine at work
             future.cancel()
             raise
 

@@ -98,7 +98,7 @@ def read_options(connection: Connection) -> SftpOptions:
 
 
 def _read_path(path: str) -> str:
-    """Return a folder of the server; ``/~/`` stands for the user's home, and so does no path."""
+    """Return a folder of the server; ``/~/`` or none is the user's home."""
     if path in {"", "/~"}:
         return "."
     return path.removeprefix("/~/") if path.startswith("/~/") else path

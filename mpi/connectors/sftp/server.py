@@ -249,7 +249,7 @@ class SftpServer:
         self._has_begun = True
         try:
             return await step(sftp)
-        except BaseException as error:
+        except BaseException as error:  # also a cancellation, after which the session cannot be used
             if not isinstance(error, asyncssh.SFTPError) or _is_broken(error):
                 await self._drop_session()
             raise

@@ -47,7 +47,9 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person says about columns; formats and codes do not say that the target is right.
+    """What a person says about columns.
+
+    A chosen date format or code does not say that the field is right.
 
     Args:
         targets: target of columns; ``ignore`` leaves one out.
@@ -248,7 +250,7 @@ def _rate_key(texts: Sequence[str], rows: int) -> float:
 
 
 def _leave_out_repeated(proposals: list[ColumnProposal]) -> None:
-    """Keep one column for each field, and of names either the parts or the whole."""
+    """Keep one column for each field, and names either whole or in parts."""
     targets = {proposal.target for proposal in proposals}
     has_names = {"first_name", "last_name"} <= targets
     groups = sorted({_get_group(target) for target in targets if target and target.startswith(_GUARDIANS)})

@@ -194,7 +194,7 @@ def _open_text(path: Path, opener: _Opener) -> tuple[TabularFile, FileForm]:
 
 
 def _drop_last_line(data: bytes) -> bytes:
-    """Return the bytes of whole lines, as the last may end in the middle of a character."""
+    """Return the bytes of whole lines, without a last one cut short."""
     return data[: data.rfind(b"\n") + 1] if len(data) == _SNIFFED_BYTES else data
 
 
@@ -257,7 +257,7 @@ def _check_repeats(name: str, row: Sequence[str]) -> None:
 
 
 def _is_named(cells: Sequence[str]) -> bool:
-    """Return whether a row with numbers names columns: years aside, half of its cells are known names."""
+    """Return whether half of a row's cells, years aside, are known names."""
     others = [cell for cell in cells if _YEAR.fullmatch(cell) is None]
     known = sum(not _is_data(cell) and is_known_name(cell) for cell in others)
     return known > 0 and known >= _KNOWN_SHARE * len(others)

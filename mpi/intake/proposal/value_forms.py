@@ -51,7 +51,7 @@ DATE_FIELDS = frozenset(("birth_date", "entry_date", "exit_date", "death_date"))
 
 
 def rate_form(target: str, texts: Sequence[str]) -> float | None:
-    """Return the share of values that have the form of a field; None for any form.
+    """Return the share of values in a field's form; None for any form.
 
     Args:
         target: the canonical field.
@@ -115,7 +115,7 @@ def list_date_formats(texts: Sequence[str], chosen: str | None = None) -> tuple[
 
 
 def list_possible_formats(texts: Sequence[str]) -> list[str]:
-    """Return the formats that read most values as dates, the best first, for a person to choose from.
+    """Return the formats that read most values as dates, best first.
 
     Args:
         texts: filled values of the column.
@@ -128,7 +128,7 @@ def list_possible_formats(texts: Sequence[str]) -> list[str]:
 
 
 def list_codes(texts: Sequence[str]) -> list[str]:
-    """Return the codes of a column, for a person to translate; nothing if it does not hold codes.
+    """Return the codes of a column; nothing if it holds no codes.
 
     Codes are few, short, and shared by many rows. A column of names or numbers of children holds none, so
     that none is shown.

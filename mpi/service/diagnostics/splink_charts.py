@@ -1,4 +1,4 @@
-"""Splink's charts of the model in force, and of records that the reader may see.
+"""Splink's charts of the model and of records that are visible.
 
 The charts of the model tell of no record. Those of records are for who may read every record and every
 question, as exact figures are: a count over records that a reader may not see would tell of them.

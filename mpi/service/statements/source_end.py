@@ -77,7 +77,7 @@ def describe_retirement(
 
 
 def preview_retirement(index: Index, viewer: Viewer, code: str, *, is_retired: bool = True) -> Retirement:
-    """Return what the retirement of a source, or its return, would do, without changing anything.
+    """Return what the retirement or the return of a source would do.
 
     Errors as for ``retire_source``, but for loads that are unfinished: they are listed.
     """

@@ -112,7 +112,10 @@ def require_sending_source(source: Source) -> None:
 
 
 def takes_files(source: Source) -> bool:
-    """Return whether this index takes files of a source: of its own, not retired, and of no stewards."""
+    """Return whether this index takes files of a source.
+
+    It takes none of retired sources, of the stewards' source, and of sources of a scope.
+    """
     return source.scope is None and not source.is_retired and source.kind != STEWARD_SOURCE_KIND
 
 

@@ -308,7 +308,7 @@ def _pipe_through(transform: Callable[[BinaryIO], None], mode: str) -> Iterator[
             # What follows the last part is padding; the thread has to come to its end.
             while outer.read(_COPY_BYTES):
                 pass
-    except BaseException as error:
+    except BaseException as error:  # also an interrupt: the thread has to end, and its error comes first
         _close(outer, thread)
         _raise_first(errors, error)
         raise

@@ -104,7 +104,7 @@ def read_answers(view: ProposalView, options: ProposalOptions, form: Form) -> Pr
 
 
 def _read_codes(column: ColumnView, position: int, form: Form) -> dict[str, str]:
-    """Return what a form says about a column's codes; an empty text for a code without a meaning."""
+    """Return what a form says a column's codes mean, by code."""
     meanings = {}
     for place, (code, shown) in enumerate(column.codes.items()):
         chosen = form.optional_text(f"code-{position}-{place}")

@@ -1,4 +1,4 @@
-"""Pages that take a file, show what its columns mean, try it and load it."""
+"""Pages that explain the columns of a file, try it and load it."""
 
 from http import HTTPStatus
 from urllib.parse import quote
@@ -105,7 +105,7 @@ def change(request: Request, index: IndexDep, visit: VisitDep, upload: str, form
 def _begin(
     request: Request, index: Index, viewer: Viewer, found: draft.Draft, kind: JobKind, form: Form
 ) -> Response:
-    """Try or load a copy of a file; the job removes the file once it is loaded.
+    """Begin the job that tries or loads a copy of a file.
 
     Raises:
         InputError: something is not answered, or the file does not fit.

@@ -1,4 +1,4 @@
-"""File that a form of the pages sends, written to a private folder as it arrives."""
+"""File that a form sends, written to a private folder."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath

@@ -160,9 +160,10 @@ def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptio
 
 
 def copy_draft(index: Index, viewer: Viewer, code: str, source: str, options: UploadOptions) -> Upload:
-    """Make a file to load of a draft; it takes no space of its own where the disk has hard links.
+    """Make a file to load of a draft.
 
-    The draft stays until its file is loaded, see ``load_upload``.
+    It takes no space of its own where the disk has hard links. The draft stays until its file is loaded, see
+    ``load_upload``.
 
     Args:
         index: the open index.
@@ -213,7 +214,7 @@ def remove_drafts(index: Index, account: str) -> None:
 
 
 def list_loadable_sources(index: Index, viewer: Viewer) -> list[tuple[str, str]]:
-    """Return code and name of each source whose files the viewer may load, by code.
+    """Return code and name of each source that takes the viewer's files.
 
     Raises:
         AccessDenied: the viewer may not load.

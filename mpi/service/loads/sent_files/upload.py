@@ -170,7 +170,7 @@ class Upload:
 
 
 def begin_upload(index: Index, viewer: Viewer, prefix: str = "") -> Upload:
-    """Create the private folder of a file that begins to arrive; its name begins with the prefix."""
+    """Create the private folder of an arriving file, named with a prefix."""
     folder = index.home / FOLDER
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     remove_stale_folders(index, viewer)
