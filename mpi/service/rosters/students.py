@@ -252,12 +252,7 @@ def _list_students(
     week_ago = history.week_ago
     is_new = history.is_new if history.last is not None else _never
     listed = [
-        _summarize(
-            group,
-            is_new=all(map(is_new, group)),
-            has_entered=week_ago < min(row.care_begin for row in group),
-        )
-        for group in current.values()
+        _summarize(group, is_new=all(map(is_new, group)), week_ago=week_ago) for group in current.values()
     ]
     ended = unit.care_rosters.find_ended(sources, week_ago, history.today)
     left = _group(keep_left(list(filter(coverage.covers, ended)), current.keys(), history))
@@ -279,20 +274,29 @@ def _group(rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
 
 
 def _summarize(
-    rows: Collection[RosterRow], *, is_new: bool = False, has_entered: bool = False, has_left: bool = False
+    rows: Collection[RosterRow], *, is_new: bool = False, week_ago: str | None = None, has_left: bool = False
 ) -> _Listed:
-    """Return one student for all rows of one school record."""
+    """Return one student for all rows of one school record.
+
+    Args:
+        rows: the rows.
+        is_new: whether none of them was there at the last visit.
+        week_ago: day after which an entry into care is one of this week; None where none is.
+        has_left: whether the student is not on the list any more.
+    """
     first = next(iter(rows))
+    care_begin = min([row.care_begin for row in rows])
+    care_sources = {row.care_record_id: row.care_source_id for row in rows}
     return _Listed(
         school_record=first.school_record_id,
         school_source=first.school_source_id,
-        care_records=tuple({row.care_record_id: None for row in rows}),
-        care_sources=tuple({row.care_record_id: row.care_source_id for row in rows}.values()),
-        care_begin=min(row.care_begin for row in rows),
-        enrolled_begin=max(row.enrolled_begin for row in rows),
-        since_commit=min(row.since_commit for row in rows),
+        care_records=tuple(care_sources),
+        care_sources=tuple(care_sources.values()),
+        care_begin=care_begin,
+        enrolled_begin=max([row.enrolled_begin for row in rows]),
+        since_commit=min([row.since_commit for row in rows]),
         is_new=is_new,
-        has_entered=has_entered,
+        has_entered=week_ago is not None and week_ago < care_begin,
         has_left=has_left,
     )
 
