@@ -21,6 +21,15 @@ _DEFAULTS: dict[signal.Signals, Any] = {
 }
 
 
+class SignalInterrupt(KeyboardInterrupt):
+    """Exception that a handler of signals raises to stop a command.
+
+    A plain KeyboardInterrupt that passes code run from a string, such as the making of a data class, makes
+    ``python -m mpi`` end by SIGINT, whatever exit code the command gives (CPython's ``run_eval_code_obj``
+    in ``Python/pythonrun.c``). Python does so for that class alone, not for this one.
+    """
+
+
 @contextmanager
 def handle_interrupts(database: Database) -> Iterator[None]:
     """Let Ctrl-C or SIGTERM stop a command until its database commit begins.
@@ -53,7 +62,7 @@ def handle_interrupts(database: Database) -> Iterator[None]:
 
 
 class _InterruptHandler:
-    """Handler of signals that raises KeyboardInterrupt until the commit begins.
+    """Handler of signals that raises SignalInterrupt until the commit begins.
 
     Attributes:
         code: exit code of the signal for which the handler has raised; None if it has not.
@@ -66,4 +75,4 @@ class _InterruptHandler:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         if not self._database.is_commit_begun:
             self.code = _CODES[signal.Signals(number)]
-            raise KeyboardInterrupt
+            raise SignalInterrupt

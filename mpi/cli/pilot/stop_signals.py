@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from mpi.cli.exit_codes import CommandInterrupt, ExitCode
+from mpi.cli.interrupts import SignalInterrupt
 
 _CODES = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -22,7 +23,7 @@ _DEFAULTS: dict[signal.Signals, Any] = {
 
 
 class StopHandler:
-    """Handler of signals that raises KeyboardInterrupt until it is closed.
+    """Handler of signals that raises SignalInterrupt until it is closed.
 
     Attributes:
         code: exit code of the first signal; None without one.
@@ -41,7 +42,7 @@ class StopHandler:
         if self._is_closed:
             return
         self.code = self.code or _CODES[signal.Signals(number)]
-        raise KeyboardInterrupt
+        raise SignalInterrupt
 
 
 @contextmanager

@@ -242,6 +242,35 @@ def test_signal_is_ignored_once_the_commit_has_begun(number):
     assert signal.getsignal(number) is before
 
 
+_CODE_FROM_A_STRING = """
+import signal, sys
+from mpi.cli.exit_codes import CommandInterrupt
+from mpi.cli.interrupts import handle_interrupts
+from mpi.cli.pilot.stop_signals import stop_on_signals
+
+class NoCommit:
+    is_commit_begun, committed_units = False, 0
+
+context = {"command": lambda: handle_interrupts(NoCommit()), "pilot": stop_on_signals}[sys.argv[1]]
+try:
+    with context():
+        exec(f"signal.raise_signal({sys.argv[2]})")
+except CommandInterrupt as interrupt:
+    sys.exit(interrupt.code)
+"""
+
+
+@pytest.mark.parametrize("place", ["command", "pilot"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_in_code_run_from_a_string_gives_its_exit_code(tmp_path, place, number, code):
+    """Libraries run such code while they make data classes, and ``python -m`` would end by SIGINT."""
+    (tmp_path / "stopped.py").write_text(_CODE_FROM_A_STRING)
+    arguments = [sys.executable, "-m", "stopped", place, str(int(number))]
+    paths = os.pathsep.join((str(tmp_path), str(ROOT)))
+    ended = subprocess.run(arguments, env={**os.environ, "PYTHONPATH": paths}, timeout=60, check=False)
+    assert ended.returncode == code
+
+
 def test_end_by_a_service_manager_has_an_exit_code_of_its_own():
     with pytest.raises(CommandInterrupt) as caught, handle_interrupts(_CommittingDatabase()):
         signal.raise_signal(signal.SIGTERM)
