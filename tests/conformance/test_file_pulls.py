@@ -9,6 +9,7 @@ from mpi.connectors.file_server import FileChangedError, FileList, FileRefusedEr
 from mpi.domain.errors import ConflictError, NotFoundError, StoreError
 from mpi.intake.reader import open_file
 from mpi.service.loads.load import LoadOptions, load
+from mpi.service.loads.load_undo import undo_load
 from mpi.service.pulls.file_pull import (
     FileOutcome,
     FilePullOptions,
@@ -122,6 +123,18 @@ def test_files_of_one_name_and_other_content_are_each_loaded(index, folder, pull
         folder.put("a.csv", f"{HEADER}{row}\n", TIME + number)
         assert run(index, pull) == {"a.csv": "loaded"}
     folder.put("a.csv", f"{HEADER}{row}\n", 0)
+    assert run(index, pull) == {"a.csv": "unchanged"}
+
+
+def test_file_whose_load_was_undone_is_loaded_when_it_is_sent_again(index, folder, pull):
+    text = HEADER + "1,Ana,Lopez,2010-01-02\n"
+    folder.put("a.csv", text, TIME)
+    run(index, pull)
+    undo_load(index, OPERATOR, folder.receipts[0].batch)
+    assert (run(index, pull), local_ids(index)) == ({}, [])
+    folder.put("a.csv", text, TIME + 1)
+    assert (run(index, pull), local_ids(index)) == ({"a.csv": "loaded"}, ["1"])
+    folder.put("a.csv", text, TIME + 2)
     assert run(index, pull) == {"a.csv": "unchanged"}
 
 

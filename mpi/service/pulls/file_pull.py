@@ -17,6 +17,7 @@ from mpi.service.pulls.pull import require_pulled_source
 from mpi.service.pulls.pull_lease import COMMIT_KIND, PullLease
 from mpi.storage.repositories.sources.pulled_files import PulledFile
 from mpi.storage.unit_of_work.database import Lock
+from mpi.storage.unit_of_work.units import ReadUnit
 
 _TOKEN_DOMAIN = "pulled file"  # noqa: S105 - a domain of the keyed hash
 _FIRST_TIME = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
@@ -188,8 +189,15 @@ class _FileMemory:
         self._index, self._viewer, self._source_id = index, viewer, source_id
         with index.database.read(viewer) as unit:
             self._files = dict(unit.pulled_files.list_of_source(source_id))
+            self._last_loaded = self._find_last_loaded(unit)
+
+    def _find_last_loaded(self, unit: ReadUnit) -> PulledFile | None:
+        """Return the source's last loaded file, unless a load was undone since."""
         loaded = (each for each in self._files.values() if each.status == FileStatus.LOADED)
-        self._last_loaded = max(loaded, key=lambda each: each.pulled_at, default=None)
+        last = max(loaded, key=lambda each: each.pulled_at, default=None)
+        if last is None or unit.batches.has_undo_since(self._source_id, last.pulled_at):
+            return None
+        return last
 
     def find(self, file: RemoteFile) -> PulledFile | None:
         """Return how a file of this name was pulled last."""
@@ -212,7 +220,8 @@ class _FileMemory:
     def is_last_loaded(self, file: RemoteFile, digest: str) -> bool:
         """Return whether the source's last loaded file has this name and content.
 
-        A file that was loaded before the last one may state again what the last one replaced.
+        It does not count if a load was undone since. A file that was loaded before the last one may state
+        again what the last one replaced.
         """
         last = self._last_loaded
         return last is not None and (last.file_token, last.digest) == (self._make_token(file), digest)

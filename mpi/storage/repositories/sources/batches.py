@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from mpi.storage.tables import AnyRow, BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
+from mpi.storage.tables import AnyRow, BatchRow, CommitRow, RejectRow, SourceRow, TakenBackRow, table_of
 
 _batch = table_of(BatchRow)
+_commit = table_of(CommitRow)
 _reject = table_of(RejectRow)
 _source = table_of(SourceRow)
 _taken_back = table_of(TakenBackRow)
@@ -150,6 +151,12 @@ class Batches:
     def has_status(self, statuses: Collection[str]) -> bool:
         """Return whether a file load has one of some statuses."""
         query = select(_batch.c.id).where(_batch.c.status.in_(statuses)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def has_undo_since(self, source_id: int, moment: str) -> bool:
+        """Return whether a source's load was undone since a stored timestamp."""
+        query = select(_batch.c.id).join(_commit, _commit.c.no == _batch.c.undone_commit)
+        query = query.where(_batch.c.source_id == source_id, _commit.c.at >= moment).limit(1)
         return self._connection.execute(query).first() is not None
 
     def add_rejects(self, rows: list[dict[str, Any]]) -> None:
