@@ -22,7 +22,7 @@ from mpi.service.rights.research_ids import require_manager
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.access.research_projects import StoredResearchStep
 
-VERSION = 1
+VERSION = 2
 _KEY_NOTE = "The index destroyed the salt of the project's IDs: nobody makes or checks them again."
 
 
@@ -64,8 +64,7 @@ def attest_destruction(
                 "version": VERSION,
                 "project": code,
                 "title": history.project.title,
-                "agreement": None if history.terms is None else history.terms.agreement,
-                "recipient": None if history.terms is None else history.terms.recipient,
+                "recipients": sorted({str(extract["recipient"]) for extract in history.extracts}),
                 "extracts": [dict(extract) for extract in history.extracts],
                 "destroyed_on": day.isoformat(),
                 "method": method,

@@ -156,6 +156,7 @@ def _note_extract(index: Index, viewer: Viewer, facts: ExtractFacts, extract: Re
                 "digest": extract.digest,
                 "rows": extract.rows,
                 "agreement": facts.terms.agreement,
+                "recipient": facts.terms.recipient,
                 "destroy_by": last_day.isoformat(),
             }
             unit.research_projects.add_step(StoredResearchStep(code, unit.commit_no, EXTRACT, details))

@@ -29,7 +29,7 @@ class ProjectHistory:
     Args:
         project: the project.
         terms: its latest terms; None before the first.
-        extracts: what was recorded of each extract, oldest first.
+        extracts: what was recorded of each extract, with its recipient, oldest first.
         destroyed: the attested destruction; None before it.
     """
 
@@ -84,14 +84,16 @@ def read_history(unit: ReadUnit, code: str) -> ProjectHistory:
     if project is None:
         raise NotFoundError("there is no such research project: see mpi research list")
     steps = unit.research_projects.steps(code)
-    terms = [step.details for step in steps if step.kind == TERMS]
+    terms: ResearchTerms | None = None
+    extracts: list[Mapping[str, Any]] = []
+    for step in steps:
+        if step.kind == TERMS:
+            terms = _from_details(step.details)
+        elif step.kind == EXTRACT:
+            # Older extracts are stored without their recipient.
+            extracts.append({"recipient": terms and terms.recipient, **step.details})
     destroyed = [step.details for step in steps if step.kind == DESTROYED]
-    return ProjectHistory(
-        project,
-        _from_details(terms[-1]) if terms else None,
-        tuple(step.details for step in steps if step.kind == EXTRACT),
-        destroyed[-1] if destroyed else None,
-    )
+    return ProjectHistory(project, terms, tuple(extracts), destroyed[-1] if destroyed else None)
 
 
 def show_project(index: Index, viewer: Viewer, code: str) -> ProjectHistory:

@@ -29,6 +29,7 @@ _OVERVIEW: dict[str, Any] = {
             "rows": 1834,
             "digest": "9c56…",
             "agreement": "dsa-2026-07",
+            "recipient": "university",
             "destroy_by": "2027-06-30",
         }
     ],

@@ -307,6 +307,19 @@ def test_the_certificate_of_destruction_ends_the_project_and_stands_on_the_ledge
         make_extract(index, OPERATOR, "finished")
 
 
+def test_the_certificate_names_the_recipient_of_each_extract_not_of_the_latest_terms(index):
+    college = replace(UNIVERSITY, code="college", name="College of Quill")
+    agreement = make_agreement("college", replace(OF_SCHOOLS, recipient="college"))
+    put_in_force(index, replace(agreement, parties=(SCHOOLS, AGENCY, college)))
+    open_with_terms(index, "moved", make_terms())
+    make_extract(index, OPERATOR, "moved")
+    set_terms(index, OPERATOR, "moved", make_terms("college", "sex", recipient="college"))
+    today = clock.now().date()
+    content = attest_destruction(index, OPERATOR, "moved", "B. Osei", "overwritten", today).content
+    assert content["recipients"] == ["university"]
+    assert [(each["agreement"], each["recipient"]) for each in content["extracts"]] == [("study", "university")]
+
+
 NAME_IN_TEXT = "Amara Okonkwo"
 """A name that somebody typed where a code belongs."""
 
