@@ -14,7 +14,7 @@ __version__ = "1.0.0rc1"
 def open(  # noqa: A001 - mpi.open is the name that the documentation gives it
     path: str | PathLike[str], *, purpose: str, key: str | None = None, write: bool = False
 ) -> Any:  # noqa: ANN401 - the class stands above every package that reads the version here
-    """Open an index for a notebook, to read it unless you ask to write.
+    """Open an index for a notebook, for reading by default.
 
     Args:
         path: home folder of the index, its file ``mpi.db``, or the URL of a PostgreSQL database.

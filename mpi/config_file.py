@@ -31,13 +31,15 @@ _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&\s]*")
 
 
 def find_config_file() -> Path | None:
-    """Return the path that ``MPI_CONFIG`` names; None if it is not set or empty."""
+    """Return the path that ``MPI_CONFIG`` names; None if it names none."""
     name = os.environ.get(VARIABLE)
     return Path(name).absolute() if name else None
 
 
 def read_config_file(path: Path, fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
-    """Read the values of settings from a file; their types are not checked yet.
+    """Read the values of settings from a file.
+
+    Their types are not checked yet.
 
     Args:
         path: the file.
@@ -124,7 +126,7 @@ def _describe_unknown(name: str, fields: Mapping[str, FieldInfo]) -> str:
 
 
 def find_nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name that is most like another; None if none is like it."""
+    """Return the name most like another; None if none is alike."""
     return next(iter(difflib.get_close_matches(name, list(names), 1)), None)
 
 

@@ -1,4 +1,6 @@
-"""Documentation site: pages of the checkout, reference of routes and of Python, built by Sphinx.
+"""Documentation site of the checkout, built by Sphinx.
+
+It holds the pages, and a reference of the API's routes and of Python.
 
 Links between pages are written for a reader of the repository. So the pages are copied as they lie there, and
 only links to code, which is not on the site, become plain text.
@@ -70,13 +72,13 @@ def stage_pages(folder: Path) -> None:
 
 
 def list_pages() -> list[Path]:
-    """Return the pages of the repository: those at its top, and those in ``docs``."""
+    """Return the repository's pages: those at its top and in ``docs``."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     return sorted(page for page in pages if SITE not in page.parents)
 
 
 def drop_code_links(text: str, page: Path) -> str:
-    """Return a page's text, in which links to code and folders are plain text."""
+    """Turn a page's links to code and folders into plain text."""
 
     def keep_or_drop(link: re.Match[str]) -> str:
         target = (page.parent / link[3]).resolve()
@@ -87,7 +89,7 @@ def drop_code_links(text: str, page: Path) -> str:
 
 
 def write_index() -> str:
-    """Return the first page, with the tree of all pages for the side bar."""
+    """Return the first page, with the side bar's tree of pages."""
     lines = [
         "# Master Person Index", "",
         "Which records, in which agencies, are the same child? Begin with the",
@@ -135,7 +137,7 @@ def write_routes(document: Mapping[str, Any]) -> str:
 
 
 def _write_operation(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
-    """Return the lines about one operation: what it does, its parameters and its answers."""
+    """Return the lines about an operation, its parameters and its answers."""
     name, summary = operation.get("operationId", ""), _plain(operation.get("summary"))
     lines = [f"### {name}", "", f"`{method} {path}`", "", summary, ""]
     rows = [
@@ -151,7 +153,7 @@ def _write_operation(method: str, path: str, operation: Mapping[str, Any]) -> li
 
 
 def _plain(text: str | None) -> str:
-    """Return a description in one line that no table or link takes for its own signs."""
+    """Return a description as one line, with Markdown signs escaped."""
     line = " ".join((text or "").split())
     return re.sub(r"([|<>\[\]*_$])", r"\\\1", line)
 

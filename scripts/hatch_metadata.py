@@ -36,13 +36,16 @@ class ProjectMetadata(MetadataHookInterface):
 
 
 def make_links(url: str) -> dict[str, str]:
-    """Return the links of the project by their label; none if it has no address yet."""
+    """Return the project's links by label; none without an address."""
     base = url.rstrip("/")
     return {label: f"{base}/{part}".rstrip("/") for label, part in _PARTS.items()} if base else {}
 
 
 def make_links_absolute(text: str, url: str) -> str:
-    """Return a page whose relative links lead to the address of the project, if there is one."""
+    """Return a page whose relative links lead to the project's address.
+
+    Without an address, the page stays as it is.
+    """
     base = url.rstrip("/")
     if not base:
         return text
@@ -50,5 +53,8 @@ def make_links_absolute(text: str, url: str) -> str:
 
 
 def _get_view(target: str) -> str:
-    """Return the view of a file on the project's page: pictures as they are, pages as text."""
+    """Return a file's view on the project's page: ``raw`` or ``blob``.
+
+    A picture is shown as it is, and any other file as text.
+    """
     return "raw" if target.endswith(".png") else "blob"

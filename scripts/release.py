@@ -1,4 +1,6 @@
-"""Files of a release: wheel, source, offline bundle, list of parts, licence report, checksums.
+"""Files of a release, from the wheel to the checksums.
+
+They are the wheel, the source, the offline bundle, the list of parts, the licence report and the checksums.
 
 Each step is a function that the tests call. Tools are installed from ``requirements`` with hashes, each into
 an environment of its own that is thrown away.
@@ -120,7 +122,7 @@ _PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 def build_twice(python: Path, out: Path) -> Path:
-    """Build wheel and source from two copies, compare them, and return the wheel.
+    """Build and compare wheel and source of two copies; return the wheel.
 
     The copies differ in folder, file times, permissions, time zone, hash seed and locale.
 
@@ -145,7 +147,7 @@ def build_twice(python: Path, out: Path) -> Path:
 
 
 def build_copy(python: Path, folder: Path, *, umask: int, variables: Mapping[str, str]) -> dict[str, bytes]:
-    """Copy the tracked files into a folder, build there, and return the built files by name."""
+    """Build a copy of the tracked files; return the results by name."""
     names = run(["git", "ls-files", "-z"]).split("\0")
     earlier = os.umask(umask)
     try:
@@ -162,7 +164,7 @@ def build_copy(python: Path, folder: Path, *, umask: int, variables: Mapping[str
 
 
 def make_bundle(wheel: Path, out: Path) -> Path:
-    """Download what a plain install needs, and return the archive with all of it.
+    """Download what a plain install needs into an archive, and return it.
 
     The archive serves machines with this platform and this minor version of Python.
     """
@@ -195,7 +197,10 @@ def make_bundle(wheel: Path, out: Path) -> Path:
 
 
 def write_archive(folder: Path, archive: Path) -> None:
-    """Write a folder as a compressed archive that depends on its content only."""
+    """Write a folder as a reproducible compressed archive.
+
+    The archive depends on the content of the folder only.
+    """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -209,7 +214,7 @@ def write_archive(folder: Path, archive: Path) -> None:
 
 
 def install_bundle(bundle: Path, place: Path) -> Path:
-    """Install an offline bundle where no package index answers, and return the Python of it."""
+    """Install an offline bundle without a package index; return its Python."""
     with tarfile.open(bundle) as tar:
         tar.extractall(place, filter="data")
     # An address that nobody listens at: a call of an index would fail.
@@ -226,7 +231,10 @@ def install_bundle(bundle: Path, place: Path) -> Path:
 
 
 def write_parts(python: Path, installed: Path, target: Path) -> None:
-    """Write the list of parts of an installed program as CycloneDX JSON, without times and random numbers."""
+    """Write an installed program's list of parts as reproducible CycloneDX JSON.
+
+    It holds no times and no random numbers.
+    """
     command = [
         "-m",
         "cyclonedx_py",
@@ -258,7 +266,7 @@ print(json.dumps(sorted(rows)))
 
 
 def write_licences(installed: Path, target: Path) -> None:
-    """Write the licences that the parts of an installed program state, as a table."""
+    """Write the stated licences of an installed program's parts as a table."""
     rows = json.loads(run([installed, "-c", _READ_LICENCES]))
     lines = [
         "# Licences of a plain install",
@@ -272,7 +280,7 @@ def write_licences(installed: Path, target: Path) -> None:
 
 
 def write_checksums(out: Path) -> None:
-    """Write the SHA-256 of each file of a folder, in the form of ``sha256sum``."""
+    """Write the SHA-256 of a folder's files, as ``sha256sum`` does."""
     lines = []
     for path in sorted(out.iterdir()):
         with path.open("rb") as file:

@@ -13,7 +13,7 @@ _DIGEST_BYTES = 8
 
 
 def add_digest(tag: str, body: bytes) -> str:
-    """Return an entity tag of a state, extended by a digest of the answer.
+    """Return a state's entity tag, extended by a digest of the answer.
 
     Args:
         tag: the tag of the state, in quotes.

@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "policy": CatalogEntry("Explain the access policy."),
     "policy papers": CatalogEntry(
-        "Print who may see what, under which law, from the agreements in force.", "access.policy:papers"
+        "Print who may see what, and under which law.", "access.policy:papers"
     ),
     "policy explain": CatalogEntry(
         "Print the policy table, or the reasons of one decision.", "access.policy:explain"
@@ -175,7 +175,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "rekey": CatalogEntry("Replace local IDs of a source's records.", "files.rekey:run"),
     "separate": CatalogEntry(
-        "Give the second child of a shared local ID a record of its own.", "stewardship.separate:run"
+        "Give the second child of a shared local ID its own record.", "stewardship.separate:run"
     ),
     "retired-ids": CatalogEntry(
         "List the retired enterprise IDs of a source, with their survivors.", "files.retired_ids:run"
@@ -379,7 +379,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "config": CatalogEntry("Show and check the settings of the program."),
     "config show": CatalogEntry(
-        "Show each setting, its value and where it comes from; secrets are masked.", "operation.config:show"
+        "Show each setting, its value and its origin; secrets are masked.", "operation.config:show"
     ),
     "config check": CatalogEntry(
         "Check the environment and the file, and say what is wrong.", "operation.config:check"

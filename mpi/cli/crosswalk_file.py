@@ -18,7 +18,7 @@ _SEPARATOR = "|"
 
 
 def make_wide_table(rows: Iterable[CrosswalkRow]) -> tuple[list[str], list[list[object]]]:
-    """Return a row for each enterprise ID, with the local IDs of each source.
+    """Return a row for each enterprise ID, with each source's local IDs.
 
     Args:
         rows: the rows of the export.

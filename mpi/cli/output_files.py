@@ -49,7 +49,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def check_output_file(path: Path, option: str, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output file that cannot be written, before any work is done.
+    """Refuse an output file that cannot be written, before any work.
 
     Args:
         path: the file.
@@ -150,7 +150,9 @@ def _remove_abandoned_folders(folder: Path) -> None:
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which the kernel releases when the process ends.
+    """Hold the lock of a folder.
+
+    The kernel releases it when the process ends.
 
     Raises:
         BlockingIOError: another process holds it.

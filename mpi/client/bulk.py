@@ -1,4 +1,4 @@
-"""Sending of many records: in calls of some hundred, with answers in order."""
+"""Sending of many records in bulk, with the answers in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ def upsert_many(
 
 
 class _Progress:
-    """Count of the records that were answered and refused, and who is told."""
+    """Count of answered and refused records, and who is told."""
 
     def __init__(self, total: int | None, report: ReportProgress | None) -> None:
         self._total, self._report = total, report

@@ -1,4 +1,4 @@
-"""The calls of the API: method, path, body, and how the answer is read."""
+"""The API's calls: method, path, body, and reading of the answer."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -241,7 +241,7 @@ def encode_segment(text: str) -> str:
 
 
 def parse_etag(header: str | None) -> str | None:
-    """Return the tag of an ``ETag`` header, without quotes and mark of weakness."""
+    """Return an ``ETag`` header's tag, without quotes and mark of weakness."""
     return None if header is None else header.strip().removeprefix("W/").strip('"')
 
 

@@ -158,7 +158,9 @@ class Client:
         return self._iterate(flow)
 
     def search(self, record: Mapping[str, Any], *, purpose: str | None = None) -> tuple[Candidate, ...]:
-        """Return the persons that a record may belong to, best first; nothing is stored.
+        """Return the persons that a record may belong to, best first.
+
+        Nothing is stored.
 
         Raises:
             TooManyCallsError: the client has searched too often.
@@ -193,7 +195,7 @@ class Client:
         as_of: datetime | date | str | None = None,
         purpose: str | None = None,
     ) -> str | None:
-        """Return the enterprise ID of a record; None if it takes no part.
+        """Return a record's enterprise ID; None if it takes no part.
 
         Raises:
             NotFoundError: the client knows no such record.
@@ -217,9 +219,9 @@ class Client:
     def read_events(
         self, cursor: FeedCursor | None = None, *, limit: int = 100, purpose: str | None = None
     ) -> EventPage:
-        """Return the page of the change feed after a cursor, or the first.
+        """Return the page of the change feed after a cursor.
 
-        ``follow`` also notices that the feed began anew.
+        Without a cursor, it is the first page. ``follow`` also notices that the feed began anew.
         """
         return self._call(calls.read_events(0 if cursor is None else cursor.after, limit), purpose)
 
@@ -264,7 +266,7 @@ class Client:
         poll_s: float = 2.0,
         purpose: str | None = None,
     ) -> Job:
-        """Send a file to be loaded, and return its job once it has ended.
+        """Send a file to be loaded, and return its ended job.
 
         The file is read into memory and sent compressed. A load that was interrupted goes on when the same
         file is sent again.

@@ -22,7 +22,9 @@ _PASSED, _USAGE_ERROR = "passed", 2
 
 
 def read_scenarios(url: str, key: str) -> list[Mapping[str, Any]]:
-    """Return the scenarios: what to do, how it must end, and the record to send.
+    """Return the scenarios of the sandbox.
+
+    Each says what to do, how it must end, and which record to send.
 
     Args:
         url: address of the sandbox.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """API key of a client, or a token that a trusted issuer signed.
+    """API key of a client, or a trusted issuer's signed token.
 
     Args:
         key: the key, which no ``repr`` shows.
@@ -16,9 +16,10 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """Name and key of a client, for short-lived access tokens (OAuth 2.0 client credentials).
+    """Name and key of a client, for short-lived access tokens.
 
-    The client gets a token at its first call, keeps it in memory, and replaces it before it ends.
+    They are its client credentials of OAuth 2.0. The client gets a token at its first call, keeps it in
+    memory, and replaces it before it ends.
 
     Args:
         client_id: name of the client at the index.

@@ -52,7 +52,7 @@ class InvalidAnswerError(ClientError):
 
 
 class FeedRestoredError(ClientError):
-    """The index was restored from a backup, and its change feed began anew.
+    """The index was restored from a backup; its change feed began anew.
 
     Drop what you built from the feed, forget the cursor, and follow the feed from its beginning.
     """
@@ -97,7 +97,7 @@ class ProblemError(ClientError):
         self.problem = problem
 
     def __str__(self) -> str:
-        """Return what was wrong and what to do, with code, status and request ID."""
+        """Return the problem's title and detail, with code, status and request ID."""
         problem = self.problem
         parts = [problem.code or "no problem of the index", f"HTTP {problem.status}"]
         if problem.request_id is not None:
@@ -116,7 +116,10 @@ class ProblemError(ClientError):
 
     @property
     def request_id(self) -> str | None:
-        """ID of the call in the server's log: quote it to the operator."""
+        """ID of the call in the server's log.
+
+        Quote it to the operator.
+        """
         return self.problem.request_id
 
     @property
@@ -231,7 +234,7 @@ _CLASS_BY_STATUS: Mapping[int, type[ProblemError]] = {
 
 
 def error_from_problem(problem: Problem) -> ProblemError:
-    """Return the error of a problem, by its code or else its status."""
+    """Return a problem's error by its code, or else its status."""
     by_class = _CLASS_BY_CODE.get(problem.code) or _CLASS_BY_STATUS.get(problem.status)
     if by_class is not None:
         return by_class(problem)

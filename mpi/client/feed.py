@@ -80,7 +80,7 @@ class CursorFile:
 
 
 def _parse_cursor(text: str) -> FeedCursor | None:
-    """Return the cursor that a file holds; None if it holds something else."""
+    """Return the cursor of a file's text; None for anything else."""
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Flows: what a call does, written once for the synchronous and the asynchronous client.
+"""Flows: what calls do, written once for both clients.
 
 A flow is a generator. It yields what is to be done next, and gets the reply. It does no I/O itself. The two
 drivers, ``mpi.client.client`` and ``mpi.client.async_client``, do what it asks for.
@@ -29,7 +29,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Run a function that waits for a disk; the reply is what it returns."""
+    """Run a function that waits for a disk.
+
+    The reply is what the function returns.
+    """
 
     function: Callable[[], Any]
 

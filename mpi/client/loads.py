@@ -30,7 +30,7 @@ def load_file(
     poll_s: float,
     purpose: str | None,
 ) -> Flow[Job]:
-    """Return the flow that sends a file and waits until its load is done.
+    """Return the flow that sends a file and awaits its load.
 
     Args:
         session: the client's session.
@@ -101,7 +101,10 @@ def _find_ending(file: Path) -> str:
 
 
 def _list_texts(fields: Mapping[str, object]) -> Iterable[tuple[str, str]]:
-    """Yield name and text of each option; a flag is ``true`` or left out."""
+    """Yield the name and text of each option.
+
+    A flag is ``true`` or left out.
+    """
     for name, value in fields.items():
         if isinstance(value, bool):
             yield from [(name, "true")] if value else []

@@ -12,7 +12,7 @@ _URL_PLACE = 1
 
 
 class _HidePaths(logging.Filter):
-    """Filter that leaves only the address of the index in a logged URL."""
+    """Filter that cuts logged URLs of an index to its address."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,9 @@ _FILTER = _HidePaths()
 
 
 def hide_paths(url: str) -> None:
-    """Let httpx log the calls to an index without their paths, in this process.
+    """Let httpx log calls to an index without their paths.
+
+    This applies to the whole process.
 
     Args:
         url: address of the index.
@@ -43,5 +45,5 @@ def hide_paths(url: str) -> None:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Return what a URL has in common with all others of the same server."""
+    """Return what a URL shares with all others of its server."""
     return url.scheme, url.host, url.port

@@ -30,7 +30,7 @@ def error_from_response(response: httpx.Response) -> ProblemError:
 
 
 def error_from_token_response(response: httpx.Response) -> ProblemError:
-    """Return the error of the token endpoint, which has the form of RFC 6749."""
+    """Return the error in an answer of the token endpoint (RFC 6749)."""
     members = _parse_members(response.content)
     code = members.get("error")
     if not isinstance(code, str):
@@ -79,7 +79,7 @@ def read_request_id(response: httpx.Response) -> str | None:
 
 
 def _parse_members(content: bytes) -> Mapping[str, Any]:
-    """Return the members of a JSON object; none if it is something else."""
+    """Return the members of a JSON object; none of anything else."""
     try:
         members = json.loads(content)
     except (ValueError, RecursionError):

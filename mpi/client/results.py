@@ -14,7 +14,7 @@ from mpi.client.errors import ProblemError
 
 @dataclass(frozen=True, slots=True)
 class RecordRef:
-    """Reference to a record: the code of its source, and its local ID there."""
+    """Reference to a record: its source's code and its local ID."""
 
     source: str
     local_id: str
@@ -22,7 +22,10 @@ class RecordRef:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Quality issue of a value that the source should check; the record is stored."""
+    """Quality issue of a value that the source should check.
+
+    The record is stored all the same.
+    """
 
     field: str
     code: str

@@ -12,7 +12,7 @@ _LONGEST_HEADER = 64
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a call is made, and how long the client waits in between.
+    """How often a call is made, and the pauses in between.
 
     Only a call that may be repeated is made again: a read, a record sent or withdrawn, or a call with an
     idempotency key. It is made again if no answer came, or if the answer is 408, 429, 502, 503 or 504. The

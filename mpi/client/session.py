@@ -1,4 +1,4 @@
-"""State that the calls of a client share, and the exchange of one call."""
+"""State that a client's calls share, and the exchange of a call."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ class Session:
         return call.read(response)
 
     def discard_token(self, token: str | None = None) -> bool:
-        """Forget a refused access token, so that the next call gets another one.
+        """Forget a refused access token; the next call gets another one.
 
         Args:
             token: the refused token; by default the one in use. A newer one is kept.
@@ -141,7 +141,7 @@ class Session:
             attempt += 1
 
     def _find_pause_s(self, failure: ClientError, attempt: int) -> float | None:
-        """Return the pause before a call is made again; None if it is not."""
+        """Return the pause before the next attempt; None for no more."""
         if isinstance(failure, ProblemError):
             return self.retry.find_pause_s(attempt, failure.retry_after_s) if failure.is_transient else None
         return self.retry.find_pause_s(attempt, None) if isinstance(failure, ConnectionFailedError) else None

@@ -16,7 +16,7 @@ class WebhookSignatureError(ClientError):
 
 
 def verify_webhook(body: bytes, headers: Mapping[str, str], secrets: str | Sequence[str]) -> Any:  # noqa: ANN401 - any JSON
-    """Return the content of a webhook, after its signature and time were checked.
+    """Check a webhook's signature and time, and return its content.
 
     Its time may differ from that of this machine by five minutes. Whoever reads a webhook twice must notice
     it by the header ``webhook-id``.

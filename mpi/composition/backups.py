@@ -1,4 +1,4 @@
-"""What a backup of an index holds, and where its parts go in a restore."""
+"""Contents of an index's backup, and their places in a restore."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ RESTORED = "restored"
 
 
 def list_recipients(settings: Settings, given: Sequence[str]) -> list[str]:
-    """Return the public keys of a backup: those given, else those of the settings.
+    """Return the public keys of a backup, given or from the settings.
 
     Raises:
         InputError: there is none.
@@ -274,7 +274,7 @@ def _restore_file(home: Path, name: str, part: ArchivePart) -> None:
 
 
 def upgrade_restored(settings: Settings, description: Mapping[str, Any]) -> None:
-    """Check the files of a restored database, and upgrade it to this version's schema.
+    """Check the restored databases, and upgrade them to this version's schema.
 
     Raises:
         StoreError: a file is damaged, or a migration failed.

@@ -104,7 +104,7 @@ def build_index_settings(settings: Settings, info: IndexInfo, tuning: Tuning) ->
 
 
 def _read_id_pattern(settings: Settings) -> IdPattern | None:
-    """Return the pattern of the unique IDs that the index assigns, if it does.
+    """Return the pattern of assigned unique IDs; None if none are assigned.
 
     Raises:
         InputError: the pattern cannot be used.

@@ -55,7 +55,7 @@ def load_earlier_model(settings: Settings, name: str, standardizer: str) -> Matc
 
 
 def _with_exchanges(model: MatchModel, settings: Settings, keyed_hash: KeyedHash | None = None) -> MatchModel:
-    """Return a model that compares the linkage tokens of the exchanges, if any."""
+    """Return a model that compares the linkage tokens of any exchanges."""
     if keyed_hash is None and read_exchanges(settings):
         keyed_hash = read_keyed_hash(settings)
     if keyed_hash is None or not keyed_hash.exchanges:
@@ -118,7 +118,7 @@ def open_matcher(ref: str, settings: Settings | None = None) -> Matcher:
 
 
 def find_standardizer_change(stored: str, present: str) -> str | None:
-    """Return why records are to be standardized anew; None if they are not."""
+    """Return why records must be standardized again, or None."""
     (version, exchange_tag), (present_version, present_tag) = split_version(stored), split_version(present)
     if version in MODEL_VERSIONS and version != present_version:
         return f"the records of this index were standardized by version {version}, this is {present_version}"

@@ -143,7 +143,10 @@ class ApiSession:
         return self._call("PUT", path, None, orjson.dumps(values), accepted, headers)
 
     def post(self, path: str, values: object, *, accepted: frozenset[int]) -> ApiAnswer:
-        """Send values as JSON to where sending them twice changes nothing; otherwise like ``get``."""
+        """Send values as JSON to where sending twice changes nothing.
+
+        In all else, this is like ``get``.
+        """
         return self._call("POST", path, None, orjson.dumps(values), accepted, None)
 
     def _call(
@@ -180,7 +183,7 @@ class ApiSession:
         headers: Mapping[str, str],
         accepted: frozenset[int],
     ) -> ApiAnswer:
-        """Send a request, with a new token where the present one has ended.
+        """Send a request, and replace a token that has ended.
 
         Raises:
             RemoteSystemError: the status is none of those accepted.

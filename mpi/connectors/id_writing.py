@@ -17,7 +17,7 @@ class AssignedIds(Protocol):
         """
 
     def disclose(self, local_ids: Sequence[str]) -> None:
-        """Write to the disclosure ledger that IDs leave; called before any of them does.
+        """Write to the disclosure ledger that IDs leave, before they do.
 
         Raises:
             StoreError: the ledger cannot be written, and nothing may leave.

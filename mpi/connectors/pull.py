@@ -17,7 +17,10 @@ class RowSink(Protocol):
     """
 
     def add(self, fields: Mapping[str, object]) -> None:
-        """Add one record in canonical fields, as JSON values; its ``local_id`` names it."""
+        """Add one record in canonical fields, as JSON values.
+
+        Its ``local_id`` names the record.
+        """
 
     def reject(self, reason: str, detail: str, local_id: str | None = None) -> None:
         """Count an item that gives no row.
@@ -75,7 +78,8 @@ class RenamingConnector(Protocol):
     """Connector whose system tells which records got another local ID."""
 
     def pull_all(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
-        """Pull everything, with the new local IDs since a cursor; otherwise like ``Connector.pull``.
+        """Pull everything, with the new local IDs since a cursor.
 
-        Without them, a full pull would withdraw a record and make another one of the same person.
+        Without them, a full pull would withdraw a record and make another one of the same person. In all
+        else, this is like ``Connector.pull``.
         """

@@ -176,7 +176,7 @@ class EventMark:
 def mark_event(
     name: str, actor: str | None = None, address: str | None = None, **facts: str | int
 ) -> dict[str, object]:
-    """Return what makes a line of the log a security event: its argument ``extra``.
+    """Return the argument ``extra`` that makes a log line a security event.
 
     Args:
         name: key of ``EVENT_CLASSES``.

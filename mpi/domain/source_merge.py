@@ -1,4 +1,4 @@
-"""Statements of a source about its own local IDs: merges, splits and reuse."""
+"""Statements of a source about its local IDs: merges, splits and reuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

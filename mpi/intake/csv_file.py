@@ -189,7 +189,7 @@ class CsvTable:
 
     @contextmanager
     def _open_file(self) -> Iterator[BinaryIO]:
-        """Open the file, as UTF-8 where a mark says that it is UTF-16."""
+        """Open the file, converted to UTF-8 if marked as UTF-16."""
         with self._open_source() as file:
             if self._converted_encoding is None:
                 yield file

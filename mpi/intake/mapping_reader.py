@@ -147,7 +147,7 @@ def _read_document(source: Path | str) -> tuple[Path, dict[str, object]]:
 def narrow_mapping(
     mapping: FileMapping | None, conditions: Iterable[str], *, full: bool
 ) -> FileMapping | None:
-    """Return a file's mapping, narrowed to the rows that the sender asks for.
+    """Return a file's mapping, narrowed to rows that meet conditions.
 
     Args:
         mapping: the mapping; None for a file of canonical columns.
@@ -202,7 +202,7 @@ def _build_mapping(
     fields: tuple[tuple[str, MappedValue], ...],
     lists: tuple[ListEntry, ...] = (),
 ) -> FileMapping:
-    """Return a mapping of some values, with what its document says of the file."""
+    """Return a mapping of values with its document's settings for the file."""
     file_table = _require_table("[file]", document.get("file", {}))
     _require_known_keys("[file]", file_table, _FILE_KEYS)
     return FileMapping(

@@ -211,7 +211,7 @@ def _open_oneroster(path: Path, rules: StudentRules) -> FileRows:
 
 
 def _refuse_row_numbers(mapping: FileMapping) -> None:
-    """Refuse a mapping whose local IDs would be repeated by a second file."""
+    """Refuse a mapping whose local IDs a second file would repeat."""
     if mapping.local_id_from_row:
         raise MappingError(
             f"{mapping.name} takes local IDs from row numbers, which several files would repeat: load one"
@@ -219,7 +219,7 @@ def _refuse_row_numbers(mapping: FileMapping) -> None:
 
 
 class FileSet(FileRows):
-    """Rows of several files, one after the other, as those of one file.
+    """Rows of several files, one after the other, as one file.
 
     Args:
         files: the opened files.
@@ -344,7 +344,9 @@ def _project_rows(table: TabularFile, projection: Projection) -> Iterator[Canoni
 
 
 def detect_format(path: Path) -> str:
-    """Return the format of a file by its name, or of a folder by its files.
+    """Return the format of a file or folder.
+
+    A file's name tells it, and so does the content of a ZIP or XML file. A folder's files tell it.
 
     Raises:
         FileError: its name does not tell its format.
@@ -362,7 +364,10 @@ def detect_format(path: Path) -> str:
 
 
 def _detect_zip_format(path: Path) -> str:
-    """Return whether a ZIP file is a OneRoster bundle or holds other CSV files."""
+    """Return the format of a ZIP file: OneRoster or CSV.
+
+    A ZIP file without a CSV file counts as OneRoster.
+    """
     names = {name.casefold() for name, _ in list_members(path)}
     tables = [name for name in names if Path(name).suffix == ".csv"]
     is_bundle = bool(names & {_ONEROSTER_USERS, _ONEROSTER_MANIFEST}) or not tables

@@ -1,4 +1,4 @@
-"""An open index for a notebook: resolve tables, search, and read the crosswalk."""
+"""An open index for a notebook: resolve, search and read the crosswalk."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,7 +126,7 @@ class NotebookIndex:
         return from_arrow(add_columns(sent, rows, _RESOLVED), table)
 
     def search(self, record: Mapping[str, object] | None = None, **fields: object) -> pa.Table:
-        """Search for the persons that a record may belong to; nothing is stored.
+        """Search for persons that a record may belong to; store nothing.
 
         Args:
             record: fields of the canonical record.

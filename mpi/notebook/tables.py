@@ -1,4 +1,4 @@
-"""Tables of any library as rows, and rows as tables of that library.
+"""Conversion between tables of any library and rows.
 
 Everything that speaks Arrow is taken: pandas, Polars, DuckDB, PyArrow. So no library but PyArrow is needed.
 """

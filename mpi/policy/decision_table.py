@@ -101,7 +101,7 @@ def is_own(request: AccessRequest, agreement: Agreement) -> bool:
 
 
 def is_of_party(request: AccessRequest, agreement: Agreement) -> bool:
-    """Return whether the record's source is of the caller's party, named or not."""
+    """Return whether the caller's party owns the record's source, named or not."""
     return _Facts(request, agreement, date.min).is_party_source
 
 

@@ -59,7 +59,7 @@ class CellRule:
 def bound_cell(
     cell: Cell, publication: Publication, rule: CellRule | None = None, other: Publication | None = None
 ) -> tuple[float, float]:
-    """Return the least and greatest count of a cell that fit everything published.
+    """Return a cell's least and greatest counts that fit everything published.
 
     Args:
         cell: a cell of the publication.
@@ -112,7 +112,7 @@ class CellProgram:
             self._bounds[-1] = (0, self._find_movement())
 
     def _find_movement(self) -> float:
-        """Return by how much counts at most changed, as a reader may assume."""
+        """Return the greatest change of counts that a reader assumes."""
         if self._rule.movement is not None:
             return self._rule.movement
         answer = self._minimize(len(self._bounds) - 1, 1)
@@ -152,7 +152,7 @@ class CellProgram:
             )
 
     def bound(self, cell: Cell) -> tuple[float, float]:
-        """Return the least and greatest count of a cell of the first publication.
+        """Return a cell's least and greatest counts in the first publication.
 
         A program without a solution tells nothing of the cell, since then the reader assumed too little
         movement.
@@ -210,7 +210,7 @@ class CellProgram:
 
 
 def _list_possible_zeros(publication: Publication) -> set[Cell]:
-    """Return the hidden cells that may be 0 for what a reader knows."""
+    """Return the cells that may be 0 where they are hidden."""
     parts = {
         part for line in publication.sums if publication.counts[line.total] is None for part in line.parts
     }

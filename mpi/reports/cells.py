@@ -24,7 +24,7 @@ class Cell(NamedTuple):
 
 
 class CellSum(NamedTuple):
-    """A cell that is the sum of others, such as a total and its parts."""
+    """A cell and the cells of which it is the sum."""
 
     total: Cell
     parts: tuple[Cell, ...]
@@ -64,7 +64,7 @@ class FrequencyTable:
         return Cell(self.population, tuple(sorted(values.items())))
 
     def count_cells(self) -> dict[Cell, int]:
-        """Return the count of every cell: the combinations, their totals and the unions."""
+        """Return the count of every combination, total and union."""
         cells = {self.find_cell(**group): 0 for group in self._list_groups(range(len(self.dimensions)))}
         for combination, count in self.counts.items():
             for kept in _subsets(range(len(self.dimensions))):
@@ -75,7 +75,10 @@ class FrequencyTable:
         return cells
 
     def list_sums(self) -> list[CellSum]:
-        """Return every sum: a total and its parts along one dimension, a union and its values."""
+        """Return every total and every union as a sum of its parts.
+
+        A total has its parts along one dimension; the parts of a union are its values.
+        """
         sums = []
         for split, (name, values) in enumerate(self.dimensions):
             others = range(len(self.dimensions))
@@ -93,7 +96,7 @@ class FrequencyTable:
         return frozenset()
 
     def _list_groups(self, places: Sequence[int]) -> Iterator[dict[str, str]]:
-        """Yield every group by values, or unions of values, of some of the dimensions."""
+        """Yield every group by values or unions of some dimensions."""
         for kept in _subsets(places):
             names = [self.dimensions[place][0] for place in kept]
             values = [

@@ -102,7 +102,9 @@ def write_first_page(
     tables: Sequence[FigureTable],
     notes: Sequence[str],
 ) -> str:
-    """Return the first page of a folder of charts, as HTML without a script.
+    """Return the first page of a folder of charts as HTML.
+
+    The page has no script.
 
     Args:
         title: title of the page.

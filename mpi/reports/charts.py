@@ -11,9 +11,10 @@ _WIDTH, _STEP = 520, 26
 
 
 def make_chart(report: ReportTable) -> Any:  # noqa: ANN401 - an Altair chart
-    """Return a chart of a report's last column of numbers, by its columns of text.
+    """Return a chart of a report's last column of numbers.
 
-    A hidden count has no bar, and the word in its place. A report without rows says so.
+    The columns of text name its groups. A hidden count has no bar, and the word in its place. A report
+    without rows says so.
 
     Raises:
         InputError: the extra ``reports`` is not installed.

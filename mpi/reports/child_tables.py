@@ -76,7 +76,7 @@ GROUP BY 1
 
 @dataclass(slots=True)
 class ChildTables:
-    """Children of an index as known on a day, in an in-memory database.
+    """In-memory database of an index's children as known on a day.
 
     Rows of ``record`` are those of persons; ``decided`` holds the records of decisions that join records, and
     ``open_record`` those with an open question. A flag of ``flag`` is one whose value is yes.
@@ -97,7 +97,7 @@ class ChildTables:
             self.connection.from_arrow(empty).create(name)
 
     def add(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Append rows to a table, as tuples in the order of its columns."""
+        """Append rows, as tuples in the order of the table's columns."""
         schema = _SCHEMAS[name]
         columns = list(zip(*rows, strict=True))
         if columns:
@@ -109,12 +109,12 @@ class ChildTables:
         self.connection.close()
 
     def find_in_care(self, definition: CareDefinition, first: str, last: str | None = None) -> None:
-        """Make the table ``in_care`` of the persons in care on a day or in a period.
+        """Make the table ``in_care`` of the persons in care.
 
         Args:
             definition: who is in care.
-            first: the day, or the first one, ``YYYY-MM-DD``.
-            last: the last day.
+            first: the day, or the first one of a period, ``YYYY-MM-DD``.
+            last: the last day of the period; None for the one day.
         """
         self.connection.execute(
             _OPEN_STAYS,
@@ -128,7 +128,10 @@ class ChildTables:
         )
 
     def count_stays(self, first: str, last: str) -> None:
-        """Make the table ``stability``: each person's placements in a period, or up to a day."""
+        """Make the table ``stability``: each person's number of placements in a period.
+
+        If the first day is also the last, all placements up to that day count.
+        """
         self.connection.execute(_STAY_COUNTS, {"first": first, "last": last, "never": _NEVER})
 
     def join_students(self) -> None:

@@ -1,4 +1,4 @@
-"""Combinations of special populations among children in care, by each definition of care."""
+"""Combinations of special populations among children in care, by definition of care."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,10 @@ class CombinationTable:
         return cells
 
     def list_sums(self) -> list[CellSum]:
-        """Return the sums by definition, and those that the tables of single populations show."""
+        """Return the sums by definition, and those that tie other tables.
+
+        These are the tables of single populations, whose cells are sums of combinations.
+        """
         sums = [
             CellSum(self.find_cell(f"by {code}", combination), self._list_parts(code, combination))
             for code in self.codes
@@ -96,7 +99,10 @@ class CombinationTable:
         return sums
 
     def list_withheld(self) -> frozenset[Cell]:
-        """Return the cells that no published report shows: sets of definitions, and low counts."""
+        """Return the cells that no published report shows.
+
+        They are those of sets of definitions, and those with low counts.
+        """
         shown = {self.find_cell(f"by {code}", each) for code in self.codes for each in COMBINATIONS}
         return frozenset(
             cell for cell, count in self.count_cells().items() if cell not in shown or count < LEAST_SHOWN
@@ -133,7 +139,7 @@ def make_combinations(
     definitions: Mapping[str, CareDefinition],
     day: str,
 ) -> ReportTable:
-    """Return the combinations of special populations among children in care as a report.
+    """Return the counts of combinations as a report.
 
     Args:
         table: the table of ``count_combinations``.
@@ -176,7 +182,7 @@ def make_combinations(
 
 
 def name_combination(combination: str) -> str:
-    """Return the title of a combination, such as ``Homeless and migrant, no other``."""
+    """Return a combination's title, such as ``Homeless and migrant, no other``."""
     titles = [POPULATIONS[name].lower() for name in POPULATIONS if name in combination.split(_JOIN)]
     if not titles:
         return "None of these populations"

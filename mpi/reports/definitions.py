@@ -1,4 +1,4 @@
-"""Definitions of foster care, read from a file that a state can extend."""
+"""Definitions of foster care, from a file that states can extend."""
 
 import tomllib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Counts of EDFacts files beside those of the index, with what explains the difference."""
+"""Counts of EDFacts files beside the index's, and why they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,7 +201,7 @@ def _count(tables: ChildTables, conditions: Sequence[str]) -> int:
 
 
 def _count_repeats(tables: ChildTables, member: str, *, is_summed: bool) -> int:
-    """Return how often a file may count the index's children beyond the first time.
+    """Return how often a file may count the index's children again.
 
     A state's file may count each local ID of one source, a sum of districts each local ID of each district. A
     registry of state IDs is no district.
@@ -216,7 +216,7 @@ def make_edfacts_report(
     definitions: Sequence[CareDefinition],
     period: Period,
 ) -> ReportTable:
-    """Return the counts of EDFacts files beside those of the index as a report.
+    """Return the counts of EDFacts files and the index as a report.
 
     Args:
         tables: the children.

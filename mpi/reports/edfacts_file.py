@@ -108,7 +108,7 @@ def _is_number(text: str) -> bool:
 
 
 def _is_total(row: list[str]) -> bool:
-    """Return whether a record is the total of a unit, and of no category."""
+    """Return whether a record is a unit's total, of no category."""
     categories = row[_FIRST_CATEGORY:_AFTER_CATEGORIES]
     return row[_AFTER_CATEGORIES].strip().upper() == "Y" and not any(field.strip() for field in categories)
 

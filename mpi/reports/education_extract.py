@@ -1,6 +1,7 @@
-"""Reading of an education extract: one school year, by local IDs of the schools' systems.
+"""Reading of an education extract of one school year.
 
-The extract is read into memory for one report and never stored: its values are no part of any record.
+Its rows have the local IDs of the schools' systems. The extract is read into memory for one report and never
+stored: its values are no part of any record.
 docs/reference/education-extract.md says what each column means.
 """
 

@@ -1,4 +1,4 @@
-"""Outcomes of a school year: students in care against all, by placement stability."""
+"""School-year outcomes of students in care against all, by placement stability."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

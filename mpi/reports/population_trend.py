@@ -1,4 +1,4 @@
-"""Special populations among children in care over time, from reports of single days."""
+"""Special populations in care over time, from reports of single days."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,7 +12,7 @@ _YEARS_BY_DEFAULT = 2
 
 
 def list_trend_days(since: str | None, day: str) -> list[str]:
-    """Return the first day of each quarter in a period, and the last day.
+    """Return the first day of each quarter, and the last day.
 
     Args:
         since: first day of the period, ``YYYY-MM-DD``; two years before its last by default.

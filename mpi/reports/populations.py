@@ -65,9 +65,10 @@ def count_populations(
 
 
 def classify_care(tables: ChildTables, definitions: Iterable[CareDefinition], day: str) -> list[str]:
-    """Make the table ``care`` of the set of definitions of care that each person meets on a day.
+    """Make the table ``care`` of the definitions that each person meets.
 
-    A set is the codes in the given order, each followed by a space; it is empty for who is not in care.
+    The set of definitions met on the day is the codes in the given order, each followed by a space. It is
+    empty for who is not in care.
 
     Returns:
         The codes.
@@ -82,7 +83,7 @@ def classify_care(tables: ChildTables, definitions: Iterable[CareDefinition], da
 
 
 def _to_table(population: str, codes: list[str], counts: dict[tuple[str, ...], int]) -> FrequencyTable:
-    """Return a table by set of definitions of care, and by set of those of a population."""
+    """Return a table by sets of definitions, for care and the population."""
     care_classes = tuple(sorted({care_class for care_class, _ in counts}))
     classes = tuple(sorted({authorities for _, authorities in counts}))
     unions = [

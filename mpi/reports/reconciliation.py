@@ -1,4 +1,7 @@
-"""Children in care by an AFCARS file and by the index, by age, with what explains the difference."""
+"""Children in care by an AFCARS file and by the index.
+
+They are counted by age, with what explains the difference.
+"""
 
 from collections import Counter
 from collections.abc import Collection
@@ -24,7 +27,7 @@ WHERE kind = 'ccwis' AND record IN (
 
 @dataclass(frozen=True, slots=True)
 class FileChild:
-    """A child of an AFCARS file who is in care on the day.
+    """A child of an AFCARS file, in care on the day.
 
     Args:
         number: the child's record number in the file.

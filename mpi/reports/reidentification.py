@@ -1,4 +1,4 @@
-"""Re-identification risk of a table of children, and the coarsening that lowers it.
+"""Re-identification risk of a table of children, and how coarsening lowers it.
 
 Children with equal values in every variable form a class. The risk of a child is at most one in the size of
 its class (k-anonymity: Sweeney, "k-anonymity: a model for protecting privacy", International Journal of
@@ -81,7 +81,7 @@ def suggest_levels(
     levels: Mapping[str, Sequence[str]],
     required: int,
 ) -> dict[str, str] | None:
-    """Return the least coarse levels found at which every class is large enough.
+    """Return the least coarse levels found whose classes are large enough.
 
     The variable with the most values is coarsened first, until the classes are large enough. Then each
     variable gets back the detail that it need not lose. It is the algorithm Datafly (Sweeney 1997), with a

@@ -1,4 +1,4 @@
-"""A report as one HTML page: its chart, and the table that says the same."""
+"""A report as one HTML page, with its chart and its table."""
 
 import jinja2
 from markupsafe import Markup
@@ -75,7 +75,7 @@ dd { margin: 0 0 .5rem; }
 
 
 def write_html_page(report: ReportTable) -> str:
-    """Return a report as a page that needs no script and no other file.
+    """Return a report as a self-contained page without a script.
 
     Raises:
         InputError: the extra ``reports`` is not installed.

@@ -1,4 +1,4 @@
-"""A named report: a table with all that a reader must know of it."""
+"""A named report: a table with what a reader must know."""
 
 import csv
 import io
@@ -82,7 +82,7 @@ class ReportTable:
 
 
 def write_csv_text(report: ReportTable) -> str:
-    """Return a report as CSV, with what describes it in comment lines before the header."""
+    """Return a report as CSV, described in comment lines before the header."""
     text = io.StringIO()
     for name, value in report.describe().items():
         text.write(f"# {name}: {value}\n")
@@ -94,7 +94,7 @@ def write_csv_text(report: ReportTable) -> str:
 
 
 def write_parquet_bytes(report: ReportTable) -> bytes:
-    """Return a report as Parquet, with what describes it in the metadata of the file."""
+    """Return a report as Parquet, described in the file's metadata."""
     kinds = {"children": pa.int64(), "percent": pa.float64()}
     schema = pa.schema(
         [(column.name, kinds.get(column.unit, pa.string())) for column in report.columns],

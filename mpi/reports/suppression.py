@@ -100,7 +100,11 @@ class _Draft:
         return Publication(counts, self.small, self.sums, self.before & hidden)
 
     def protect(self, cells: Iterable[Cell], other: Publication | None = None) -> Cell | None:
-        """Hide further cells until small ones are protected; return one that cannot be."""
+        """Hide further cells until small ones are protected.
+
+        Returns:
+            A small cell that cannot be protected; None if all are.
+        """
         cells = sorted(cells)
         while True:
             publications = [self.publish()] if other is None else [self.publish(), other]
@@ -112,9 +116,12 @@ class _Draft:
                 cells = cells[cells.index(cell) :]
 
     def protect_against_all(self, previous: Sequence[Publication]) -> bool:
-        """Hide cells until no earlier publication helps anybody; return whether that is possible.
+        """Hide cells until no earlier publication helps anybody.
 
         What is hidden for one may be what told how much counts changed since another. So all are asked again.
+
+        Returns:
+            Whether that is possible.
         """
         while True:
             hidden = self.hidden

@@ -1,4 +1,4 @@
-"""From the children in care to the children in an outcome, step by step."""
+"""Steps from the children in care to those in an outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,14 +112,17 @@ class StepCounts:
         return frozenset()
 
     def find_cell(self, step: str) -> Cell:
-        """Return the cell of a step; all children in care are a cell of the populations, too."""
+        """Return the cell of a step.
+
+        All children in care are a cell of the populations, too.
+        """
         if step == IN_CARE:
             return Cell(CHILDREN, (("care", f"by {self.care}"),))
         return Cell(f"in care ({self.care})", (("step", step),))
 
 
 def count_steps(tables: ChildTables, definition: CareDefinition, day: str) -> StepCounts:
-    """Count the children of each step, of those in care on a day.
+    """Count the children of each step among those in care.
 
     Args:
         tables: the children; an education extract is joined, if there is one.
@@ -160,7 +163,7 @@ def list_persons(tables: ChildTables, step: str) -> list[int]:
 
 
 def _leaves(step: str) -> tuple[list[str], list[str]]:
-    """Return the classes of links and of school years that a step covers."""
+    """Return the classes of links and school years that a step covers."""
     years = {NOT_COUNTED: [NOT_COUNTED], COUNTED: [NO_OUTCOME, IN_OUTCOME]}
     years |= {NO_OUTCOME: [NO_OUTCOME], IN_OUTCOME: [IN_OUTCOME]}
     if step in years:
@@ -210,5 +213,8 @@ def make_waterfall(
 
 
 def to_percent(count: int | None, total: int | None) -> float | None:
-    """Return a share in percent with one decimal, or None if one of the two is hidden or there is none."""
+    """Return a share in percent with one decimal.
+
+    It is None if the count or the total is hidden, or if the total is 0.
+    """
     return None if count is None or not total else round(100 * count / total, 1)

@@ -1,4 +1,4 @@
-"""Log of what a vendor's program calls, as far as the scenarios need it."""
+"""Log of a vendor's calls, as far as the scenarios need it."""
 
 import re
 import threading
@@ -47,7 +47,7 @@ class CallRoute:
 
 @dataclass(frozen=True, slots=True)
 class FeedRead:
-    """A page of the change feed as it was asked for and answered."""
+    """Page of the change feed, as asked for and as answered."""
 
     after: int
     generation: str
@@ -126,7 +126,7 @@ def find_route(method: str, path: str) -> CallRoute | None:
 
 
 def normalize_eid(text: str) -> str:
-    """Return an enterprise ID in its usual form; another text as it is."""
+    """Return an enterprise ID in its usual form, other text unchanged."""
     try:
         return parse_eid(unquote(text))
     except EidError:

@@ -1,4 +1,7 @@
-"""Front of the sandbox: marks every answer, logs calls, and injects 429 and 503."""
+"""Front of the sandbox, which marks answers, logs calls and injects errors.
+
+The injected errors are 429 and 503.
+"""
 
 import time
 import zlib
@@ -165,7 +168,7 @@ class SandboxGateway:
         return True
 
     def _choose_injection(self, route: CallRoute, name: MagicName | None) -> HTTPStatus | None:
-        """Return the status to inject: once for each magic name that asks for one."""
+        """Return the status to inject, if any, once for each magic name."""
         if route.kind is not CallKind.SEND or name not in _INJECTED or name in self._injected:
             return None
         self._injected.add(name)

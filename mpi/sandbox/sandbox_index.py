@@ -1,4 +1,7 @@
-"""Index of the sandbox: a new folder, made-up people, and one API key."""
+"""Index of the sandbox, with made-up people and one API key.
+
+It is created in a new folder.
+"""
 
 import tempfile
 from collections.abc import Iterator

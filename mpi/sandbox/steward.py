@@ -85,7 +85,7 @@ class Steward:
                 self._planned.append((time.monotonic() + self._delay_s, name, record))
 
     def _find_name(self, record: RecordRef) -> MagicName | None:
-        """Return the magic name of a record, if it has one with a step."""
+        """Return the magic name of a record, if a step follows it."""
         content = record_reader.read(self._index, _STEWARD, record.source, record.local_id)["record"]
         with suppress(ValueError):
             name = MagicName(str(content.get("last_name", "")).capitalize())
@@ -99,7 +99,7 @@ class Steward:
         return ((name, record) for _, name, record in due)
 
     def _do_step(self, name: MagicName, record: RecordRef) -> None:
-        """Do the step of a magic record, as a steward of the index would."""
+        """Do the step of a magic record, as a steward would."""
         if name is MagicName.RESTORE:
             begin_generation_after_restore(self._index.database, _STEWARD)
             return
@@ -118,16 +118,16 @@ class Steward:
                 split(self._index, _STEWARD, own_id, [[record]], StepOptions(_REASON), keep=partner)
 
     def find_id(self, record: RecordRef) -> str | None:
-        """Return the present enterprise ID of a record, as a program may read it."""
+        """Return a record's present enterprise ID, as a program may read it."""
         return look_up_crosswalk(self._index, _STEWARD, record.source, record.local_id).enterprise_id
 
     def change_duplicate(self) -> None:
-        """Change a record of the child that is there twice, as its school would."""
+        """Change a record of the duplicate child, as its school would."""
         local_id = DUPLICATE_IDS[0]
         content = record_reader.read(self._index, _STEWARD, SIS, local_id)["record"]
         names = ("local_id", "first_name", "last_name", "birth_date", "sex")
         upsert(self._index, _STEWARD, SIS, {name: content[name] for name in names} | {"grade": "06"})
 
     def is_duplicate(self, enterprise_ids: set[str]) -> bool:
-        """Return whether enterprise IDs are those of the child that is there twice."""
+        """Return whether enterprise IDs are those of the duplicate child."""
         return enterprise_ids == {self.find_id(RecordRef(SIS, local_id)) for local_id in DUPLICATE_IDS}

@@ -1,4 +1,4 @@
-"""Times in which a record says that its child is in care or enrolled.
+"""Periods of care or enrollment that a record states.
 
 A period runs from its first day until before its last. A day that is missing or cannot be read leaves the
 period open on that side.

@@ -91,7 +91,7 @@ def upgrade(database: Database) -> SchemaState:
 
 
 def create_at(connection: Connection, revision: str) -> None:
-    """Create the empty schema of a revision on PostgreSQL, for rows of a backup.
+    """Create the empty PostgreSQL schema of a revision, for a backup's rows.
 
     Raises:
         StoreError: no migration of this program leads to the revision.

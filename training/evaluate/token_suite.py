@@ -21,7 +21,7 @@ _PARTIES = {"pp_children_multi": ("ssa", 1), "sim_state_100k": ("cw", 4)}
 
 
 def run_token_suite(model: MatchModel, folder: Path, only: Collection[str] | None, *, as_json: bool) -> None:
-    """Measure linkage tokens beside clear text on public sets, and print the results.
+    """Print measures of linkage tokens beside clear text on public sets.
 
     Args:
         model: model that links clear text.

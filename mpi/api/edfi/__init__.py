@@ -1,7 +1,8 @@
-"""Ed-Fi Identities API v2 at ``/identity/v2``, an adapter around search, golden record and upsert.
+"""Ed-Fi Identities API v2 at ``/identity/v2``.
 
-It exists so that a student information system that speaks Ed-Fi can get a student's unique ID without
-learning another API. The state's own identity system is this index.
+It is an adapter around search, golden record and upsert. It exists so that a student information system that
+speaks Ed-Fi can get a student's unique ID without learning another API. The state's own identity system is
+this index.
 
 What enters: requests in Ed-Fi form (``schemas``), which ``mapping`` turns into canonical fields. What leaves:
 identities made from the golden record that the caller may see, with a score, or an error in Ed-Fi form

@@ -1,4 +1,4 @@
-"""Creation of identities: a placeholder record, and the unique ID of its person."""
+"""Creation of identities: a placeholder record and its person's unique ID."""
 
 from mpi.api.edfi.lists import IdentityReader
 from mpi.api.edfi.mapping import PROPERTIES, to_canonical

@@ -124,7 +124,10 @@ class IdentityReader:
             return None
 
     def build_identities(self, scores: Iterable[tuple[str, float]]) -> list[dict[str, object]]:
-        """Return the identities of enterprise IDs with their scores, without those that are gone."""
+        """Return the identities of enterprise IDs, with their scores.
+
+        An enterprise ID without a present person that the viewer may see is left out.
+        """
         persons = ((self.read_person(enterprise_id), score) for enterprise_id, score in scores)
         return [
             to_identity(person.values, person.unique_id, score)
@@ -194,7 +197,7 @@ def answer_results(index: Index, viewer: Viewer, token: str) -> Outcome:
 
 
 def _work(reader: IdentityReader, batch: Batch) -> tuple[Batch, SearchLimitError | None]:
-    """Answer the next items of a list, as many as one call may.
+    """Answer as many of a list's next items as one call may.
 
     Returns:
         The list, and the limit that the client has reached, if it has.

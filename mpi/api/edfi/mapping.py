@@ -34,7 +34,7 @@ PROPERTIES = MappingProxyType(
 
 
 def to_canonical(request: IdentityCreateRequest | IdentitySearchRequest) -> dict[str, object]:
-    """Return what a request states as canonical fields, without those that are missing.
+    """Return the canonical fields that a request states.
 
     A birth order of 2 or more says that the birth was multiple.
     """
@@ -59,7 +59,9 @@ def to_canonical(request: IdentityCreateRequest | IdentitySearchRequest) -> dict
 
 
 def to_identity(values: Mapping[str, Any], unique_id: str | None, score: float) -> dict[str, object]:
-    """Return a person as an Ed-Fi ``IdentityResponse``, without members that have no value.
+    """Return a person as an Ed-Fi ``IdentityResponse``.
+
+    A member that has no value is left out.
 
     Args:
         values: values of the golden record by attribute.

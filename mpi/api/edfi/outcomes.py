@@ -1,4 +1,4 @@
-"""Outcomes of an identity system, and the answer of the Ed-Fi API to each.
+"""Outcomes of an identity system, and the Ed-Fi API's answer to each.
 
 An Ed-Fi ODS puts its identities controller before an identity system, which reports one of four statuses.
 The table of answers is that of the controller (ODS/API 7.3):

@@ -1,4 +1,4 @@
-"""Errors of the Ed-Fi Identities API, in the form of the Ed-Fi ODS/API.
+"""Errors of the Ed-Fi Identities API, in the Ed-Fi ODS/API's form.
 
 An Ed-Fi API answers problem details (RFC 9457) with a ``type`` of its own, a ``correlationId`` and lists of
 errors. What an identity system cannot do is answered with 502 and ``IdentitySystemErrors``

@@ -58,7 +58,7 @@ _Token = Annotated[
     openapi_extra=describe_request(IdentityCreateRequest),
 )
 def post_identity(index: IndexDep, viewer: WriterDep, _: NoQueryDep, data: RawBodyDep) -> Response:
-    """Store a student as a placeholder record, and answer the student's unique ID.
+    """Store a student as a placeholder record, and answer the unique ID.
 
     The student's own record joins it later. A student whom the index already has, and would link, keeps the
     ID of before. Where a twin is near, `BirthOrder` is asked for.
@@ -111,7 +111,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, data: RawBody
     dependencies=_READS,
 )
 def get_results(index: IndexDep, viewer: CallerDep, _: NoQueryDep, token: _Token) -> Response:
-    """Work on the list of a token, and answer it once it is complete.
+    """Work on a token's list, and answer it once it is complete.
 
     Until then the status is `Incomplete`, `Location` is this address, and `Retry-After` says when to ask
     again. A token is valid for 30 minutes after the last call.

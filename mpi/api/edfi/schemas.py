@@ -39,7 +39,7 @@ _CHILD: dict[str, Any] = {
 
 
 class InvalidBodyError(InputError):
-    """Error: a request body is not of the form that Ed-Fi gives it.
+    """Error of a request body that is not in Ed-Fi's form.
 
     Args:
         errors: what is wrong, by JSON path of the property; no sent value is among it.
@@ -129,7 +129,7 @@ class IdentitySearchRequest(_Traits):
 
 
 class IdentityResponse(_Traits):
-    """A student who has a unique ID, as the caller may see the student."""
+    """A student's identity, as the caller may see it."""
 
     model_config = ConfigDict(
         extra="allow",

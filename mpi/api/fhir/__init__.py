@@ -1,7 +1,7 @@
-"""FHIR R4 (JSON) at ``/fhir``, an adapter around search, golden record and crosswalk.
+"""FHIR R4 (JSON) at ``/fhir``.
 
-It exists so that health and exchange partners that speak FHIR can match a child, or translate its IDs,
-without learning another API.
+It is an adapter around search, golden record and crosswalk. It exists so that health and exchange partners
+that speak FHIR can match a child, or translate its IDs, without learning another API.
 
 What enters: a Patient, which ``patient_input`` turns into canonical fields. What leaves: a Patient for each
 person, made by ``patient_output`` from the golden record that the caller may see, or an OperationOutcome

@@ -14,7 +14,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def load_router() -> APIRouter:
-    """Return the routes of ``/fhir``, or their stand-in where the extra is missing."""
+    """Return the ``/fhir`` routes, or a stand-in if the extra is missing."""
     if find_spec("fhir") is None:
         return _build_stand_in()
     router: APIRouter = import_module("mpi.api.fhir.routes").router

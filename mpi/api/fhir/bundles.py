@@ -35,9 +35,10 @@ def build_match_bundle(answer: MatchAnswer, systems: IdentifierSystems, base_url
 def build_idi_parameters(
     answer: MatchAnswer, systems: IdentifierSystems, base_url: str, settings: FhirSettings
 ) -> dict[str, Any]:
-    """Build the answer of ``$idi-match``: a Bundle with the Organization that answers, in Parameters.
+    """Build the answer of ``$idi-match``: Parameters that hold a Bundle.
 
-    Each entry has an absolute ``fullUrl``. Without a match, an OperationOutcome says so.
+    The Bundle has the Organization that answers. Each entry has an absolute ``fullUrl``. Without a match, an
+    OperationOutcome says so.
     """
     organization_url = f"{base_url}/Organization/{ORGANIZATION_ID}"
     issues = answer.warnings if answer.matches else (NO_MATCH, *answer.warnings)
@@ -100,7 +101,7 @@ def _build_warnings(answer: MatchAnswer) -> list[dict[str, Any]]:
 
 
 def _build_outcome_entries(issues: tuple[Issue, ...], base_url: str | None) -> list[dict[str, Any]]:
-    """Return one entry that holds all issues; none where there is no issue.
+    """Return one entry that holds all issues, or none without issues.
 
     Args:
         issues: the issues.

@@ -33,7 +33,10 @@ class PatientIdentifier:
 
 
 def parse_token(text: str) -> PatientIdentifier:
-    r"""Parse a search token ``system|value``, in which ``\`` escapes ``|``, ``,``, ``$`` and itself."""
+    r"""Parse a search token ``system|value`` with its backslash escapes.
+
+    In a token, ``\`` escapes ``|``, ``,``, ``$`` and itself.
+    """
     system, _, value = text.partition("|")
     return PatientIdentifier(system.strip(), _ESCAPED.sub(r"\1", value))
 

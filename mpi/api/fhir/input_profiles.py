@@ -99,7 +99,10 @@ def _has_government_identifier(patient: Patient) -> bool:
 
 
 def _count_contacts(patient: Patient) -> int:
-    """Return how many of address, other identifier, e-mail, phone and photo a Patient states."""
+    """Return how many kinds of contact a Patient states.
+
+    The kinds are address, other identifier, e-mail, phone and photo.
+    """
     addresses, points = patient.address or (), patient.telecom or ()
     has_place = any(one.postalCode for one in addresses) or (
         any(one.state for one in addresses) and any(one.city for one in addresses)

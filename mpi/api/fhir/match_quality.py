@@ -1,4 +1,4 @@
-"""Quality of a match by which elements agree, as Identity Matching (IDI) grades it.
+"""Quality of a match by agreeing elements, as in Identity Matching (IDI).
 
 Compared is what the caller sent with what the caller is shown. So the score tells nothing that the answer
 does not. Only an SSN, which no answer holds, is known by the comparison of the search itself.
@@ -124,7 +124,7 @@ def read_compared_values(values: Mapping[str, Any]) -> ComparedValues:
 def find_agreements(
     sent: SentRecord, record: GoldenRecord, contributions: Iterable[WeightContribution]
 ) -> frozenset[Element]:
-    """Return the elements in which a sent record and a shown person agree.
+    """Return the elements in which a sent and a shown record agree.
 
     Args:
         sent: what the caller sent.
@@ -148,7 +148,7 @@ def find_agreements(
 
 
 def compute_quality_score(agreements: frozenset[Element], probability: float) -> float:
-    """Return the score of a match by IDI's grades, from 0 to 0.99.
+    """Return a match's score by IDI's grades, from 0 to 0.99.
 
     It is never above the probability of the match: relatives agree on much, which the model weighs.
 

@@ -39,7 +39,7 @@ class MatchRequest:
 
 
 def parse_match_request(data: bytes, patient_names: tuple[str, ...]) -> MatchRequest:
-    """Parse the body of a match operation: a Parameters resource, or a Patient alone.
+    """Parse a match operation's body: a Parameters resource, or a Patient alone.
 
     Args:
         data: the body.

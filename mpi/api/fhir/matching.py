@@ -151,7 +151,7 @@ def select_matches(answer: MatchAnswer, request: MatchRequest) -> MatchAnswer:
 
 
 def _relate_candidates(sent: SentRecord, found: FoundRecords) -> tuple[list[_Candidate], bool]:
-    """Return the persons that the viewer may see, and whether twins are near."""
+    """Return the persons visible to the viewer, and whether twins are near."""
     candidates, known = [], []
     for result in found.results:
         record = found.records.get(result.enterprise_id)

@@ -112,7 +112,7 @@ class FhirRoute(AdapterRoute):
 
 
 def _list_parameter_issues(error: RequestValidationError) -> list[Issue]:
-    """Return the issues of query parameters, without any sent value or unknown name."""
+    """Return the issues of query parameters, without sent values or unknown names."""
     issues = []
     for each in error.errors():
         if each["type"] == "extra_forbidden":

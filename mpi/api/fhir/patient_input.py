@@ -67,7 +67,7 @@ class SentRecord:
 
 
 def read_patient(patient: Patient, systems: IdentifierSystems) -> SentRecord:
-    """Return what a Patient states, as canonical fields without those that are missing."""
+    """Return the canonical fields and identifiers that a Patient states."""
     order = patient.multipleBirthInteger
     fields: dict[str, object | None] = {
         **_read_names(patient.name or ()),
@@ -182,7 +182,7 @@ def _read_address(address: Address) -> dict[str, str]:
 
 
 def _read_day(moment: object) -> str | None:
-    """Return the day of a date or moment; None for a month or year."""
+    """Return the day of a date or moment; None without a day."""
     text = "" if moment is None else str(moment)[: len("2014-03-09")]
     return text if len(text) == len("2014-03-09") else None
 

@@ -18,7 +18,7 @@ _DAY = re.compile(r"[1-9]\d{3}-\d{2}-\d{2}", re.ASCII)
 
 
 def build_patient(record: GoldenRecord, systems: IdentifierSystems) -> dict[str, Any]:
-    """Build the Patient of an active person, without elements that have no value.
+    """Build an active person's Patient, without elements that have no value.
 
     Args:
         record: the golden record that the caller may see.

@@ -103,7 +103,7 @@ def post_match(
 def post_idi_match(
     index: IndexDep, viewer: CallerDep, base_url: BaseUrlDep, _: FormatDep, data: RawBodyDep
 ) -> Response:
-    """Answer the persons that a Patient might be, with the scores of Identity Matching.
+    """Answer the persons that a Patient might be, with Identity Matching scores.
 
     The Patient has to meet the profiles that it claims. Each call counts as one person search.
     """

@@ -39,12 +39,12 @@ class IdentifierSystems:
         return None if uri is None else self._source_by_uri.get(uri)
 
     def find_uri(self, source: str) -> str | None:
-        """Return the system of a source's local IDs; None for a hidden source."""
+        """Return the system of a source's local IDs; None if hidden."""
         return self._uri_by_source.get(source)
 
 
 def read_systems(index: Index, viewer: Viewer, action: Action) -> IdentifierSystems:
-    """Return the systems of the sources on which the viewer may perform an action.
+    """Return the systems of sources where the viewer may perform an action.
 
     Raises:
         StoreError: the store cannot be used.

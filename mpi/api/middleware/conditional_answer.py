@@ -24,7 +24,7 @@ def make_conditional(scope: Scope, send: Send) -> Send:
 
 
 class _ConditionalAnswer:
-    """One answer, held back until its body is complete if it has an ETag.
+    """One answer, held back until complete if it has an ETag.
 
     Args:
         send: sends the answer on.

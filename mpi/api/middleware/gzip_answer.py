@@ -1,4 +1,4 @@
-"""Compression of answers, for the routes where it cannot give a secret away.
+"""Compression of answers on routes where it gives no secret away.
 
 Who can put text into an answer and see its compressed size learns whether the text stands elsewhere in that
 answer (the BREACH attack). So answers are compressed on the listed routes only: no call puts text into them,

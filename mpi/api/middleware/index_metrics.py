@@ -76,7 +76,7 @@ def _add_state(registry: CollectorRegistry, health: Health, index: Index) -> Non
 
 
 def _add_moments(registry: CollectorRegistry, index: Index, viewer: Viewer) -> None:
-    """Add the times of each source's latest load and of the latest signed root."""
+    """Add the times of sources' latest loads and the latest signed root."""
     loads = Gauge(
         "mpi_last_load_timestamp_seconds", "Time of a source's latest load.", ("source",), registry=registry
     )
@@ -117,5 +117,8 @@ def _add(registry: CollectorRegistry, name: str, text: str, value: float) -> Non
 
 
 def _to_seconds(moments: Iterable[str]) -> float:
-    """Return the latest moment (ISO, UTC) in seconds since 1970; 0 without any."""
+    """Return the latest moment in seconds since 1970; 0 without any.
+
+    The moments are ISO texts in UTC.
+    """
     return max((datetime.fromisoformat(moment).timestamp() for moment in moments), default=0.0)

@@ -167,10 +167,10 @@ class RequestMiddleware:
         await answer(scope, receive, make_conditional(scope, call.send))
 
     def _record(self, call: "_CallState", scope: Scope) -> None:
-        """Count and log an answered request, with its latency, by client and route template.
+        """Count and log an answered request with its client, route and latency.
 
-        Paths and queries hold local IDs, so they are not logged. A method may be any word of the sender, so
-        only the known ones are.
+        Paths and queries hold local IDs, so the route's template is logged in their place. A method may be
+        any word of the sender, so only the known ones are.
         """
         seconds = time.perf_counter() - call.started_at
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
@@ -193,9 +193,9 @@ class RequestMiddleware:
 
 
 def _is_address(host: str) -> bool:
-    """Return whether a host header has an IP address, as probes send that know no name.
+    """Return whether a host header has an IP address.
 
-    A page can point its own name at this machine, and never an address.
+    A probe that knows no name sends one. A page can point its own name at this machine, and never an address.
     """
     try:
         ip_address(_PORT.sub("", host).removeprefix("[").removesuffix("]"))

@@ -1,4 +1,4 @@
-"""Routes of a published standard, whose errors have the form of that standard."""
+"""Routes of a published standard, with errors in the standard's form."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine

@@ -53,7 +53,7 @@ class TooLargeError(InputError):
 
 
 class EncodingError(InputError):
-    """Error of a request body that is compressed in another way than gzip."""
+    """Error of a request body whose compression is not gzip."""
 
     code = "unsupported-encoding"
 
@@ -77,7 +77,7 @@ class WrongHostError(InputError):
 
 
 class NotInstalledError(InputError):
-    """Error of a call that needs an optional extra, which is not installed."""
+    """Error of a call whose optional extra is not installed."""
 
     code = "not-installed"
 

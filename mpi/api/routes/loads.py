@@ -1,4 +1,4 @@
-"""Routes that load a file, show its receipt and rejected rows, and undo it."""
+"""Routes that load files, show receipts and rejected rows, and undo loads."""
 
 from typing import Annotated
 
@@ -97,7 +97,7 @@ def get_loads(index: IndexDep, viewer: CallerDep, query: LoadsDep) -> list[LoadE
     responses=describe_problems(404),
 )
 def get_load(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> LoadReceipt:
-    """Return the receipt of a load, which accounts for every row of the file."""
+    """Return a load's receipt, which accounts for every row of the file."""
     return find_load(index, viewer, number)
 
 
@@ -109,7 +109,7 @@ def get_load(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDe
     responses=describe_problems(404),
 )
 def get_rejects(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> list[StoredReject]:
-    """List up to 100,000 rejected rows: where each is, and why it was rejected.
+    """List up to 100,000 rejected rows, each with place and reason.
 
     Of their text only the local ID is kept, which the source's sender is told. The answer is on the ledger.
     """

@@ -127,7 +127,7 @@ def post_rekey(
 
 
 async def _permit_separation(viewer: CallerDep, address: RekeyAddressDep) -> None:
-    """Require a caller who may decide about, and write, records of the path's source."""
+    """Require the rights to decide about and write a source's records."""
     for action in (Action.DECIDE, Action.RECORD_WRITE):
         require_permission(viewer, action, address.source)
 
@@ -148,7 +148,7 @@ def post_separate(
     _: NoQueryDep,
     body: Annotated[SeparateBody, Depends(SeparateBody.read)],
 ) -> StepEffect:
-    """Give the second child of a shared local ID a record of its own.
+    """Give the second child of a shared local ID its own record.
 
     A version of the record waits, because its source has sent another child under this local ID. That version
     becomes the record of the new local ID; the first child keeps this one.

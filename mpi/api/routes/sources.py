@@ -226,7 +226,7 @@ def post_merges(
     _: NoQueryDep,
     body: Annotated[MergesBody, Depends(MergesBody.read)],
 ) -> StatementsResult:
-    """State what a source says about its own local IDs, all or nothing.
+    """State what a source says about its local IDs, all or nothing.
 
     Each statement is an assertion of the source: a steward's decision is stronger, and the source can take it
     back. What was stated before changes nothing. Merges that make a circle, or merge one local ID into two,
@@ -284,7 +284,7 @@ def delete_merge(
 def get_retired_ids(
     index: IndexDep, viewer: CallerDep, source: SourceDep, query: RetiredIdsDep
 ) -> RetiredIdPage:
-    """List the enterprise IDs that a source was given and that are retired now.
+    """List the retired enterprise IDs that a source was given.
 
     In the order in which they were retired; `now` is as of now. Read on with `after` set to the answer's
     `cursor`. The list follows from the source's own records alone.

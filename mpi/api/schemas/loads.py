@@ -1,4 +1,4 @@
-"""API schemas of loads of files: their receipts, rejected rows, previews and undo."""
+"""API schemas of file loads: receipts, rejected rows, previews and undo."""
 
 from typing import Annotated, Any
 

@@ -84,7 +84,7 @@ ConditionalRead = Depends(_document_if_none_match)
 
 
 class MergesQuery(NoQuery):
-    """Query for a page of what a source stated about its local IDs."""
+    """Query for a page of a source's statements about its local IDs."""
 
     before: int | None = Field(
         None, ge=1, lt=2**63, description="`number` of the last statement of the page before."

@@ -103,9 +103,9 @@ def _keep_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def _open_security_log(path: Path, scope: str) -> logging.Handler:
-    """Return a handler that appends security events to a file for a SIEM.
+    """Return a handler that appends security events to a file.
 
-    The file may be renamed meanwhile: the next event is written to a new one.
+    A SIEM reads the file, which may be renamed meanwhile: the next event is written to a new one.
     """
     try:
         # Only its owner may read it, whatever the permissions that new files get.

@@ -1,4 +1,4 @@
-"""Form of a file load: the file, and how it is read and loaded."""
+"""Form of a file load: the file and its options."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def _read_options(fields: Mapping[str, Sequence[str]]) -> UploadOptions:
 
 
 def _read_text(fields: Mapping[str, Sequence[str]], name: str) -> str | None:
-    """Return the text of a field; None if it is missing or empty.
+    """Return the text of a field; None if missing or empty.
 
     Raises:
         InputError: the form has the field twice.

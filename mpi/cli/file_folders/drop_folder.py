@@ -1,4 +1,4 @@
-"""Folder of files that are loaded one by one, each with a receipt."""
+"""Folder of files that are loaded one by one, with receipts."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _find_outcome(receipt: Receipt) -> DropOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DropFolder:
-    """Folder with subfolders of done and failed files, of receipts and of rejected rows."""
+    """Folder with subfolders of done and failed files, receipts and rejected rows."""
 
     path: Path
 

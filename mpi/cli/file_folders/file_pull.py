@@ -100,7 +100,7 @@ def _make_options(settings: SftpOptions, flags: FilePullFlags) -> FilePullOption
 
 
 def _make_folder(session: CommandSession, source: str, stated: Path | None) -> Path:
-    """Return the local folder of receipts and failed files, each scope's for itself."""
+    """Return the scope's own local folder of receipts and failed files."""
     home = session.settings.home / "pulls"
     if session.settings.scope != SHARED_SCOPE:
         home /= session.settings.scope
@@ -188,5 +188,5 @@ def _show_result(result: FilePullResult, folder: Path, *, as_json: bool) -> None
 
 
 def _format_time(modified: int) -> str | None:
-    """Return a file's time at the other system; None if it tells none."""
+    """Return a file's time at the other system; None if unknown."""
     return datetime.fromtimestamp(modified, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if modified else None

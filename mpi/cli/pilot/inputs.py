@@ -1,4 +1,4 @@
-"""Files of a pilot: what they are, how they are read, and their checksums."""
+"""Files of a pilot: how they are read, and their checksums."""
 
 import hashlib
 import re
@@ -149,7 +149,7 @@ def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def compute_digest(path: Path) -> FileDigest:
-    """Compute the checksum of a file, or of all files of a folder."""
+    """Compute the checksum of a file, or of a folder's files."""
     digest, size = hashlib.sha256(), 0
     is_folder = path.is_dir()
     for file in sorted(each for each in path.rglob("*") if each.is_file()) if is_folder else [path]:
@@ -172,7 +172,7 @@ def _check_names(paths: Sequence[Path], named: Mapping[str, str]) -> None:
 
 
 def _find_choice(path: Path, named: Mapping[str, str]) -> str | None:
-    """Return what is said about a file, by its name with or without the ending."""
+    """Return the choice for a file, named with or without its ending."""
     return named.get(path.name, named.get(path.stem))
 
 
@@ -246,7 +246,7 @@ def _read_kind(text: str) -> SourceKind:
 
 
 def _guess_kind(proposal: Proposal) -> SourceKind:
-    """Return the kind of system that a file probably comes from, by its columns."""
+    """Guess from its columns which kind of system wrote a file."""
     if proposal.starter is not None:
         return SourceKind.CCWIS if proposal.starter.name == "ccwis" else SourceKind.SIS
     names = [column.column.lower().replace(" ", "_") for column in proposal.columns]

@@ -1,4 +1,4 @@
-"""What a pilot measures of its index: figures only, no value of a record."""
+"""Measures of a pilot's index: figures only, no value of a record."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

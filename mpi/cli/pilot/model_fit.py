@@ -45,7 +45,7 @@ class PilotModel:
 
 
 def fit_model(held: HeldFolder, files: Sequence[PilotFile], report: Callable[[float], None]) -> PilotModel:
-    """Fit a model to files; the shipped model serves where none can be fitted.
+    """Fit a model to files, or fall back to the shipped model.
 
     Args:
         held: the pilot's folder, which receives everything that the fit writes.
@@ -107,7 +107,7 @@ def _expect_seconds(files: Sequence[PilotFile]) -> float:
 def _run(
     held: HeldFolder, arguments: Sequence[str], log: Path, seconds: float, report: Callable[[float], None]
 ) -> int:
-    """Run the fit to its end; end it if this process is stopped."""
+    """Run the fit to its end, or stop it with this process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
     environment |= {"TMPDIR": str(held.path), "COLUMNS": "1000", "MPLCONFIGDIR": str(held.path)}
     command = [sys.executable, "-m", "training", "fit", *arguments]

@@ -1,4 +1,4 @@
-"""Progress of a pilot on standard error, with the time that is left."""
+"""Progress of a pilot on standard error, with the time left."""
 
 import sys
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class PilotProgress:
         self._bar.update(self._task, description=name, completed=self._begin)
 
     def report_share(self, share: float) -> None:
-        """Report the share of the present step that is done, 0 to 1."""
+        """Report the completed share of the present step, from 0 to 1."""
         if self._bar is not None:
             self._bar.update(self._task, completed=self._begin + self._size * min(max(share, 0.0), 1.0))
 
@@ -62,7 +62,7 @@ class PilotProgress:
 
 @contextmanager
 def show_pilot_progress(steps: dict[str, float]) -> Iterator[PilotProgress]:
-    """Yield the progress of a pilot, and take it off the terminal afterwards."""
+    """Yield a pilot's progress, and take it off the terminal afterwards."""
     progress = PilotProgress(steps)
     try:
         yield progress

@@ -1,4 +1,4 @@
-"""The report of a pilot: one HTML page that needs no other file."""
+"""Report of a pilot: one HTML page that needs no other file."""
 
 from dataclasses import dataclass
 from importlib.resources import files

@@ -107,7 +107,7 @@ class _Pilot:
 
 
 def run_pilot(paths: Sequence[Path], options: PilotOptions) -> PilotMeasures:
-    """Load files into a temporary index, measure and destroy it, and write the report.
+    """Measure files in a temporary index, destroy it, and write the report.
 
     Whatever ends the pilot, its index is destroyed and the certificate written, unless the process is killed.
     What that leaves, the next pilot destroys.

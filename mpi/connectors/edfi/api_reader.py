@@ -74,7 +74,7 @@ class ApiReader:
         self._uses_snapshot = options.use_snapshot
 
     def find_versions(self) -> ChangeVersions | None:
-        """Return the change versions of the API; None where it has no Change Queries."""
+        """Return the API's change versions; None without Change Queries."""
         answer = self._get(f"{self._api.changes_path}/availableChangeVersions", {}, "change versions")
         if answer is None:
             if self._uses_snapshot:
@@ -93,7 +93,7 @@ class ApiReader:
         return ChangeVersions(oldest, newest)
 
     def read_versions(self, resource: str, first: int, last: int) -> Iterator[Item]:
-        """Yield the items whose change version is in a range, the oldest first.
+        """Yield the items with change versions in a range, oldest first.
 
         Args:
             resource: a resource, its ``deletes`` or its ``keyChanges``.
@@ -126,9 +126,9 @@ class ApiReader:
         return max(1, int(width * self._page_size * _WINDOW_FILL / max(count, 1)))
 
     def read_everything(self, resource: str) -> Iterator[Item]:
-        """Yield all items of a resource, where the API has Change Queries in windows.
+        """Yield all items of a resource, in windows where possible.
 
-        What changes meanwhile may be missing.
+        The windows need Change Queries. What changes meanwhile may be missing.
         """
         versions = self.find_versions()
         if versions is None:
@@ -153,7 +153,7 @@ class ApiReader:
         )
 
     def _walk(self, resource: str, filters: Mapping[str, str]) -> tuple[list[Item], bool]:
-        """Read a collection page by page, by tokens where the API gives them.
+        """Read a collection page by page, by tokens where possible.
 
         Returns:
             the items; and whether all are there, as far as their number tells.
@@ -179,7 +179,7 @@ class ApiReader:
             page = self._read_page(resource, {**filters, **position})
 
     def read_of(self, resource: str, key: str, value: str) -> list[Item]:
-        """Return the items of a resource in which a property has a value."""
+        """Return a resource's items in which a property has a value."""
         return self.read_all(resource, {key: value})
 
     def _read_page(self, resource: str, parameters: Mapping[str, str]) -> _Page:

@@ -22,7 +22,7 @@ _NO_OWNER = "no-student-or-contact-id"
 
 
 class EdfiConnector:
-    """Connector of an ODS/API 7 or an Ed-Fi API 8, by Change Queries.
+    """Connector of an ODS/API 7 or Ed-Fi API 8, by Change Queries.
 
     Args:
         connection: its address, credentials and options.
@@ -57,7 +57,10 @@ class EdfiConnector:
         return self._pull(read_cursor(cursor), sink, progress, is_full=False)
 
     def pull_all(self, cursor: str | None, sink: RowSink, progress: Progress) -> PullResult:
-        """Pull all students, and the new unique IDs since a cursor; otherwise like ``pull``."""
+        """Pull all students, and the new unique IDs since a cursor.
+
+        In all else, this is like ``pull``.
+        """
         return self._pull(read_cursor(cursor), sink, progress, is_full=True)
 
     def _pull(
@@ -244,7 +247,7 @@ class _Pull:
         return None if len(students) > self._options.most_students else students - {""}
 
     def _list_changed(self, resource: str, first: int, last: int) -> Iterator[Item]:
-        """Yield the items of a resource that changed, and their former and new keys."""
+        """Yield a resource's changed items, and their former and new keys."""
         yield from self._reader.read_versions(resource, first, last)
         for change in self._reader.read_versions(f"{resource}/keyChanges", first, last):
             yield read_object(change, "oldKeyValues")

@@ -1,4 +1,4 @@
-"""What an Ed-Fi API offers: its data standard, its paths, and so its resources."""
+"""What an Ed-Fi API offers: its data standard, paths and resources."""
 
 import re
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class EdfiApi:
     changes_path: str
 
     def list_resources(self, parts: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the resources that hold parts of what is known of students, students first."""
+        """Return the resources with parts of students' data, students first."""
         has_contacts = self.standard >= _FIRST_WITH_CONTACTS
         descriptions = ["studentEducationOrganizationAssociations"]
         if self.standard >= _FIRST_WITH_DIRECTORIES:

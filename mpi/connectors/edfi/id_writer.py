@@ -1,4 +1,4 @@
-"""Writer of enterprise IDs into an Ed-Fi API, as identification codes of students.
+"""Writer of enterprise IDs into an Ed-Fi API, as identification codes.
 
 Until Data Standard 5, a code is a part of the student's association with an education organization, which is
 replaced as a whole. From Data Standard 6 on, it is a resource of its own.
@@ -116,7 +116,7 @@ class _Places:
         return self._store.owners(_ASSOCIATIONS)
 
     def of(self, student_id: str) -> Iterator[tuple[Item, list[Item]]]:
-        """Yield each association of a student, with the codes of the same organization."""
+        """Yield each association of a student, with its organization's codes."""
         items = list(self._store.items_of(student_id))
         for resource, association in items:
             if resource != _ASSOCIATIONS:
@@ -192,7 +192,7 @@ class _Run:
 
 
 class _Sender:
-    """Sends changes to the API, each on the state that it has read.
+    """Sender of changes to the API, each based on the present state.
 
     Args:
         session: the session with the API.
@@ -282,7 +282,7 @@ def _find_organization(item: Item) -> str | None:
 
 
 def _is_own(code: Item, options: EdfiOptions, *, any_organization: bool = False) -> bool:
-    """Return whether a code is the one under which enterprise IDs are written.
+    """Return whether a code is the one for enterprise IDs.
 
     A code that is a resource of its own is unique for its system, whoever assigned it.
     """

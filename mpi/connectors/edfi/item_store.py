@@ -73,14 +73,14 @@ class ItemStore:
             yield owner, orjson.loads(body)
 
     def owners(self, resource: str) -> Iterator[str]:
-        """Yield whom items of a resource belong to, in the order of the IDs."""
+        """Yield the owners of a resource's items, in the order of IDs."""
         rows = self._database.execute(
             "SELECT DISTINCT owner FROM item WHERE resource = ? ORDER BY owner", (resource,)
         )
         return (row[0] for row in rows)
 
     def items_of(self, owner: str) -> Iterator[tuple[str, Item]]:
-        """Yield the resource and item of all that belongs to a student or contact.
+        """Yield all items of a student or contact, with their resources.
 
         Their order follows from what they say, so that it is the same in each pull.
         """
@@ -94,7 +94,7 @@ class ItemStore:
 
 
 def find_owner(resource: str, item: Item) -> str | None:
-    """Return the unique ID of the contact or student to whom an item belongs."""
+    """Return the unique ID of an item's contact or student."""
     if resource in resources.CONTACTS:
         return resources.find_contact_id(item)
     return resources.find_student_id(item)

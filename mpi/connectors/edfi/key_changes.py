@@ -33,7 +33,7 @@ def find_renames(changes: Iterable[Item]) -> list[Rename]:
 
 
 def _order(renames: Mapping[str, str]) -> list[Rename]:
-    """Return renames so that an ID is given up before another student gets it."""
+    """Return renames in an order in which each new ID is free."""
     ordered: list[Rename] = []
     waiting = dict(renames)
     while waiting:

@@ -142,7 +142,7 @@ class _PullRun:
                 self._add_student(student)
 
     def _find_changed(self, since: str) -> set[str]:
-        """Return IDs of whom something has changed; tell the sink who is gone.
+        """Return the changed users' IDs; tell the sink who is gone.
 
         Some may be those of other users than students.
         """
@@ -213,7 +213,7 @@ class _PullRun:
             raise RemoteSystemError(f"{self._options.base_path}/demographics: {NO_DEMOGRAPHICS}")
 
     def _add_student(self, student: Item) -> None:
-        """Give the sink the row of a student, or say why there is none."""
+        """Give the sink a student's row, or the reason for none."""
         roles = list_roles(student)
         if roles and STUDENT_ROLE not in roles:
             return

@@ -182,7 +182,7 @@ class ListReader:
         )
 
     def get_one(self, resource: str, key: str, *, refusal: str = "") -> Item | None:
-        """Return one item, or None if the system has none of that ID.
+        """Return one item; None if the system does not know it.
 
         Args:
             resource: name of its list.

@@ -7,7 +7,7 @@ MAX_NAME_BYTES = 200
 
 
 def read_safe_name(raw: bytes) -> str | None:
-    """Return a file name that is safe as a local one, or None.
+    """Return a name that is safe for a local file, or None.
 
     A name that is a path, hidden, too long, no UTF-8, or that holds characters which cannot be seen, is not.
     """
@@ -21,7 +21,7 @@ def read_safe_name(raw: bytes) -> str | None:
 
 
 def may_match(raw: bytes, pattern: str) -> bool:
-    """Return whether a name fits a pattern, also one that is not safe."""
+    """Return whether a name, safe or not, fits a pattern."""
     return fnmatchcase(raw.decode("utf-8", "replace"), pattern)
 
 

@@ -98,7 +98,10 @@ def read_options(connection: Connection) -> SftpOptions:
 
 
 def _read_path(path: str) -> str:
-    """Return a folder of the server; ``/~/`` or none is the user's home."""
+    """Return the folder of the server that a path names.
+
+    ``/~/`` at the beginning of a path stands for the user's home, and so does an empty path.
+    """
     if path in {"", "/~"}:
         return "."
     return path.removeprefix("/~/") if path.startswith("/~/") else path

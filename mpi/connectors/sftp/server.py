@@ -186,7 +186,7 @@ class SftpServer:
                 )
 
     async def _copy(self, sftp: asyncssh.SFTPClient, file: RemoteFile, write: Callable[[bytes], None]) -> str:
-        """Copy the bytes of a file, as many as it was listed with."""
+        """Copy as many bytes of a file as were listed."""
         digest, done = hashlib.sha256(), 0
         try:
             async with asyncio.timeout(self._answer_s):

@@ -47,7 +47,7 @@ class HostKeyClient(asyncssh.SSHClient):
 
 
 class SshLogin:
-    """Address of an SSH server, its trusted host keys, and a user's credentials.
+    """Address and trusted host keys of an SSH server, with credentials.
 
     Args:
         name: name of the connection's file, for messages.
@@ -155,7 +155,7 @@ def _read_known_hosts(name: str, path: Path | None) -> object:
 
 
 def _read_credentials(name: str, sign_in: SignIn) -> dict[str, Any]:
-    """Return the credentials as asyncssh takes them, and no others of this user's."""
+    """Return the credentials as asyncssh takes them, and no others."""
     if sign_in.kind == SignInKind.SSH_AGENT:
         return {"agent_path": None, "preferred_auth": "publickey"}
     if sign_in.kind == SignInKind.PASSWORD:

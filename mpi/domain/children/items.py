@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class ItemKind(StrEnum):
-    """Item of a child in care; also a field that an agreement may name."""
+    """Item of a child in care.
+
+    It is also a field that an agreement may name.
+    """
 
     DECISION_MAKER = "education_decision_maker"
     """Who makes decisions about education; a surrogate parent under 34 CFR 300.519."""

@@ -37,7 +37,7 @@ class Agreement:
 
 
 def measure_pooled_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
-    """Compute the agreement of pairs of ratings by any two raters, as Fleiss' kappa.
+    """Compute Fleiss' kappa from pairs of ratings by any two raters.
 
     Who of the two is first does not count: each pair counts half in either order. Cohen's kappa of that
     table is Fleiss' kappa, and its standard error by the delta method is the same too.
@@ -53,7 +53,7 @@ def measure_pooled_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
 
 
 def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
-    """Compute the agreement of two fixed raters from their verdicts, as Cohen's kappa.
+    """Compute Cohen's kappa from the verdicts of two fixed raters.
 
     The interval is kappa ± z times the standard error of Fleiss, Cohen and Everitt (1969, Large sample
     standard errors of kappa and weighted kappa, Psychological Bulletin 72:323-327). That error is 0 where all

@@ -53,7 +53,10 @@ _EXPECTED: dict[str, tuple[frozenset[str | None], str]] = {
 
 
 def find_content_type(path: Path) -> str | None:
-    """Return what a file is by its first bytes; None for text or unknown.
+    """Return what a file is, by its first bytes.
+
+    Returns:
+        None for text, and for a file of an unknown type.
 
     Raises:
         FileError: it cannot be opened.

@@ -1,4 +1,4 @@
-"""Assembly of a student's canonical fields from the items that tell of the student."""
+"""Assembly of a student's canonical fields from items about the student."""
 
 from collections import defaultdict
 

@@ -104,7 +104,7 @@ class EdfiFile:
 
 
 def list_edfi_files(path: Path) -> list[Path]:
-    """Return the files that are read of an Ed-Fi file or folder, sorted.
+    """Return the files to read of an Ed-Fi file or folder, sorted.
 
     JSON files of other resources are left out.
     """

@@ -1,4 +1,4 @@
-"""Values of items: resources of Ed-Fi in the form of its API's JSON."""
+"""Values of items: Ed-Fi resources in the form of the API's JSON."""
 
 import re
 from collections.abc import Iterator, Mapping

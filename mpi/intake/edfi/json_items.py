@@ -49,9 +49,10 @@ class JsonFile:
 
 
 class _ArrayReader:
-    """Reader of one JSON array, which holds little more than one object in memory.
+    """Reader of one JSON array, object by object.
 
-    A broken object refuses the file, for nobody can tell where the next one begins.
+    It holds little more than one object in memory. A broken object refuses the file, for nobody can tell
+    where the next one begins.
 
     Args:
         name: name of the file, for messages.

@@ -35,12 +35,12 @@ RESOURCES = frozenset({
 
 
 def find_student_id(item: Item) -> str | None:
-    """Return the unique ID of the student that an item is or refers to."""
+    """Return the unique ID of the student whom an item names."""
     return read_text(item, "studentUniqueId") or read_text(item, "studentReference", "studentUniqueId")
 
 
 def find_contact_id(item: Item) -> str | None:
-    """Return the unique ID of the contact that an item is or refers to."""
+    """Return the unique ID of the contact whom an item names."""
     for name in ("contact", "parent"):
         found = read_text(item, f"{name}UniqueId") or read_text(item, f"{name}Reference", f"{name}UniqueId")
         if found:

@@ -133,7 +133,7 @@ def read_enrollment(item: Item) -> Fields:
 
 
 def read_contact(item: Item) -> StudentContact:
-    """Return the parts of an Ed-Fi contact or parent that a student's record repeats."""
+    """Return what a student's record repeats of a contact or parent."""
     name = {
         "guardian_first_name": read_text(item, "firstName"),
         "guardian_last_name": read_text(item, "lastSurname"),

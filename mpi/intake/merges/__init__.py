@@ -1,1 +1,1 @@
-"""Files in which a source states merges, splits and reuse of its local IDs."""
+"""Files that state a source's merges, splits and reused local IDs."""

@@ -72,7 +72,7 @@ def _make_plain_mapping() -> FileMapping:
 
 
 def _find_faults(row: CanonicalRow | RejectedRow) -> Iterator[str]:
-    """Yield what is wrong with a row, with its line and without its values."""
+    """Yield a row's faults, with its line and without its values."""
     if isinstance(row, RejectedRow):
         yield f"line {row.line}: {row.detail}"
         return
@@ -86,7 +86,7 @@ def _find_faults(row: CanonicalRow | RejectedRow) -> Iterator[str]:
 
 
 def _make_statement(row: CanonicalRow) -> MergeStatement:
-    """Return what a readable row states; without a kind it is a merge."""
+    """Return a row's statement; without a kind, it is a merge."""
     values = {name: to_text(row.fields.get(name)) for name in FIELDS}
     return MergeStatement(
         kind=(values["kind"] or MergeKind.MERGE).lower(),

@@ -129,7 +129,7 @@ class OneRosterBundle:
         return next((reason for reason, is_so in faults.items() if is_so), None)
 
     def _scan_users(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the IDs of users to be deleted, and IDs that several rows have."""
+        """Return the IDs of users to delete, and the repeated IDs."""
         gone: set[str] = set()
         known: set[str] = set()
         repeated: set[str] = set()

@@ -54,7 +54,7 @@ class BundleFiles:
         return CsvTable(Path(f"{name}{_SUFFIX}"), ",", "utf-8", opener)
 
     def _read_directory(self) -> None:
-        """Read the names of a ZIP file, and check what it would become."""
+        """Read a ZIP file's names, and check what it would become."""
         members = [
             (name, member)
             for name, member in list_members(self._path)

@@ -21,7 +21,10 @@ _USER_ID = re.compile(r"\{([^:{}]*):([^{}]*)\}")
 
 
 def _convert_user(cells: Cells) -> Item:
-    """Return a user; in 1.2 its roles are in a file of their own."""
+    """Return a user, without the roles of 1.2.
+
+    They are in a file of their own.
+    """
     return {
         **cells,
         "orgs": _refer_to_each(cells, "orgSourcedIds"),

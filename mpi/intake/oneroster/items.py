@@ -43,7 +43,7 @@ def is_deleted(item: Item) -> bool:
 
 
 def list_items(item: Item, name: str) -> Iterator[Item]:
-    """Yield the objects of a list; a single object counts as a list."""
+    """Yield the objects of a list, or a single object."""
     value = item.get(name)
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):

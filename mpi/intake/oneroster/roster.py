@@ -209,7 +209,7 @@ class Roster:
 
 
 def _list_school_roles(user: Item) -> Iterator[tuple[str, _Span]]:
-    """Yield the organizations in which a user is a student, the primary one first."""
+    """Yield where a user is a student, the primary organization first."""
     roles = [
         entry
         for entry in list_items(user, "roles")

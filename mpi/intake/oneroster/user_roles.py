@@ -1,4 +1,4 @@
-"""Roles of users, which OneRoster 1.2 keeps in a CSV file of their own."""
+"""Roles of users, which OneRoster 1.2 keeps in a separate file."""
 
 from sys import intern
 from typing import NamedTuple

@@ -124,7 +124,7 @@ def propose_columns(
 
 
 def _find_meaning(column: str, starter: Starter | None, answers: Answers) -> Meaning:
-    """Return what a column means by choice, by its program, or by its name."""
+    """Return what a column means by choice, program or name."""
     by_name = read_header(column)
     chosen = answers.targets.get(column)
     if chosen is not None:
@@ -250,7 +250,10 @@ def _rate_key(texts: Sequence[str], rows: int) -> float:
 
 
 def _leave_out_repeated(proposals: list[ColumnProposal]) -> None:
-    """Keep one column for each field, and names either whole or in parts."""
+    """Keep one column for each field.
+
+    Names are kept either whole or in parts.
+    """
     targets = {proposal.target for proposal in proposals}
     has_names = {"first_name", "last_name"} <= targets
     groups = sorted({_get_group(target) for target in targets if target and target.startswith(_GUARDIANS)})
@@ -273,7 +276,7 @@ def _pick_best(proposals: Iterable[ColumnProposal], target: str) -> ColumnPropos
 
 
 def _get_group(target: str) -> str:
-    """Return the part of a target that says which guardian it is about."""
+    """Return the part of a target that identifies the guardian."""
     return target.split(".")[1]
 
 

@@ -1,4 +1,4 @@
-"""Proposal of a mapping for an unknown file, checked against the file itself."""
+"""Proposal of a mapping for an unknown file, checked against the file."""
 
 import secrets
 from collections import Counter

@@ -127,7 +127,7 @@ def _describe_column(
 def _list_open_codes(
     texts: Sequence[str], column: ColumnProposal, options: ProposalOptions
 ) -> dict[str, str | None]:
-    """Return the codes that mean nothing known, with what they were said to mean."""
+    """Return the unknown codes, with what they were said to mean."""
     meanings = {**(column.codes or {}), **(options.codes or {}).get(column.column, {})}
     unknown = [code for code in list_codes(texts) if is_unknown_code(column.target or "", code)]
     return {code: meanings.get(code) for code in unknown}

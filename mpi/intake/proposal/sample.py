@@ -1,4 +1,4 @@
-"""Sample of an unknown file: its format, its columns and its first rows."""
+"""Sample of an unknown file: its format, columns and first rows."""
 
 import csv
 import io

@@ -46,7 +46,7 @@ def list_starters() -> tuple[Starter, ...]:
 
 
 def choose_starter(columns: Sequence[str], name: str | None) -> Starter | None:
-    """Return the starter that is named, or the one that fits a file best.
+    """Return the named starter, or the one that fits a file best.
 
     Args:
         columns: the columns of the file.

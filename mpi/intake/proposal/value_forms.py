@@ -51,11 +51,14 @@ DATE_FIELDS = frozenset(("birth_date", "entry_date", "exit_date", "death_date"))
 
 
 def rate_form(target: str, texts: Sequence[str]) -> float | None:
-    """Return the share of values in a field's form; None for any form.
+    """Return the share of values that have a field's form.
 
     Args:
         target: the canonical field.
         texts: filled values of the column.
+
+    Returns:
+        None for a field that takes any form, and for a column without values.
     """
     test = _FORM_TESTS.get(target)
     values = _drop_markers(texts)
@@ -65,7 +68,11 @@ def rate_form(target: str, texts: Sequence[str]) -> float | None:
 
 
 def find_form(texts: Sequence[str]) -> str | None:
-    """Return a field that only such values have: email, SSN with hyphens; or None."""
+    """Return the field whose form all values have: email or SSN.
+
+    Returns:
+        None where the values have another form; an SSN has hyphens.
+    """
     values = _drop_markers(texts)
     if not values:
         return None
@@ -150,12 +157,12 @@ def has_short_year(formats: Sequence[str]) -> bool:
 
 
 def get_first_birth_year(today: date) -> int:
-    """Return the first of the hundred years in which living people were born."""
+    """Return the first of the hundred years of living people's births."""
     return today.year - _YEARS_OF_LIFE
 
 
 def is_day_number(texts: Sequence[str]) -> bool:
-    """Return whether dates stand there as a spreadsheet counts days, such as 40304."""
+    """Return whether dates are written as spreadsheet day numbers, such as 40304."""
     values = _drop_markers(texts)
     return bool(values) and sum(bool(_DAY_NUMBER.match(value)) for value in values) >= _MIN_SHARE * len(
         values
@@ -163,7 +170,7 @@ def is_day_number(texts: Sequence[str]) -> bool:
 
 
 def make_flag_codes(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return codes of a flag that need a translation, and how they are read.
+    """Return the codes of a flag that need a translation.
 
     Returns:
         The value of each code that has to be stated, and the codes that mean nothing known.
@@ -176,12 +183,12 @@ def make_flag_codes(texts: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def is_unknown_code(target: str, code: str) -> bool:
-    """Return whether a code of a flag or of the sex means nothing known."""
+    """Return whether a code of a flag or the sex is unknown."""
     return parse_flag_value(code) is None if target.startswith(_FLAGS) else not is_sex_code(code)
 
 
 def complete_codes(target: str, texts: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the codes that a person has translated, with those that need no translation.
+    """Return the translations of codes, completed with the known codes.
 
     A table of codes has to list every code. The values may be those of the first rows, so it also lists the
     standard codes that a later row may hold, in capitals, in small letters and as a title.
@@ -200,7 +207,7 @@ def complete_codes(target: str, texts: Sequence[str], chosen: Mapping[str, str])
 
 
 def list_common_shapes(texts: Sequence[str], count: int = 2) -> list[str]:
-    """Return the commonest shapes of values, which hold none of their letters and digits."""
+    """Return the commonest shapes of values, without their letters and digits."""
     shapes = Counter(describe_shape(text) for text in texts)
     return sorted(shapes, key=lambda shape: (-shapes[shape], shape))[:count]
 
@@ -221,7 +228,7 @@ def _drop_read(form: DateFormat, texts: Counter[str]) -> Counter[str]:
 
 
 def _reads(form: DateFormat, text: str) -> bool:
-    """Return whether a format reads a text as a real date of living memory."""
+    """Return whether a format reads a text as a plausible date."""
     parts = form.parse_date(text)
     if parts is None:
         return False
@@ -238,7 +245,10 @@ def _get_day_part(name: str) -> str:
 
 
 def _swap_day(name: str) -> str:
-    """Return the day of a format with its parts exchanged; empty if nothing changes."""
+    """Return the day of a format with its parts exchanged.
+
+    It is empty where the exchange changes nothing.
+    """
     day = _get_day_part(name)
     return _swap(day) if _swap(day) != day else ""
 

@@ -1,1 +1,1 @@
-"""Reader of Excel workbooks (.xlsx), with bounds on what a file becomes in memory."""
+"""Reader of Excel workbooks (.xlsx) with bounds on their size in memory."""

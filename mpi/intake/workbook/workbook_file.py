@@ -28,7 +28,7 @@ _DETAILS = {
 
 
 class WorkbookTable:
-    """A sheet of an Excel workbook, of which a row names the columns.
+    """Sheet of an Excel workbook, with a row of column names.
 
     Args:
         path: the file.
@@ -88,7 +88,7 @@ class WorkbookTable:
 
 
 def read_first_rows(path: Path, sheet: str | None, count: int) -> list[list[object]]:
-    """Return the first rows of a sheet as they stand, with what is above the header.
+    """Return a sheet's first rows, also those above the header.
 
     Raises:
         FileError: as for ``WorkbookTable``.
@@ -123,7 +123,10 @@ def _open_sheet(path: Path, name: str | None) -> "CalamineSheet":
 
 
 def _count_used(cells: Sequence[object], at_least: int) -> int:
-    """Return the number of cells up to the last one that is filled."""
+    """Return the number of cells up to the last filled one.
+
+    It is 0 where no cell after the first ``at_least`` ones is filled.
+    """
     return next((place for place in range(len(cells), at_least, -1) if cells[place - 1] != ""), 0)
 
 

@@ -64,7 +64,9 @@ class UnlinkableShare:
 
 
 def draw_model_charts(model: MatchModel) -> dict[str, str]:
-    """Return the charts of a model's weights and parameters, which tell of no record.
+    """Return the charts of a model's weights and parameters.
+
+    They tell of no record.
 
     Returns:
         HTML by name: ``match-weights`` and ``parameters``.
@@ -223,7 +225,7 @@ def _write_chart(chart: SplinkChart[Any], title: str) -> str:
 
 
 def _protect(html: str) -> str:
-    """Return a page of Splink that can load nothing and open no other page."""
+    """Return a Splink page that loads nothing and opens no other page."""
     inside = _OUTSIDE_LINK.sub("", html)
     if "<head>" not in inside:
         raise ValueError("Splink's page has no head")

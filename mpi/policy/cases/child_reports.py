@@ -72,7 +72,7 @@ _SENTENCES = MappingProxyType({
 def find_report_refusal(
     report: str, smallest_shown: int, reader: ReportReader, agreement: Agreement | None
 ) -> Refusal | None:
-    """Return why a published report is not shown to a reader, or None.
+    """Return why a published report is refused to a reader, or None.
 
     Args:
         report: name of the report.
@@ -97,7 +97,7 @@ def find_report_refusal(
 
 
 def _covers(rule: ReportRule, reader: ReportReader, agreement: Agreement) -> bool:
-    """Return whether an agreement discloses to the reader all children whom a report counts.
+    """Return whether an agreement discloses all counted children to the reader.
 
     A grant by consent covers only those who consented.
     """

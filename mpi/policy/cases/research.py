@@ -148,7 +148,7 @@ def find_refusal(terms: ResearchTerms, agreement: Agreement | None, day: date) -
 
 
 def _find_unnamed(terms: ResearchTerms, agreement: Agreement) -> ExtractRefusal | None:
-    """Return what of a project's terms its agreement does not name, or None."""
+    """Return which of a project's terms its agreement lacks, or None."""
     party = agreement.find_party(terms.recipient)
     if party is None or party.kind is not PartyKind.RESEARCH:
         sentence = f"the agreement has no party {terms.recipient!r} of the kind research"

@@ -1,4 +1,4 @@
-"""Security events that the index has recorded, from one position to the next.
+"""Recorded security events, from one position to the next.
 
 Changed rights, keys, cases and incidents are commits; emergency access and exports are lines of the
 disclosure ledger; refused calls are counted by minute.

@@ -13,7 +13,9 @@ _TIMEOUT_S = 30.0
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of ``HOST`` or ``HOST:PORT``; an IPv6 address stands in brackets.
+    """Return the host and port of ``HOST`` or ``HOST:PORT``.
+
+    An IPv6 address stands in brackets.
 
     Raises:
         InputError: it is no such address.

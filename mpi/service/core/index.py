@@ -124,7 +124,7 @@ class SignInLimits:
 
 @dataclass(frozen=True, slots=True)
 class SearchLimits:
-    """Most person searches, and most checks of placement letters, that one client is answered.
+    """Limits on a client's person searches and checks of placement letters.
 
     Args:
         per_minute: searches, or checks, in any 60 seconds.

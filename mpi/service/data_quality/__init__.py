@@ -1,4 +1,4 @@
-"""Data quality of sources: what is wrong with their records, and since when.
+"""Data quality: what is wrong with sources' records, and since when.
 
 Nothing here tells of links or of another source's records.
 """

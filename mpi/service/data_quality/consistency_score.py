@@ -1,4 +1,4 @@
-"""How often linked records of two agencies agree, as a scorecard shows it."""
+"""How often linked records of two agencies agree, for a scorecard."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from mpi.domain.statistics.sampling import Estimate
 
 @dataclass(frozen=True, slots=True)
 class FieldConsistency:
-    """How often a field agrees with linked records of another kind of source.
+    """How often a field agrees with linked records of another source kind.
 
     Args:
         partner: kind of the other sources.
@@ -24,7 +24,7 @@ class FieldConsistency:
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """How often a source's records agree with linked records of other kinds of sources.
+    """How often a source agrees with linked records of other source kinds.
 
     Args:
         as_of: day of which the figures are, ``YYYY-MM-DD``.

@@ -24,7 +24,7 @@ ValueReader = Callable[[CanonicalRecord], str | None]
 
 
 def _first(record: CanonicalRecord, list_name: str, column: str) -> str | None:
-    """Return the first value of a column among the entries of a list."""
+    """Return a column's first value among the entries of a list."""
     return next((value for item in getattr(record, list_name) if (value := getattr(item, column))), None)
 
 
@@ -78,7 +78,7 @@ class FieldCount:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A value that many records share, such as a default of the system.
+    """A value that many records share, such as a system's default.
 
     Args:
         field: the field.
@@ -179,12 +179,15 @@ class FieldMeasures:
 
 
 def _find_spike_share(name: str) -> float:
-    """Return the share of one value above which it is a spike: names are common."""
+    """Return the share above which one value is a spike.
+
+    It is larger for names, since many people share one.
+    """
     return 5 * _SPIKE_SHARE if name in ("first_name", "last_name") else _SPIKE_SHARE
 
 
 def _find_county(record: CanonicalRecord) -> str:
-    """Return the county of a record's first address or placement that has one."""
+    """Return the first county of a record's addresses, or else its placements."""
     return _first(record, "addresses", "county") or _first(record, "placements", "county") or NO_GROUP
 
 
@@ -194,7 +197,7 @@ def _find_district(record: CanonicalRecord) -> str:
 
 
 def iterate_event_dates(record: CanonicalRecord) -> Iterator[tuple[str, str]]:
-    """Yield each dated event of a record: its kind, and the date as sent."""
+    """Yield the kind of each dated event, and its date as sent."""
     for enrollment in record.enrollments:
         for kind, date in (("school entry", enrollment.entry_date), ("school exit", enrollment.exit_date)):
             if date:

@@ -73,7 +73,7 @@ class _OpenSpan:
 def trace_issues(
     assertions: Iterable[RecordAssertion], issues_of_version: Mapping[int, frozenset[tuple[str, str]]]
 ) -> list[IssueSpan]:
-    """Return the latest span of each issue of a record, by field and kind.
+    """Return the latest span of each issue, by field and kind.
 
     Args:
         assertions: what the source stated about the record; held statements do not count.
@@ -100,7 +100,7 @@ def trace_issues(
 
 
 def trace_rejects(rejects: Iterable[NamedReject], assertions: Iterable[RecordAssertion]) -> list[IssueSpan]:
-    """Return the latest span of each reason for which a row was rejected.
+    """Return the latest span of each reason why rows were rejected.
 
     A rejected row is corrected by the next statement about its record that is accepted.
 
@@ -140,5 +140,5 @@ def trace_rejects(rejects: Iterable[NamedReject], assertions: Iterable[RecordAss
 
 
 def _follows(assertion: RecordAssertion, reject: NamedReject) -> bool:
-    """Return whether a statement came with a later load than a rejected row."""
+    """Return whether a statement came after the load of a rejected row."""
     return assertion.commit_no > reject.commit_no and assertion.batch_id != reject.batch_id

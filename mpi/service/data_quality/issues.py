@@ -1,4 +1,4 @@
-"""List of what is wrong with a source's records, for its data owner.
+"""Quality issues of a source's records, listed for its data owner.
 
 Law 7: an issue names a record of one source by its local ID, a field and a kind, and holds no value. It
 follows from that source's statements alone. Who may not list the whole source is told numbers of issues only,
@@ -175,9 +175,9 @@ def list_issues(
     after: str | None = None,
     limit: int = 100,
 ) -> IssuePage:
-    """Return a page of a source's issues, with a line of the ledger.
+    """Return a page of a source's quality issues.
 
-    A page may be shorter than ``limit`` although another follows.
+    Each listed page has a line on the ledger. It may be shorter than ``limit`` although another follows.
 
     Args:
         index: the open index.
@@ -276,7 +276,7 @@ def may_list_issues(viewer: Viewer, source_code: str) -> bool:
 
 
 def require_issue_reader(viewer: Viewer, source_code: str) -> None:
-    """Refuse a viewer who is neither data owner nor sender of a source."""
+    """Refuse a viewer who neither owns nor sends a source's data."""
     require_any_permission(viewer, READERS)
     find_reading_action(viewer, source_code)
 
@@ -378,7 +378,7 @@ def _find_place(unit: ReadUnit, source: Source, local_id: str) -> int:
 
 
 def _encode_cursor(phase: str, local_id: str) -> str:
-    """Encode a place of the list: which rows, and the last local ID."""
+    """Encode a place in the list: its phase and last local ID."""
     return base64.urlsafe_b64encode(f"{phase}{local_id}".encode()).decode().rstrip("=")
 
 

@@ -33,5 +33,8 @@ class RuleCount:
             self.broken += is_broken(self.rule, record)
 
     def count_broken(self) -> int:
-        """Count records that break the rule; one value of several records counts once less."""
+        """Count the records that break the rule.
+
+        Of the records that share a value that must be unique, all but one count.
+        """
         return self.broken + sum(count - 1 for count in self._holders.values())

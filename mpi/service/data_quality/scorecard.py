@@ -1,4 +1,4 @@
-"""Scorecard of a source: how complete, valid, timely and distinct its records are.
+"""Scorecard: how complete, valid, timely and distinct a source's records are.
 
 Every figure has its denominator. It follows from the source's own statements and says nothing of links. Only
 ``consistency`` does, which the package ``quality`` adds from published figures. At most ``MOST_RECORDS``
@@ -221,7 +221,10 @@ def _measure(
 
 
 def _list_event_delays(unit: ReadUnit, record_ids: list[int]) -> list[Delay | None]:
-    """Return how late each kind of event was stated, of records with several versions."""
+    """Return how late each kind of event was stated.
+
+    Only records with several versions tell it.
+    """
     by_kind: dict[str, list[int]] = {}
     changed = sorted(unit.quality_issues.with_several_versions(record_ids))
     for start in range(0, len(changed), _CHUNK):
@@ -238,7 +241,7 @@ def _list_event_delays(unit: ReadUnit, record_ids: list[int]) -> list[Delay | No
 
 
 def _list_loads(unit: ReadUnit, source: Source) -> tuple[LoadScore, ...]:
-    """Return the latest loads of a source that are in force, newest first."""
+    """Return a source's latest loads that are in force, newest first."""
     batches = [
         batch for batch in unit.batches.latest(_TREND_LOADS, source=source.code) if batch.status == "loaded"
     ]

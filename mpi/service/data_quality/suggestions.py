@@ -31,7 +31,7 @@ _OTHER = "Look at the value at the source, and send it right."
 
 
 def suggest_correction(kind: str, rules: Iterable[DeclaredRule] = ()) -> str:
-    """Return what a source does about a kind of issue, in one sentence or two.
+    """Suggest in a sentence or two how to correct an issue.
 
     Args:
         kind: code of the issue.

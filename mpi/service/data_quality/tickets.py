@@ -1,7 +1,7 @@
-"""Tickets: requests to a source to correct one kind of quality issue, with an owner and a due day.
+"""Tickets: requests to a source to correct one kind of quality issue.
 
-A ticket is closed by the load after which no active record of the source has the issue. If that load is
-undone, the ticket is open again. A ticket names a field and a kind, and no record.
+A ticket has an owner and a due day. It is closed by the load after which no active record of the source has
+the issue. If that load is undone, the ticket is open again. A ticket names a field and a kind, and no record.
 """
 
 from collections.abc import Mapping
@@ -151,7 +151,7 @@ def close_ticket(index: Index, viewer: Viewer, source_code: str, number: int) ->
 
 
 def close_corrected_tickets(index: Index, viewer: Viewer, source_id: int, batch_id: int) -> None:
-    """Close the tickets of a source whose issue no active record has any more.
+    """Close a source's tickets whose issue no active record still has.
 
     Args:
         index: the open index.
@@ -169,7 +169,7 @@ def close_corrected_tickets(index: Index, viewer: Viewer, source_id: int, batch_
 
 
 def reopen_tickets(unit: WriteUnit, batch_id: int) -> None:
-    """Open the tickets again that a load had closed, since it is undone."""
+    """Reopen the tickets that a load closed, since it is undone."""
     unit.quality_tickets.reopen(batch_id)
 
 
@@ -181,10 +181,11 @@ def _find_corrected(unit: ReadUnit, source_id: int) -> list[StoredTicket]:
 
 
 def _check_new_ticket(new: NewTicket) -> None:
-    """Refuse texts that are too long, and a day that is past or too far.
+    """Refuse a ticket with an invalid text or due day.
 
     Raises:
-        InputError: one is; the message names it.
+        InputError: a text is empty, too long or not printable, or the day is no date, past or too far
+            ahead; the message names it.
     """
     for name in ("field", "kind", "owner"):
         text = getattr(new, name).strip()

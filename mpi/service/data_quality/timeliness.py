@@ -1,4 +1,4 @@
-"""How late a source's records are: event to system, and feed to index.
+"""How late a source's records are: event to system, feed to index.
 
 Pure functions. *Event to system* is the time from an event, such as a school entry, to the day on which its
 source first stated it. *Feed to index* is the time from the moment at which a file was true to its load.
@@ -45,7 +45,7 @@ def summarize_delays(kind: str, days: Sequence[float]) -> Delay | None:
 
 
 def list_event_delays(versions: Iterable[tuple[str, CanonicalRecord]]) -> list[tuple[str, int]]:
-    """Return kind and days of each event that a later version states first.
+    """Return kind and days of events that later versions state first.
 
     What the first version states is left out: it says nothing of when the source came to know it.
 
@@ -70,6 +70,6 @@ def list_event_delays(versions: Iterable[tuple[str, CanonicalRecord]]) -> list[t
 
 
 def measure_feed_delay(as_of: str, loaded_at: str) -> float:
-    """Return the days from the moment of a statement to its load; at least 0."""
+    """Return the days from a statement to its load, at least 0."""
     seconds = (datetime.fromisoformat(loaded_at) - datetime.fromisoformat(as_of)).total_seconds()
     return max(0.0, seconds / 86_400)

@@ -1,1 +1,1 @@
-"""Charts by which analysts judge the match model on the records of the index."""
+"""Charts by which analysts judge the match model on indexed records."""

@@ -1,4 +1,4 @@
-"""Directory of points of contact: whom to call at which state, district, agency or county.
+"""Directory of points of contact at states, districts, agencies and counties.
 
 A file of the operator enters. Contacts by school district and by source leave; none is a fact of a child.
 """

@@ -50,16 +50,17 @@ def read_contacts(index: Index, viewer: Viewer, level: ContactLevel | None = Non
 
 
 def list_due_contacts(contacts: tuple[Contact, ...]) -> tuple[Contact, ...]:
-    """Return the contacts that were to be confirmed before today, the longest overdue first."""
+    """Return the contacts whose confirmation is overdue, the longest overdue first."""
     today = clock.today()
     due = [each for each in contacts if each.confirm_by < today]
     return tuple(sorted(due, key=lambda each: (each.confirm_by, each.level, each.code)))
 
 
 def find_directory(index: Index) -> ContactDirectory:
-    """Return the directory for lists of children; empty if the file cannot be used.
+    """Return the directory of contacts for lists of children.
 
-    A list of children is worth more than who to call, so a fault of the file does not take it away.
+    It is empty if the file cannot be used. A list of children is worth more than who to call, so a fault of
+    the file does not take it away.
     """
     try:
         return load_directory(index.home)

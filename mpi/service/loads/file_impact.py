@@ -192,7 +192,7 @@ def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iter
 def _each_named(
     unit: ReadUnit, source_id: int, file: ValidatedFile, gone: AbstractSet[str]
 ) -> Iterator[StoredRecord]:
-    """Yield the stored records that the file states, by a row or as gone."""
+    """Yield the stored records that the file states, also as gone."""
     for local_ids in chain(iter_chunks(file.headings), iter_chunks(gone - file.headings.keys())):
         yield from unit.records.find_by_local_ids(source_id, local_ids).values()
 

@@ -57,7 +57,7 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """Counts of a file's own rows, beside those of the source's last full file.
+    """Row counts of a file and of its source's last full file.
 
     Args:
         earlier: rows of the source's last full file, of its largest file without one; 0 if it sent none.
@@ -75,10 +75,10 @@ class RowChange:
 
 
 def find_row_hold_reason(change: RowChange) -> str | None:
-    """Return why the load of a source with minimum holdings needs confirmation, or None.
+    """Return why row counts make a load need confirmation, or None.
 
-    The limits are those of ``find_hold_reason``. Stored records do not count: a load held or not held would
-    tell which pupils are stored, and so who is in care.
+    This is for sources with minimum holdings. The limits are those of ``find_hold_reason``. Stored records do
+    not count: a load held or not held would tell which pupils are stored, and so who is in care.
 
     Args:
         change: counts of rows.

@@ -29,7 +29,7 @@ NO_MISSING_RECORDS = MissingRecords(set(), set())
 
 
 def withdraw_missing(unit: WriteUnit, impact: FileImpact, as_of: str, receipt: Receipt) -> MissingRecords:
-    """Withdraw the records that the file states as gone, and store their absence.
+    """Withdraw the records stated as gone, and store their absence.
 
     The absence is stored before the records' persons are recomputed, because it ends the wait of older
     versions that are held for review.

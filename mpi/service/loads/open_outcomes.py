@@ -14,7 +14,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def tells_of_care(viewer: Viewer, source: str, limited_sources: Collection[str]) -> bool:
-    """Return whether a source's outcomes would tell the viewer who is in care.
+    """Return whether a source's outcomes would tell who is in care.
 
     Args:
         viewer: who asks.

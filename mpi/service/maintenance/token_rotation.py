@@ -181,7 +181,7 @@ def finish_interrupted(index: Index, viewer: Viewer, progress: Progress) -> tupl
 
 
 def _require_same_oldest_key(index: Index, others: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise if the shared index and a scope compare SSNs by different keys.
+    """Raise if the shared index and a scope use different SSN keys.
 
     A record stores tokens of the oldest and the newest key in force. A rotation would make another key the
     newest, and the shared index could compare no more changes of the scope. Then neither index could drop its

@@ -121,7 +121,7 @@ def _check_purged_blocks(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_rosters(unit: ReadUnit, index: Index) -> Iterator[Finding]:
-    """Check that the lists of children in care are those that the records state."""
+    """Check that the lists of children in care match the records."""
     if wrong := count_wrong_rows(unit, index):
         yield Finding(1, f"{wrong} rows of the lists of children in care are wrong: run mpi rebuild")
 

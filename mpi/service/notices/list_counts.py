@@ -14,7 +14,7 @@ from mpi.service.rosters.students import Show, count_students
 
 @dataclass(frozen=True, slots=True)
 class ListCounts:
-    """How much is new or overdue on the viewer's list of children in care.
+    """How much is new or overdue on a list of children.
 
     Args:
         new_students: students who were not on the list at the last visit.

@@ -80,7 +80,7 @@ def read_name_and_birth_date(
 def _share(
     record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
 ) -> "partial[StatedValue]":
-    """Return what makes the stated values of a record, with all that they share."""
+    """Return a maker of a record's stated values, with what they share."""
     return partial(
         StatedValue,
         record=origin.record,

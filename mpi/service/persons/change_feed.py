@@ -68,7 +68,7 @@ class ChangeEventPage:
 
 @dataclass(frozen=True, slots=True)
 class _FeedRead:
-    """A page of the change feed that is on no ledger line yet.
+    """A page of the change feed, not yet on the ledger.
 
     Args:
         page: the page.
@@ -112,7 +112,7 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
 def read_changes_to_send(
     index: Index, viewer: Viewer, after: int, limit: int
 ) -> tuple[ChangeEventPage, Callable[[], None]]:
-    """Return a page of the change feed that the index itself sends on.
+    """Return a change-feed page that the index itself sends on.
 
     An empty page tells nobody anything and has no ledger line. The function that comes with it remembers that
     there are no changes up to now. Call it after the next durable write: see ``read_change_feed``.
@@ -237,7 +237,7 @@ def _number_events(
     labels: Mapping[int, RecordRef],
     former_ids: Mapping[tuple[int, int], str],
 ) -> Iterator[tuple[int, str, IdentityEvent]]:
-    """Number each commit's change events, with the local ID that each is about.
+    """Yield each commit's change events, numbered and with local IDs.
 
     Former local IDs come first, since another record may have got one of them. The rest follows the order of
     record labels: the order of writing would reveal hidden records.

@@ -63,7 +63,7 @@ def search_golden_records(
 def _read_records(
     unit: ReadUnit, index: Index, enterprise_ids: Collection[str]
 ) -> tuple[dict[str, GoldenRecordRead], dict[str, NotFoundError]]:
-    """Return golden records by enterprise ID, and the errors of those that are hidden."""
+    """Return golden records by enterprise ID, and the errors of hidden ones."""
     reads: dict[str, GoldenRecordRead] = {}
     refusals: dict[str, NotFoundError] = {}
     for enterprise_id in enterprise_ids:

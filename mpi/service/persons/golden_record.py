@@ -149,7 +149,7 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecordRead:
-    """A golden record that was read, and the ledger line to write before it leaves."""
+    """A golden record, with the ledger line to write before it leaves."""
 
     record: GoldenRecord
     disclosure: Disclosure

@@ -178,7 +178,7 @@ class _Query:
 def _find_best_records(
     unit: ReadUnit, index: Index, config_id: int, query: _Query
 ) -> tuple[dict[int, tuple[float, int]], dict[int, Features]]:
-    """Return each person's best record with its weight, and the features of these records."""
+    """Return each person's best record, its weight and its features."""
     blocks = find_candidates(unit, config_id, {_QUERY_NUMBER: query.keys}, with_purged=True)
     candidate_ids = _visible_candidates(unit, unit.viewer, blocks[_QUERY_NUMBER])
     persons = unit.persons.current_persons(candidate_ids)

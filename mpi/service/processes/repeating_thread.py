@@ -1,4 +1,4 @@
-"""Thread of a server that does a piece of work again and again."""
+"""Thread of a server that repeats a piece of work."""
 
 import threading
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 
 class RepeatingThread:
-    """Thread that does a piece of work at its start and after each interval.
+    """Thread that does its work at its start and after each interval.
 
     Args:
         name: name of the thread.

@@ -244,7 +244,7 @@ class _FileMemory:
             self._last_loaded = pulled
 
     def _make_token(self, file: RemoteFile) -> str:
-        """Return a keyed hash of a file's name, which may name a person."""
+        """Return a keyed hash of a filename, which may name a person."""
         return self._index.keyed_hash.to_token(_TOKEN_DOMAIN, file.name)
 
 
@@ -326,7 +326,7 @@ class _FilePull:
 
 
 def _read_as_of(file: RemoteFile) -> datetime | None:
-    """Return when a file was true at its source, at the latest now.
+    """Return when a source's file was true, at the latest now.
 
     Two files that are loaded in another order than they were written then give the same records.
     """

@@ -69,7 +69,7 @@ class PullReceipt:
 
     @property
     def is_load_complete(self) -> bool:
-        """Whether what was pulled is loaded, and not all of it was rejected."""
+        """Whether what was pulled is loaded, and not all of it rejected."""
         load = self.load
         is_all_rejected = load.rejected > 0 and load.rejected + load.withdrawn == load.received
         return load.status != "held" and not is_all_rejected
@@ -214,7 +214,7 @@ def _pull_rows(
     options: PullOptions,
     progress: Progress,
 ) -> Iterator[_Pull]:
-    """Pull from the other system, and hold what came until the context ends."""
+    """Pull from the other system; hold the rows until the context ends."""
     with index.database.read(viewer) as unit:
         began = max(clock.now(), unit.last_commit_time())
     cursor = _choose_cursor(stored, connection, options, began)
@@ -248,7 +248,7 @@ def _choose_cursor(
 def _apply_renames(
     index: Index, viewer: Viewer, source: Source, rows: PulledRows, receipt: PullReceipt
 ) -> None:
-    """Give records their new local IDs, before rows with the new ones are loaded.
+    """Give records their new local IDs before rows with those are loaded.
 
     Otherwise such a row would make a new record. A pull that is repeated finds no record of an old ID.
     """

@@ -98,7 +98,7 @@ class PulledRows:
         return self._digest.hexdigest()
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield what was pulled as the rows of a file, numbered from 1."""
+        """Yield what was pulled as rows of a file, numbered from 1."""
         self._spill.seek(0)
         for number, line in enumerate(self._spill, start=1):
             values: dict[str, Any] = orjson.loads(line)

@@ -1,4 +1,4 @@
-"""Write enterprise IDs back into the system that a source's records come from.
+"""Write-back of enterprise IDs into the system of a source's records.
 
 What is written leaves the index: a client of the register of agreements receives it. Its rights decide which
 IDs are written, and each has a line on the ledger first.

@@ -1,4 +1,4 @@
-"""How often linked records of two agencies agree, as published once a day.
+"""How often linked records of two agencies agree, as published daily.
 
 That another agency holds a record is its secret, and a count with noise says nothing of one child. The
 figures are for who may see every source of both sides.
@@ -22,7 +22,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 def read_whole_scorecard(
     index: Index, viewer: Viewer, source_code: str, most: int = MOST_RECORDS
 ) -> Scorecard:
-    """Return the scorecard of a source, with how often it agrees with other agencies.
+    """Return a source's scorecard, with how often other agencies agree with it.
 
     Args:
         index: the open index.
@@ -42,7 +42,10 @@ def read_whole_scorecard(
 
 
 def _read_consistency(unit: ReadUnit, index: Index, viewer: Viewer, source_code: str) -> Consistency | None:
-    """Return the published figures of a source; None where none are published or the viewer sees one side."""
+    """Return the published figures of a source, or None.
+
+    They are None where none are published, or where the viewer sees only one side.
+    """
     partners = _list_visible_partners(unit, viewer, source_code)
     publication = read_publication(unit, index, CONSISTENCY)
     if not partners or publication is None:
@@ -64,7 +67,10 @@ def _read_consistency(unit: ReadUnit, index: Index, viewer: Viewer, source_code:
 
 
 def _list_visible_partners(unit: ReadUnit, viewer: Viewer, source_code: str) -> dict[str, list[str]]:
-    """Return the sources of each other kind of which the viewer may see all, and the source itself."""
+    """Return the sources of each other kind that the viewer sees whole.
+
+    A kind counts if the viewer may see all of its sources, and the source itself.
+    """
     kinds: dict[str, list[str]] = {}
     own_kind = unit.sources.get_by_code(source_code).kind
     for source in unit.sources.all():
@@ -80,7 +86,7 @@ def _list_visible_partners(unit: ReadUnit, viewer: Viewer, source_code: str) -> 
 
 
 def _list_visible_fields(viewer: Viewer, source_code: str, partners: Sequence[str]) -> list[str]:
-    """Return the fields and flags that the viewer's agreement lets it compare of all these sources."""
+    """Return fields and flags that the viewer may compare across these sources."""
     if viewer.rights is None:
         return [*FIELDS, *FLAGS]
     allowed = [viewer.rights.find_comparable_fields(code) for code in (source_code, *partners)]

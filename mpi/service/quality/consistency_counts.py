@@ -58,9 +58,10 @@ def choose_every(persons: int) -> int:
 
 
 def count_consistency(unit: ReadUnit, keyed_hash: KeyedHash, every: int = 1) -> dict[str, int]:
-    """Count linked children by source, kind of partner and field: ``SOURCE|KIND|FIELD.agree`` or ``.differ``.
+    """Count linked children by source, kind of partner and field.
 
-    A child counts by the earliest record of each of two kinds. If more kinds know it, a draw takes two.
+    The counts are named ``SOURCE|KIND|FIELD.agree`` or ``.differ``. A child counts by the earliest record of
+    each of two kinds. If more kinds know it, a draw takes two.
 
     Args:
         unit: the transaction.
@@ -89,7 +90,7 @@ def count_consistency(unit: ReadUnit, keyed_hash: KeyedHash, every: int = 1) -> 
 def _list_pairs(
     records: Sequence[LinkedRecord], sources: Mapping[int, Source], keyed_hash: KeyedHash
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield ``SOURCE|KIND`` and two records of a person, once from the side of each of two kinds."""
+    """Yield ``SOURCE|KIND`` and a person's two records, from each kind's side."""
     earliest: dict[str, LinkedRecord] = {}
     for record in records:
         kind = sources[record.source_id].kind

@@ -59,7 +59,7 @@ class IdChurn:
 
 
 def report_churn(index: Index, viewer: Viewer, since: str) -> IdChurn:
-    """Return how enterprise IDs changed since a day, exact and as of now.
+    """Return exactly how enterprise IDs have changed since a day.
 
     Args:
         index: the open index.

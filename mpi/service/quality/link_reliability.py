@@ -35,7 +35,7 @@ LIMITS = (-10.0, -5.0, 0.0, 5.0, 10.0, 15.0)
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityRange:
-    """Pairs of one range of match weight whose truth one kind of evidence tells.
+    """Pairs of one weight range whose truth one kind of evidence tells.
 
     Args:
         evidence: kind of evidence.

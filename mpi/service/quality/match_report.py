@@ -1,8 +1,9 @@
-"""Match report of a source: which of its records are linked to other agencies' records, and why not.
+"""Match report: which records of a source are linked, and why not.
 
-The rate is of *linkable* records. A record that is not expected to have a counterpart, such as that of a
-child below school age, is counted apart with the reason. The figures are exact and follow from links, so the
-report is for who holds the database: two of them tell what changed in between.
+Only links to other agencies' records count. The rate is of *linkable* records. A record that is not expected
+to have a counterpart, such as that of a child below school age, is counted apart with the reason. The figures
+are exact and follow from links, so the report is for who holds the database: two of them tell what changed in
+between.
 """
 
 from collections import Counter
@@ -132,7 +133,7 @@ class _Tally:
 def report_matches(
     index: Index, viewer: Viewer, source_code: str, counterpart_codes: Collection[str] | None = None
 ) -> MatchReport:
-    """Return which records of a source are linked, exact and as of now.
+    """Return exactly which records of a source are linked now.
 
     Args:
         index: the open index.
@@ -199,7 +200,7 @@ def _find_counterparts(unit: ReadUnit, source: Source) -> list[Source]:
 def _make_outcome_finder(
     unit: ReadUnit, counterparts: Collection[Source], own_ids: Collection[int]
 ) -> Callable[[int], str]:
-    """Return a function that tells whether a record is linked, and by whom."""
+    """Return a function that tells whether and by whom records are linked."""
     persons = unit.persons.all_current_persons()
     linked_persons = {
         persons[record_id]
@@ -263,7 +264,10 @@ def _find_reason(record: CanonicalRecord) -> str:
 
 
 def _list_groups(record: CanonicalRecord, today: date) -> list[tuple[str, set[str]]]:
-    """Return the groups of a record by kind; it is in one of each, or in several populations."""
+    """Return the groups of a record by kind.
+
+    A record is in one group of each kind, but may be in several populations.
+    """
     age = _find_age(record, today)
     counties = [*(each.county for each in record.addresses), *(each.county for each in record.placements)]
     county = next(filter(None, counties), "")
@@ -280,7 +284,10 @@ def _list_groups(record: CanonicalRecord, today: date) -> list[tuple[str, set[st
 
 
 def _build_groups(outcomes: Mapping[tuple[str, str, str], int]) -> list[MatchGroup]:
-    """Return the groups that have records, each kind by size; kinds that name none are left out."""
+    """Return the groups that have records, each kind by size.
+
+    Kinds that name no group are left out.
+    """
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for (kind, group, outcome), count in outcomes.items():
         counts.setdefault((kind, group), dict.fromkeys(OUTCOMES, 0))[outcome] += count

@@ -146,7 +146,7 @@ def match_searches(
     person_of: Mapping[int, int],
     compared: Mapping[int, Collection[int]],
 ) -> set[int]:
-    """Return the new records of which a client had searched for the child.
+    """Return the new records whose child a client had searched for.
 
     A search that found nobody counts for one new record.
 

@@ -83,7 +83,7 @@ def show_count(count: int | None, smallest: int) -> int | None:
 
 
 def estimate_published_share(part: int, whole: int, rules: PublicationRules) -> Estimate:
-    """Estimate a proportion of two counts that are published independently, in whole percents.
+    """Estimate a proportion of two independently published counts, in whole percents.
 
     The interval allows for the error of the counts as well as for chance.
 
@@ -115,7 +115,10 @@ def estimate_share_of_parts(part: int, rest: int, rules: PublicationRules) -> Es
 
 
 def _widen(share: Estimate, deviation: float) -> Estimate:
-    """Return a share in whole percents, whose interval allows for one more standard deviation."""
+    """Return a share in whole percents, with a wider interval.
+
+    The interval allows for one more standard deviation.
+    """
     error = NORMAL_DEVIATE_95 * deviation
     low = share.value - math.hypot(share.value - share.low, error)
     high = share.value + math.hypot(share.high - share.value, error)

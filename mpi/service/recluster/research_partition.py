@@ -44,11 +44,11 @@ class ResearchPartition:
     priors: SourcePairPriors
 
     def shift_weight(self, left: int, right: int, bits: float) -> float:
-        """Return the weight of a pair under the priors of the records at hand."""
+        """Return a pair's weight under the priors of the records at hand."""
         return self.priors.shift_weight(*order_pair(self.keys[left], self.keys[right]), bits)
 
     def shift_for_sources(self, left: int, right: int, bits: float) -> float:
-        """Return the weight of a pair under the prior of its two sources alone.
+        """Return a pair's weight under the prior of its two sources alone.
 
         It tells nothing of other records of the children.
         """

@@ -9,7 +9,7 @@ from mpi.reports.reconciliation import FileChild
 
 
 def read_afcars_children(path: Path, day: str) -> list[FileChild]:
-    """Return the children of an AFCARS file who are in care on a day.
+    """Return an AFCARS file's children who are in care on a day.
 
     Args:
         path: the file (XML).

@@ -34,7 +34,7 @@ def make_child_report(index: Index, viewer: Viewer, request: ReportRequest) -> R
 
 
 def make_child_reports(index: Index, viewer: Viewer, request: ReportRequest) -> list[ReportTable]:
-    """Return the reports that a request names, from one reading of the children.
+    """Return the requested reports, from one reading of the children.
 
     Published ones are of the latest release of today for the same request, or of a new one. Raises the errors
     of ``make_child_report``.

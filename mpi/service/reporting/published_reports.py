@@ -87,7 +87,7 @@ class ReportList:
 
 
 def list_published_reports(index: Index, viewer: Viewer) -> ReportList:
-    """Return the published reports, latest first, with what is not shown and why.
+    """Return the published reports, latest first, with reasons for refusals.
 
     Raises:
         AccessDenied: the viewer may not read published reports.

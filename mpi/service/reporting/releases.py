@@ -1,4 +1,4 @@
-"""Releases: published reports on children, remembered so that none tells what another one hides.
+"""Releases of reports on children; none tells what another one hides.
 
 A release holds every report of one reading. Its counts are protected together, and against the latest
 releases before it. The same request of the same day gives the same release.
@@ -84,7 +84,7 @@ class Release:
 
 
 def publish_reports(index: Index, viewer: Viewer, request: ReportRequest) -> Release:
-    """Return the release of today for a request; publish it if there is none.
+    """Return the release of today for a request, or publish one.
 
     Releases that were destroyed are made again first, if they need no other files.
 
@@ -202,7 +202,7 @@ def _restore_releases(index: Index, viewer: Viewer, request: ReportRequest) -> N
 
 
 def list_published(index: Index, viewer: Viewer, name: str, request: ReportRequest) -> list[ReportTable]:
-    """Return what was published of a report, one for each day, earliest first.
+    """Return what was published of a report by day, earliest first.
 
     A later release of a day takes the place of an earlier one. Nothing is counted anew.
 
@@ -240,7 +240,7 @@ def find_release(unit: ReadUnit, number: int) -> Release:
 def repeat_release(
     unit: ReadUnit, request: ReportRequest, release: Release, moment: Moment
 ) -> list[ReportTable]:
-    """Return the reports of a release, made again with what it hides hidden."""
+    """Make the reports of a release again, with the same counts hidden."""
     with open_children(unit, request, moment) as children:
         counted = count_reports(children, request)
         publication = publish_tables(counted.list_tables(), pattern=release.publication)
@@ -277,7 +277,7 @@ def _make_release(
 
 
 def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
-    """Return the latest release that answers the same question of an earlier day.
+    """Return the latest release for the same question of an earlier day.
 
     One that was made again is none: beside what readers saw, it would tell of the record that is gone.
 
@@ -395,7 +395,7 @@ def _read_release(stored: StoredRelease) -> Release:
 
 
 def _write_request(request: ReportRequest) -> str:
-    """Return a request as text, equal for requests that give the same release."""
+    """Return a request as text, equal for requests of the same release."""
     members = asdict(replace(request, name="", education=None, afcars=None, definitions=None, edfacts=()))
     members.pop("edfacts")
     members["education"] = None if request.education is None else digest_file(request.education)
@@ -404,7 +404,7 @@ def _write_request(request: ReportRequest) -> str:
 
 
 def write_publication(publication: Publication) -> str:
-    """Return counts as JSON; small ones are named as such and not counted."""
+    """Return counts as JSON; small ones are named but not counted."""
     cells = list(publication.counts)
     places = {cell: place for place, cell in enumerate(cells)}
     members = {

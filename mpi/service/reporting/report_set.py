@@ -86,7 +86,7 @@ class Moment:
 
 
 def permit_child_reports(viewer: Viewer) -> None:
-    """Refuse a viewer who may not read reports on the children of every source.
+    """Refuse a viewer who may not read reports on all children.
 
     Exact figures on children follow from records, so their reader has to be permitted to read all of these.
 
@@ -158,7 +158,7 @@ def find_moment(unit: ReadUnit, request: ReportRequest) -> Moment:
 
 @dataclass(frozen=True, slots=True)
 class ReportSet:
-    """Counts of the reports that are made from one reading of the children.
+    """Counts of the reports made from one reading of the children.
 
     Args:
         children: the children.
@@ -250,7 +250,7 @@ def build_exact_reports(children: ChildTables, request: ReportRequest) -> list[R
 
 
 def _count_days(children: ChildTables, request: ReportRequest) -> list[ReportTable]:
-    """Return the exact report of special populations of each day of a trend."""
+    """Return exact reports of special populations for each day of a trend."""
     definitions = read_definitions(request.definitions)
     reports = []
     for day in list_trend_days(request.since, request.day):
@@ -269,7 +269,7 @@ def choose_reports(reports: Iterable[ReportTable], request: ReportRequest) -> li
 def note_report(
     index: Index, viewer: Viewer, unit: ReadUnit, request: ReportRequest, report: ReportTable
 ) -> None:
-    """Write the ledger line of a report: its reader, its name and its fields."""
+    """Write a report's ledger line, with its reader, name and fields."""
     fields = [f"report:{report.name}", *(column.name for column in report.columns)]
     fields.append("published" if request.is_published else "exact")
     disclose(index, viewer, Action.REPORT, (), fields, f"all@{unit.last_commit()}")

@@ -178,7 +178,9 @@ def _read_moment(snapshot: StoredSnapshot) -> Moment:
 
 
 def _make_again(unit: ReadUnit, snapshot: StoredSnapshot, request: ReportRequest) -> ReportTable:
-    """Make a frozen report again, from the same extract and what was known then.
+    """Make a frozen report again, from what was known then.
+
+    If it was made from an extract, the request has to give the same one.
 
     Raises:
         ConflictError: its release was destroyed again.

@@ -29,9 +29,9 @@ _KEY_NOTE = "The index destroyed the salt of the project's IDs: nobody makes or 
 def attest_destruction(
     index: Index, viewer: Viewer, code: str, attested_by: str, method: str, day: date
 ) -> DestructionCertificate:
-    """Record that every copy of a project's extracts is destroyed; end the project.
+    """Record that a project's extracts are destroyed, and end the project.
 
-    A second call returns the certificate of the first.
+    Every copy has to be destroyed. A second call returns the certificate of the first.
 
     Args:
         index: the open index.

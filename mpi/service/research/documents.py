@@ -1,4 +1,4 @@
-"""Files of a research extract, as bytes that follow from the facts alone."""
+"""Files of a research extract, whose bytes follow from the facts alone."""
 
 import csv
 import hashlib
@@ -135,7 +135,7 @@ def _list_limits(estimate: Estimate | None) -> tuple[str, str, str]:
 
 
 def _write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a CSV file (UTF-8, LF) in which no cell is a formula."""
+    """Return a CSV file (UTF-8, LF) without cells that are formulas."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -93,17 +93,23 @@ class ExtractFacts:
         return self.risk.required
 
     def count_bands(self) -> dict[str, int | None]:
-        """Count the children by the band of their weakest link; small counts are None."""
+        """Count the children by the band of their weakest link.
+
+        Small counts are None.
+        """
         return suppress_cells(Counter(link.band for link in self.links), self.required_size)
 
     def count_reviewed(self) -> dict[str, int | None]:
-        """Count the children by whether a steward decided about them; small counts are None."""
+        """Count the children by whether a steward decided about them.
+
+        Small counts are None.
+        """
         return suppress_cells(
             Counter("yes" if link.is_reviewed else "no" for link in self.links), self.required_size
         )
 
     def count_unlisted(self) -> dict[str, int]:
-        """Count the rows of each column in which a text was no known code."""
+        """Count each column's rows in which a text was no known code."""
         places = {each.name: self.header.index(each.name) for each in self.variables}
         return {
             name: sum(UNLISTED in row[place].split(SEPARATOR) for row in self.table)
@@ -111,7 +117,7 @@ class ExtractFacts:
         }
 
     def list_definitions(self, variable: str) -> tuple[str, ...]:
-        """Return the definitions by which enough children's flags of a variable are stated."""
+        """Return the definitions of a variable's flags that enough children have."""
         counts = self.definitions.get(variable, {})
         return tuple(code for code, children in counts.items() if children >= self.required_size)
 
@@ -226,7 +232,10 @@ def _make_table(
     levels: Mapping[str, str],
     links: Mapping[int, LinkQuality],
 ) -> tuple[tuple[str, ...], ...]:
-    """Return the rows of an extract, ordered by its IDs, which tells nothing."""
+    """Return the rows of an extract in the order of its IDs.
+
+    This order tells nothing of the children.
+    """
     used_levels = [levels[variable.name] for variable in variables]
     first_texts: dict[int, str] = {}
     for row in rows:

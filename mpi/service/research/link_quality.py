@@ -70,7 +70,7 @@ def measure_links(
 def _find_weakest_links(
     edges: Iterable[tuple[float, tuple[int, int]]], person_of: Mapping[int, int], sizes: Mapping[int, int]
 ) -> dict[int, float]:
-    """Return the weight of the weakest link of each child whose rows are joined."""
+    """Return the weakest link's weight for children whose rows are joined."""
     sets, joins, weakest = UnionFind(), dict[int, int](), dict[int, float]()
     for bits, (left, right) in sorted(edges, reverse=True):
         if sets.join(left, right):

@@ -144,7 +144,7 @@ def _find_due_day(unit: ReadUnit, history: ProjectHistory, today: date) -> date 
 def _list_last_days(
     unit: ReadUnit, history: ProjectHistory, extract: Mapping[str, Any], today: date
 ) -> Iterator[date]:
-    """Yield an extract's last days by the terms of then and of today."""
+    """Yield an extract's last days by its original and present terms."""
     if "destroy_by" in extract:
         yield date.fromisoformat(extract["destroy_by"])
     if history.terms is not None:

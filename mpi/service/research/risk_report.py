@@ -16,7 +16,7 @@ _TITLES = (
 
 
 def write_risk_report(facts: ExtractFacts) -> str:
-    """Return the report on the risk that somebody tells a child from the extract."""
+    """Return the report on the risk of re-identification from the extract."""
     columns = (_TITLES, _list_figures(facts.risk), _list_figures(facts.finest_risk))
     return read_template("risk_report.md.j2").render(
         facts=facts,

@@ -63,7 +63,7 @@ class _Coverage:
     grants: Mapping[str, Sequence[Grant]] = field(default_factory=dict)
 
     def list_covering(self, source: str, populations: Collection[tuple[str, str]]) -> list[Grant]:
-        """Return the grants that cover a record of a child of some populations.
+        """Return the grants that cover a record, by its child's populations.
 
         A population counts if a source of the record's owner states it, so that the extract tells nothing of
         what another agency says.
@@ -147,7 +147,7 @@ def read_rows(
 
 
 def _find_coverage(unit: ReadUnit, agreement: Agreement, grants: Sequence[Grant]) -> _Coverage:
-    """Find the sources of each grant; the source of stewards' corrections is none."""
+    """Find the sources of each grant, without that of stewards' corrections."""
     owners: dict[str, frozenset[str]] = {}
     by_source: dict[str, list[Grant]] = {}
     codes = [source.code for source in unit.sources.all() if source.kind != STEWARD_SOURCE_KIND]

@@ -1,4 +1,4 @@
-"""Linkage statement of a research extract, by the guidelines GUILD and RECORD, as Markdown.
+"""Linkage statement of a research extract (Markdown), by GUILD and RECORD.
 
 Sources: R. Gilbert and others, "GUILD: GUidance for Information about Linking Data sets", Journal of Public
 Health 40 (2018), pages 191-198; E. I. Benchimol and others, "The REporting of studies Conducted using

@@ -117,7 +117,7 @@ def _make_flag_variable(field: str) -> Variable:
 
 
 def _list_flags(record: CanonicalRecord, field: str, day: str) -> list[Flag]:
-    """Return the flags of a population that are in force on a day."""
+    """Return a record's flags of a population in force on a day."""
     population = field.removeprefix(FLAG_PREFIX)
     return [
         flag

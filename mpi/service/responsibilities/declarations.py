@@ -1,4 +1,4 @@
-"""File of declared owners: who answers for a queue, a feed, tickets or an agreement.
+"""File of declared owners of queues, feeds, tickets and agreements.
 
 ``responsibilities.csv`` in ``MPI_HOME`` has a row for each::
 

@@ -1,4 +1,7 @@
-"""Obligations: what each owner owes, to whom and by when, what is late first."""
+"""Obligations: what each owner owes, to whom and by when.
+
+What is late comes first.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,7 +157,10 @@ class _Reader:
                 )
 
     def read_tickets(self, unit: ReadUnit) -> Iterator[Obligation]:
-        """Yield the open tickets of sources whose tickets tell nobody who is in care."""
+        """Yield the open tickets of sources without minimum holdings.
+
+        Tickets of the other sources would tell who is in care.
+        """
         limited = find_limited_sources(unit)
         for source in unit.sources.all():
             if source.code in limited:
@@ -171,7 +177,7 @@ class _Reader:
                 )  # fmt: skip
 
     def read_feeds(self, unit: ReadUnit) -> Iterator[Obligation]:
-        """Yield when each source with a declared rhythm has to send its next file."""
+        """Yield when each source with a declared rhythm owes its next file."""
         latest = unit.batches.latest_by_source()
         commits = unit.commit_info({each.commit_no for each in latest.values()})
         info = unit.configs.index_info()
@@ -248,7 +254,7 @@ class _Reader:
             yield self._make(ObligationKind.QUEUE, "", "answer", None, "sources", due)
 
     def _find_owner(self, kind: ObligationKind, subject: str, stated: str | None) -> str | None:
-        """Return the owner that was stated with the thing itself, else the declared one."""
+        """Return the owner stated with the thing itself, else the declared one."""
         declaration = self._declared.find(kind, subject)
         return stated or (None if declaration is None else declaration.owner)
 

@@ -1,4 +1,4 @@
-"""Report of responsibilities: what was owed and done within a time, by owner."""
+"""Report of what was owed and done within a time, by owner."""
 
 from dataclasses import dataclass
 from datetime import date

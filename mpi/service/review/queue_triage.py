@@ -236,7 +236,7 @@ class _FactReader:
     def _list_candidates(
         self, questions: Collection[OpenQuestion], facts: Mapping[int, _RecordFacts]
     ) -> set[int]:
-        """Return the records of questions that meet the filters other than the county."""
+        """Return the records of questions that meet all filters except the county."""
         others = replace(self._filters, county=None)
         candidates: set[int] = set()
         for question in questions:

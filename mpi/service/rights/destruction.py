@@ -73,7 +73,7 @@ class DestructionRunView:
 
 @dataclass(frozen=True, slots=True)
 class DestructionCertificate:
-    """A certificate that records, or the extracts of a research project, are destroyed.
+    """A certificate that records, or a research project's extracts, are destroyed.
 
     Args:
         content: its statements, by name; no personal data of a child.

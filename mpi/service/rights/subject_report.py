@@ -66,7 +66,7 @@ NOTICES = (WHEREABOUTS_NOTICE, COMPLETENESS_NOTICE)
 
 @dataclass(frozen=True, slots=True)
 class ReportedItem:
-    """An item of a child in care, as a record's source states it.
+    """An item of a child in care, as its source states it.
 
     Args:
         kind: what it is, such as ``best_interest_decision``.
@@ -300,7 +300,7 @@ def _list_values(record: CanonicalRecord, *, shows_school: bool) -> dict[str, An
 
 
 def _list_items(stored: Iterable[StoredItem], *, shows_school: bool) -> Iterator[ReportedItem]:
-    """Yield the items of a record that a report may hold, by kind."""
+    """Yield the items of a record that may be reported, by kind."""
     columns = INSPECTED_ITEMS | (OWN_INSPECTED_ITEMS if shows_school else frozenset())
     for item in sorted(stored, key=lambda each: each.kind):
         values = {name: value for name, value in (item.value or {}).items() if name in columns and value}

@@ -188,7 +188,7 @@ def _store_caseworkers(unit: WriteUnit, source: Source, rows: Iterable[CaseloadR
 def _resolve(
     unit: WriteUnit, source: Source, rows: Sequence[CaseloadRow], numbers: Mapping[str, int]
 ) -> tuple[set[tuple[int, int]], list[int]]:
-    """Return (record, caseworker) numbers of known children, and the lines of the others."""
+    """Return record and caseworker numbers of known children, and the other lines."""
     records = unit.records.find_by_local_ids(source.id, {row.local_id for row in rows})
     known = {name: r.id for name, r in records.items() if r.state != RecordState.SEALED}
     pairs = {(known[row.local_id], numbers[row.caseworker.code]) for row in rows if row.local_id in known}

@@ -1,4 +1,4 @@
-"""My children: the list of a caseworker, with the school of each child.
+"""My children: a caseworker's list, with the school of each child.
 
 A child is on it while the caseload names the caseworker and the child-welfare record says "in care". For a
 child without a school the list says why, as far as the caseworker may know.
@@ -143,7 +143,9 @@ class ChildRoster:
 
 
 def read_children(index: Index, viewer: Viewer, caseworker: str | None = None) -> ChildRoster:
-    """Return the children of a caseworker, each with school or with the reason why there is none.
+    """Return the children of a caseworker, with the school of each.
+
+    A child without a school has the reason why there is none.
 
     Args:
         index: the open index.
@@ -159,7 +161,7 @@ def read_children(index: Index, viewer: Viewer, caseworker: str | None = None) -
 
 
 def export_children(index: Index, viewer: Viewer, caseworker: str | None = None) -> ChildRoster:
-    """Return the list of a caseworker's children, to be taken away as a file.
+    """Return a caseworker's children, to be taken away as a file.
 
     Raises:
         AccessDenied: the viewer was not granted to take lists away.
@@ -170,7 +172,7 @@ def export_children(index: Index, viewer: Viewer, caseworker: str | None = None)
 
 
 def count_children(index: Index, viewer: Viewer) -> tuple[int, int]:
-    """Count the viewer's children without a known school, and overdue items of all.
+    """Count the viewer's children without a known school, and all overdue items.
 
     It tells no child, so it is not on the ledger. Children who need no school of the state do not count.
 
@@ -217,7 +219,7 @@ def _sort_key(child: ChildInCare) -> tuple[bool, str, str, str]:
 
 
 class _LinkedSchool(NamedTuple):
-    """A school's record that is linked to a child, and what may be told of it."""
+    """A school's record linked to a child, and what may be told."""
 
     code: str
     fields: Permitted
@@ -246,7 +248,10 @@ class ChildReader:
         self._linked: dict[int, dict[int, _LinkedSchool]] = {}
 
     def read(self, record_ids: Collection[int]) -> list[ChildInCare]:
-        """Return the children of some child-welfare records who are in care today, with siblings."""
+        """Return some records' children who are in care today, with siblings.
+
+        The records are those of child welfare.
+        """
         begins, households = self._keep_in_care(self._unit.caseloads.care_times(record_ids))
         times = self._unit.caseloads.care_times_of_households(set(households.values()), self.care_source_ids)
         sibling_begins, sibling_households = self._keep_in_care(times)
@@ -270,11 +275,15 @@ class ChildReader:
         return list(self._describe(begins).values())
 
     def list_known(self, labels: Iterable[RecordRef]) -> list[tuple[str, int]]:
-        """Return first day in care, and commit since which the school is known, of children with one."""
+        """Return since when children were in care and their schools known.
+
+        Each pair is the first day in care, and the commit since which the school is known. Children without
+        a school are left out.
+        """
         return [self._since[label] for label in labels if label in self._since]
 
     def _keep_in_care(self, times: Iterable[CareTime]) -> tuple[dict[int, str], dict[int, str]]:
-        """Return first day in care and household of the records that are in care today."""
+        """Return first day in care and household of records in care today."""
         begins: dict[int, str] = {}
         households: dict[int, str] = {}
         for time in times:
@@ -285,7 +294,7 @@ class ChildReader:
         return begins, households
 
     def _describe(self, begins: Mapping[int, str]) -> dict[int, ChildInCare]:
-        """Return each child with schools, or with the reason why there is none."""
+        """Return each child with schools, or with the reason for none."""
         unit = self._unit
         labels = visible_labels(unit, begins)
         payloads = unit.record_versions.payloads(list(labels))
@@ -349,7 +358,7 @@ class ChildReader:
         return dict(zip(record_ids, read_items(self._unit, subjects), strict=True))
 
     def _read_schools(self, record_ids: Collection[int]) -> dict[int, "_LinkedSchool"]:
-        """Return each school's record with the school of today, if any, and whether it is withheld."""
+        """Return each school's record with today's school, if it may be told."""
         unit = self._unit
         labels = visible_labels(unit, record_ids)
         payloads = unit.record_versions.payloads(list(labels))
@@ -403,7 +412,7 @@ class ChildReader:
         return MissingSchool.IN_REVIEW if in_review else MissingSchool.NO_CANDIDATE
 
     def _find_in_review(self, record_ids: Collection[int]) -> set[int]:
-        """Return the records about which a question is open that the viewer may know of.
+        """Return records with an open question that the viewer may know of.
 
         That a school's record is like the child's is told only where the viewer sees every record of that
         source: else it would tell of a record that the agreement hides.
@@ -426,7 +435,7 @@ class ChildReader:
 
 
 def _is_own_care(viewer: Viewer, source: Source) -> bool:
-    """Return whether the viewer's agency is responsible for the children of a source."""
+    """Return whether the viewer's agency is responsible for a source's children."""
     if source.kind not in CARE_KINDS or not viewer.may_see(source.code):
         return False
     return viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN
@@ -440,7 +449,7 @@ def _add_siblings(children: Mapping[int, ChildInCare], record: int, household: I
 
 
 def _is_of_school_age(birth_date: str | None, today: str) -> bool:
-    """Return whether a child is of school age; yes where the birth date is not known."""
+    """Return whether a child is of school age, or of unknown age."""
     try:
         born, day = date.fromisoformat(birth_date or ""), date.fromisoformat(today)
     except ValueError:

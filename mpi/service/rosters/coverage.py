@@ -1,4 +1,4 @@
-"""Which sources' records a list of children in care may be made of, for one viewer.
+"""Sources of which a viewer's list of children in care is made.
 
 A list tells that child welfare holds a child. It is made of the records alone that the viewer's agreement
 discloses together with the flag of foster care. A source that is disclosed by consent is left out, as it is
@@ -38,7 +38,7 @@ class Coverage:
 
     @property
     def roster_sources(self) -> RosterSources:
-        """Sources and kinds whose rows may be listed; ``covers`` tells which of them are."""
+        """Sources and kinds whose rows are listed if ``covers`` admits them."""
         kinds = {kind for _, told in self.cares.values() for kind in told}
         return RosterSources(self.schools.keys(), self.cares.keys(), kinds)
 
@@ -69,11 +69,11 @@ def find_coverage(unit: ReadUnit, action: Action = Action.PERSON_READ) -> Covera
 def find_disclosed_kinds(
     viewer: Viewer, care_source: str, action: Action = Action.PERSON_READ
 ) -> frozenset[str]:
-    """Return which statements of "in care" a source of child welfare discloses to a viewer.
+    """Return which statements of "in care" a source discloses to a viewer.
 
     Args:
         viewer: who reads.
-        care_source: code of the source.
+        care_source: code of the source of child welfare.
         action: the action whose answers tell of them.
     """
     rights = viewer.rights
@@ -91,14 +91,14 @@ def find_disclosed_kinds(
 
 
 def state_care(care_sources: Iterable[str]) -> StatedFacts:
-    """Return what child welfare states of a child in care, as the policy reads it."""
+    """Return the facts that child welfare states of a child in care."""
     return frozenset((source, FOSTER_CARE) for source in care_sources)
 
 
 def find_carried_fields(
     viewer: Viewer, source: str, facts: StatedFacts, action: Action = Action.PERSON_READ
 ) -> frozenset[str] | None:
-    """Return the fields of a source's record that a list may hold; None for all."""
+    """Return a source's fields that a list may hold; None for all."""
     if viewer.rights is None:
         return None
     return viewer.rights.carried(action, source, facts).fields
@@ -110,7 +110,10 @@ def may_hold(fields: frozenset[str] | None, name: str) -> bool:
 
 
 def _is_own_school(viewer: Viewer, source: Source) -> bool:
-    """Return whether a source is a school's that the viewer's party owns, or reads for every child."""
+    """Return whether a source is a school's that the viewer wholly reads.
+
+    The viewer's party owns it, or the agreement discloses it for every child.
+    """
     if source.kind != SourceKind.SIS:
         return False
     return viewer.rights is None or viewer.rights.find_access(source.code) is not RecordAccess.HIDDEN

@@ -18,10 +18,10 @@ _Rows = list[dict[str, Any]]
 
 
 def rebuild_rosters(index: Index, viewer: Viewer) -> int:
-    """Derive the days in care and in school of all active records, and the rosters, again.
+    """Derive all days in care and in school, and the rosters, again.
 
-    So are earlier versions of the records, since the undo of a load may bring them back. Each page of
-    records is a transaction of its own, so an interrupted call is only repeated.
+    All active records are read with their earlier versions, since the undo of a load may bring those back.
+    Each page of records is a transaction of its own, so an interrupted call is only repeated.
 
     Returns:
         The number of records that were read.
@@ -38,7 +38,7 @@ def rebuild_rosters(index: Index, viewer: Viewer) -> int:
 
 
 def count_wrong_rows(unit: ReadUnit, index: Index) -> int:
-    """Count the rows of days and rosters that the records do not bear out."""
+    """Count rows of days and rosters that the records do not support."""
     wrong = 0
     for source, record_ids in _list_pages(unit):
         stored_records = unit.records.get(record_ids).values()
@@ -59,7 +59,7 @@ def _list_pages(unit: ReadUnit) -> Iterator[tuple[Source, Sequence[int]]]:
 
 
 def _derive(index: Index, source: Source, contents: Mapping[int, bytes]) -> tuple[_Rows, _Rows]:
-    """Return the days in care and in school that versions state, by their contents."""
+    """Return the days in care and in school that versions state."""
     if source.kind in CARE_KINDS:
         return list(list_care_rows(index.keyed_hash, source, contents)), []
     return [], list(list_enrollment_rows(contents))

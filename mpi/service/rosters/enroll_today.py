@@ -1,7 +1,8 @@
-"""Enroll today: what a school needs to enroll a student whom a placement letter confirmed.
+"""Enroll today: what a school needs to enroll a confirmed student.
 
-It is the school that the student attended last, with grade and the office that sends the records. It is told
-to who had the answer yes for this student within a day, and while the answer would still be yes.
+A placement letter has confirmed the student. What the school needs is the school that the student attended
+last, with grade and the office that sends the records. It is told to who had the answer yes for this student
+within a day, and while the answer would still be yes.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -277,6 +278,9 @@ class _SchoolReader:
 
 
 def _sort_key(entry: tuple[int | None, LastSchool]) -> tuple[str, str, str, str]:
-    """Return the order of schools: the latest last; a school's word before child welfare's."""
+    """Return the sort key of a school, the latest one last.
+
+    A school's word outweighs that of child welfare on the same days, so it comes after it.
+    """
     _, school = entry
     return (school.entry_date or "", school.exit_date or "", school.stated_by, school.school_id)

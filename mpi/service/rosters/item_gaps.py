@@ -1,4 +1,4 @@
-"""Items that children of a source lack, for the list of who owes what."""
+"""Items that children of a source lack, for *Who owes what*."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 
 def find_item_gaps(unit: ReadUnit, kinds: Collection[ItemKind]) -> list[ItemGap]:
-    """Return which items the children of each source lack, with the oldest day.
+    """Return which items each source's children lack, with the oldest day.
 
     Children count who are in care today and whose school is known. The day is the one since which the first
     of them needs the item: first day in care, first day in the new school, or day of the decision.
@@ -25,7 +25,10 @@ def find_item_gaps(unit: ReadUnit, kinds: Collection[ItemKind]) -> list[ItemGap]
 
 
 def _find_transport_gaps(unit: ReadUnit, today: str) -> list[ItemGap]:
-    """Return where children who stay in their school lack transport, with the oldest decision."""
+    """Return the gaps of transport for children who stay in their school.
+
+    The day of each is that of the oldest decision of its source.
+    """
     days: dict[int, str] = {}
     for source, decision in unit.child_items.find_decisions_without_transport(today):
         value = decision.value or {}

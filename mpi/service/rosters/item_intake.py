@@ -1,4 +1,4 @@
-"""Intake of items of children in care, from a school or child welfare.
+"""Intake of items of children in care, from schools or child welfare.
 
 A row states the items of its columns for one child, as of a day. The same twice changes nothing, and a file
 that is older than what is stored changes nothing that is newer.
@@ -104,7 +104,7 @@ def _list_items(rows: Sequence[ItemRow], record_by_row: dict[str, int]) -> Itera
 
 
 def _resolve(unit: WriteUnit, source: Source, rows: Sequence[ItemRow]) -> tuple[dict[str, int], list[int]]:
-    """Return records of known children by local ID, and the lines of the others."""
+    """Return records of known children by local ID, and the other lines."""
     records = unit.records.find_by_local_ids(source.id, {row.local_id for row in rows})
     known = {name: each.id for name, each in records.items() if each.state != RecordState.SEALED}
     return known, [row.line for row in rows if row.local_id not in known]

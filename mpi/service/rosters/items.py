@@ -80,7 +80,7 @@ class ItemSubject:
 
 
 def read_items(unit: ReadUnit, subjects: Sequence[ItemSubject]) -> list[tuple[ChildItem, ...]]:
-    """Return the items of children, those of each in the order of ``ItemKind``.
+    """Return the items of children, each child's in the order of ``ItemKind``.
 
     Items that do not concern a child and that nobody has stated are left out.
 
@@ -96,7 +96,7 @@ def read_items(unit: ReadUnit, subjects: Sequence[ItemSubject]) -> list[tuple[Ch
 
 
 def list_told_fields(items: Collection[ChildItem]) -> tuple[str, ...]:
-    """Return the names of the items that an answer tells, for the ledger."""
+    """Return the ledger's names of the items that an answer tells."""
     return tuple(sorted({item.kind.value for item in items}))
 
 
@@ -176,14 +176,14 @@ def _find_begin(subject: ItemSubject, kind: ItemKind, decision: StoredItem | Non
 
 
 def _find_due(unit: ReadUnit, kind: ItemKind, begin: str) -> str | None:
-    """Return the day by which an item is due under the viewer's agreement."""
+    """Return the day by which an item is due under the agreement."""
     rights = unit.viewer.rights
     days = None if rights is None else rights.find_clock(kind)
     return None if days is None else add_days(begin, days)
 
 
 def add_days(begin: str, days: int) -> str | None:
-    """Return the day some days after another; None where that is no whole date."""
+    """Return the day some days after another; None without a whole date."""
     try:
         return (date.fromisoformat(begin) + timedelta(days)).isoformat()
     except (ValueError, OverflowError):

@@ -6,7 +6,9 @@ from mpi.domain.errors import InputError
 
 
 def read_list_text(path: Path, max_bytes: int) -> str:
-    """Return the text of a CSV file in UTF-8, with or without a byte order mark.
+    """Return the text of a CSV file in UTF-8.
+
+    The file may begin with a byte order mark, which is left out.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Local match: whether a school's own student is the child of a placement letter.
+"""Local match: whether a school's own student is a placement letter's child.
 
 A school holds a letter of child welfare with the child's client or case number. It names its own student and
 that number, and is answered yes, no or waiting. Nothing is listed. An answer other than no needs a right
@@ -48,7 +48,9 @@ class LetterAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlacementLetter:
-    """Number by which a placement letter names the child: exactly one of the two.
+    """Number by which a placement letter names the child.
+
+    Exactly one of the two is given.
 
     Args:
         client_number: child welfare's own number of the child.
@@ -77,7 +79,7 @@ class LetterCheck:
 
 
 def check_letter(index: Index, viewer: Viewer, query: StudentQuery, letter: PlacementLetter) -> LetterCheck:
-    """Return whether a viewer's own student is the child of a placement letter.
+    """Return whether a viewer's own student is a placement letter's child.
 
     Args:
         index: the open index.

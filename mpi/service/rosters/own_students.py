@@ -1,4 +1,4 @@
-"""A school's own student, found by student number or by name and birth date.
+"""A school's own student, by student number or name and birth date.
 
 Only records of sources that the viewer's party owns are looked at.
 """

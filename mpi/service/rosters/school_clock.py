@@ -1,4 +1,7 @@
-"""Days from entering care until the school is known, against the agreement's clock."""
+"""Days until a child's school is known, against the agreement's clock.
+
+They count from the first day in care.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -77,7 +80,10 @@ def measure_school_clock(
 
 
 def _find_first_day(unit: ReadUnit, today: date) -> str:
-    """Return the first day of the stays that count: of the last year, since the index was made."""
+    """Return the day from which stays in care count.
+
+    It is a year ago, or the day on which the index was made if that is later.
+    """
     info = unit.configs.index_info()
     year_ago = (today - timedelta(LONGEST_STAY)).isoformat()
     return year_ago if info is None else max(year_ago, info.created_at[:10])

@@ -1,4 +1,4 @@
-"""Names of schools and districts, and their registrars, from a file of the operator.
+"""Names of schools and districts, with registrars, from the operator's file.
 
 ``schools.csv`` in ``MPI_HOME`` has the columns ``school_id`` and ``name``. The columns ``district_id`` and
 ``district`` are optional, and so are ``registrar``, ``phone`` and ``email`` of the office that sends a

@@ -1,4 +1,4 @@
-"""Schools of an agency's children in care, as a file for child welfare.
+"""Schools of children in care, as a file for child welfare.
 
 Each row has the agency's own local ID, the school of today and the values of two AFCARS elements. The file is
 made for a client of the agency, with that client's rights, and is on the ledger under its name.
@@ -39,7 +39,7 @@ _LAST_GRADE = 12
 
 @dataclass(frozen=True, slots=True)
 class SchoolRow:
-    """A child in care, with a school or the reason why there is none.
+    """A child in care, with a school or the reason for none.
 
     Args:
         local_id: the agency's own ID of the child.
@@ -115,7 +115,7 @@ def export_schools(index: Index, viewer: Viewer, request: SchoolRequest) -> Iter
 def _iterate_rows(
     index: Index, recipient: Viewer, source_id: int, last_elementary_grade: int
 ) -> Iterator[SchoolRow]:
-    """Yield the rows, page by page, each after its line on the ledger."""
+    """Yield the rows by page, after the page's line on the ledger."""
     today = clock.today()
     schools = load_school_directory(index)
     with index.database.read(recipient) as unit:
@@ -163,7 +163,7 @@ def _make_row(
 
 
 def classify_grade(grade: str | None, last_elementary_grade: int) -> tuple[str, str]:
-    """Return AFCARS elements 35 and 36 of a child who is enrolled in a grade.
+    """Return AFCARS elements 35 and 36 of a child in a grade.
 
     Element 36 is the level completed: the grade before. No code says that none is completed, so a child in
     kindergarten has none.

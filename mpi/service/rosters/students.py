@@ -1,4 +1,4 @@
-"""My students in care today: the list of a district's point of contact.
+"""My students in care: the list of a district's point of contact.
 
 A child is on it while a record of the district says "enrolled" and a record of child welfare, of the same
 person, says "in care". Newest stays come first.
@@ -55,7 +55,7 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StudentInCare:
-    """A student in care, as the district's point of contact may see the child.
+    """What a point of contact may see of a student in care.
 
     Args:
         record: the school's record.
@@ -179,7 +179,7 @@ def export_students(index: Index, viewer: Viewer, show: Show = Show.ALL) -> Stud
 
 
 def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], int]:
-    """Count the students of each part of the list, and their overdue items.
+    """Count the students in each part of the list, and overdue items.
 
     It tells no student, so it is neither a visit nor on the ledger.
 
@@ -201,7 +201,7 @@ def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], in
 
 
 def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, size: int) -> StudentRoster:
-    """Read a page of the list, and write its line on the ledger."""
+    """Read a page of the list, and record it on the ledger."""
     today = clock.today()
     with index.database.read(viewer) as unit:
         commit_no = unit.last_commit()
@@ -232,7 +232,7 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
 
 
 def _list_contacts(index: Index, coverage: Coverage) -> tuple[Contact, ...]:
-    """Return whom the district calls: agencies that the agreement discloses, then the state."""
+    """Return the contacts of disclosed agencies, then those of the state."""
     directory = find_directory(index)
     sources = sorted(source.code for source, _ in coverage.cares.values())
     agencies = [directory.find_for_source(source) for source in sources]
@@ -243,7 +243,7 @@ def _list_contacts(index: Index, coverage: Coverage) -> tuple[Contact, ...]:
 def _list_students(
     unit: ReadUnit, coverage: Coverage, history: VisitHistory
 ) -> tuple[list[_Listed], SchoolClock | None]:
-    """Return who is on the list, newest stay first, and how soon the schools were known."""
+    """Return the listed students, newest stay first, and the school clock."""
     if coverage.is_empty:
         return [], None
     sources = coverage.roster_sources
@@ -314,7 +314,7 @@ def _divide(listed: Collection[_Listed]) -> dict[Show, list[_Listed]]:
 def _describe(
     unit: ReadUnit, coverage: Coverage, page: Collection[_Listed], today: str
 ) -> list[StudentInCare]:
-    """Return the students of a page, with what the viewer may know of each."""
+    """Return a page's students, with what the viewer may know of each."""
     records = [one.school_record for one in page]
     labels = visible_labels(unit, records)
     payloads = unit.record_versions.payloads(list(labels))
@@ -420,7 +420,7 @@ def _add_school(
 
 
 def find_enrollment(record: CanonicalRecord, day: str) -> Enrollment | None:
-    """Return the enrollment of a record that holds on a day, the latest first."""
+    """Return the enrollment that holds on a day, the latest if several."""
     held = [
         enrollment
         for enrollment in record.enrollments
@@ -431,7 +431,7 @@ def find_enrollment(record: CanonicalRecord, day: str) -> Enrollment | None:
 
 
 def count_days(begin: str | None, today: str) -> int | None:
-    """Return the days from a day until today; None where it is no whole date."""
+    """Return the days since a day; None without a whole date."""
     try:
         return None if begin is None else max(0, (date.fromisoformat(today) - date.fromisoformat(begin)).days)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Visits to a list: what is new since the last one, and who has left it."""
+"""Visits to a list: who is new, and who has left it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class VisitHistory:
         return (date.fromisoformat(self.today) - timedelta(RECENT_DAYS)).isoformat()
 
     def is_new(self, row: RosterRow) -> bool:
-        """Return whether a row was not on the list at the last visit; never at the first one."""
+        """Return whether a row is new since the last visit, if any."""
         last = self.last
         return last is not None and not _was_listed(row, last)
 
@@ -80,7 +80,7 @@ def record_visit(index: Index, viewer: Viewer, name: str, history: VisitHistory,
 def keep_left(
     rows: Collection[RosterRow], current: Collection[int], history: VisitHistory
 ) -> list[RosterRow]:
-    """Return the rows that an earlier visit showed and that are not on the list any more."""
+    """Return the rows of earlier visits that have left the list."""
     return [row for row in rows if row.school_record_id not in current and history.was_shown(row)]
 
 

@@ -391,7 +391,7 @@ def _write_records(
 def _write_periods(
     unit: WriteUnit, index: Index, rows: RecordRowSet, content: SplitContent, source_ids: Mapping[int, int]
 ) -> None:
-    """Store when the copied versions say that their children are in care or in school."""
+    """Store the times in care and in school that copied versions state."""
     sources = {source.id: source for source in unit.sources.all()}
     source_of_record = {row["id"]: sources[source_ids[row["source_id"]]] for row in rows.records}
     contents: dict[int, dict[int, bytes]] = {}

@@ -22,7 +22,7 @@ _KIND_BY_ORIGIN = {origin: kind for kind, origin in ORIGIN_BY_KIND.items()}
 
 @dataclass(frozen=True, slots=True)
 class StatementView:
-    """What a source stated about its local IDs, as a viewer may see it.
+    """A source's statement about its local IDs, as a viewer sees it.
 
     Args:
         number: number of the statement.

@@ -1,4 +1,4 @@
-"""Which local ID was merged into which: no circle, and into one only.
+"""Merges of local IDs: no circles, and one target for each.
 
 Pure apart from reading the merges that a chain reaches, so a check costs what the chain is long.
 """
@@ -20,7 +20,7 @@ _TWO_TARGETS = "its old local ID was merged into another one before"
 def require_sound_merges(
     unit: ReadUnit, places: Mapping[int, str], histories: Mapping[RecordSet, StatementHistory]
 ) -> None:
-    """Refuse new merges that make a circle, or merge one local ID into two.
+    """Refuse new merges that make a circle or a second target.
 
     Args:
         unit: the transaction, after the new statements are stored.

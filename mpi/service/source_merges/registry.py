@@ -1,4 +1,4 @@
-"""Store what a source states about its own local IDs, and take it back.
+"""Register of a source's statements about its own local IDs.
 
 A merge says that an old local ID is now another one, a split that two merged ones are two again, and a
 reuse that one was used for two children. Each is an assertion of the source: weaker than a steward's
@@ -149,9 +149,9 @@ def state_merges(
 
 
 def take_back(index: Index, viewer: Viewer, source_code: str, number: int) -> TakenBackResult:
-    """Take back what a source stated; what it replaced is in force again.
+    """Take back a source's statement about its local IDs.
 
-    The source may state it again.
+    What it replaced is in force again. The source may state it again.
 
     Args:
         index: the open index.
@@ -181,9 +181,12 @@ def take_back(index: Index, viewer: Viewer, source_code: str, number: int) -> Ta
 
 
 def undo_statements(unit: WriteUnit, step: Step) -> AssertionEffect:
-    """Take back all that one call or file stated; return the records to recompute.
+    """Take back all that one call or file stated.
 
     The source may state it again: the next file may hold the right ones among them.
+
+    Returns:
+        The records to settle, and those that a person's ID stays with.
 
     Raises:
         NotFoundError: the viewer may not see the source.
@@ -314,7 +317,7 @@ def _require_source(unit: ReadUnit, viewer: Viewer, code: str) -> Source:
 
 
 def _require_statement(unit: ReadUnit, source: Source, number: int) -> StoredDecision:
-    """Return a source's statement about its local IDs that was not taken back."""
+    """Return a source's local-ID statement that was not taken back."""
     statement = unit.decisions.by_ids([number]).get(number)
     if (
         statement is None

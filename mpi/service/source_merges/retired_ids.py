@@ -29,7 +29,7 @@ _CURSOR = re.compile(r"(\d{1,18})-([0-9A-Z-]{1,32})")
 
 @dataclass(frozen=True, slots=True)
 class RetiredId:
-    """An enterprise ID that a source was given and that is retired now.
+    """A retired enterprise ID that a source was given.
 
     Args:
         enterprise_id: the retired ID.
@@ -46,7 +46,7 @@ class RetiredId:
 
 @dataclass(frozen=True, slots=True)
 class RetiredIdPage:
-    """A page of retired IDs, in the order in which they were retired.
+    """A page of retired IDs, in the order of their retirement.
 
     Args:
         source: code of the source.
@@ -147,7 +147,7 @@ def _parse_cursor(text: str) -> tuple[int, str]:
 
 
 def _find_retirements(unit: ReadUnit, person_ids: Collection[int]) -> Iterator[_Retirement]:
-    """Yield which persons are retired for the one source that the unit's viewer sees."""
+    """Yield the retirements of persons for the viewer's one source."""
     events = unit.identity_events.events_of(person_ids)
     visible = visible_labels(unit, {event.record_id for event in events}).keys()
     own_events = [event for event in events if event.record_id in visible]
@@ -174,7 +174,7 @@ def _find_retirements(unit: ReadUnit, person_ids: Collection[int]) -> Iterator[_
 def _find_retirement(
     unit: ReadUnit, person: int, events: Collection[IdentityEvent], last_records: Collection[int]
 ) -> _Retirement | None:
-    """Return when a person without records of the source became a retired one.
+    """Return when a person without records of the source was retired.
 
     None if a condition on the child does not hold.
     """

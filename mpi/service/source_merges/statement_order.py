@@ -27,7 +27,7 @@ RecordSet = frozenset[int]
 
 @dataclass(frozen=True, slots=True)
 class StoredStatement:
-    """What a source stated, with the number of the decision that it is.
+    """A source's statement, with the number of its decision.
 
     Args:
         id: number of the decision.
@@ -181,7 +181,7 @@ def write_statement(
 
 
 def find_replaced_merges(histories: Mapping[RecordSet, StatementHistory]) -> list[StoredStatement]:
-    """Return merges that were in force and that a later statement replaces now."""
+    """Return the merges in force that a later statement now replaces."""
     return [
         statement
         for history in histories.values()

@@ -1,4 +1,4 @@
-"""Times in care and in school, stored with the versions that state them."""
+"""Times in care and in school, stored with the versions of records."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from mpi.storage.unit_of_work.units import WriteUnit
 def write_periods(
     unit: WriteUnit, keyed_hash: KeyedHash, source: Source, contents: Mapping[int, bytes]
 ) -> None:
-    """Store when versions say that their children are in care or in school.
+    """Store the times in care and in school that versions state.
 
     Args:
         unit: the transaction that stores the versions.

@@ -232,6 +232,6 @@ class StatementWriter:
         self._unit.records.activate(activated)
 
     def _write_periods(self) -> None:
-        """Write when new versions say that their children are in care or in school."""
+        """Write the times in care and in school that new versions state."""
         contents = {row["id"]: statement.payload for row, statement in self._versions}
         write_periods(self._unit, self._index.keyed_hash, self._source, contents)

@@ -168,7 +168,7 @@ def reindex_records(
 
 
 def _withdraw_separated(unit: WriteUnit, step: Step) -> list[int]:
-    """Withdraw the record that a separation made, unless its source has stated it since."""
+    """Withdraw a separation's record, unless its source has stated it since."""
     record_id = step.detail.get(SEPARATED)
     if record_id is None:
         return []

@@ -47,7 +47,7 @@ def separate_shared_id(
     *,
     preview: bool = False,
 ) -> StepEffect:
-    """Give the second child of a shared local ID a record of its own.
+    """Give the second child of a shared local ID its own record.
 
     Args:
         index: the open index.
@@ -109,7 +109,7 @@ def separate_shared_id(
 def _write_second_child(
     unit: WriteUnit, index: Index, source: Source, waiting: tuple[int, int], local_id: str
 ) -> IntakeResult:
-    """Store the content of a waiting version as a record of its own.
+    """Store the content of a waiting version as a new record.
 
     Args:
         unit: the transaction.

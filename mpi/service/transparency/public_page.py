@@ -1,4 +1,4 @@
-"""The page for the public: permitted uses, published figures, and whom to ask."""
+"""The public page: permitted uses, published figures, and whom to ask."""
 
 from dataclasses import dataclass, replace
 
@@ -68,7 +68,7 @@ class PublicPage:
 
 
 def read_public_page(index: Index) -> PublicPage:
-    """Return what everybody may read, with figures only if a setting shows them."""
+    """Return the public page, with figures only if a setting shows them."""
     return _build_page(index, has_figures=index.settings.public_page.shows_figures)
 
 

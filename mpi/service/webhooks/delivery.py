@@ -83,7 +83,7 @@ class Delivery:
     page_events: int = FIRST_PAGE
 
     def deliver_page(self, index: Index, webhook: StoredWebhook) -> tuple[Progress, StoredWebhook]:
-        """Send the next page of the feed, and store how far the delivery is.
+        """Send the next page of the feed, and store the progress.
 
         Args:
             index: the open index.
@@ -115,7 +115,7 @@ class Delivery:
         return Progress.SENT, stored
 
     def _send_all(self, page: _Page, secrets: Sequence[str]) -> tuple[list[Message], Outcome | None]:
-        """Send messages in order; return those delivered, and why the next one failed."""
+        """Send messages in order; return those delivered and the first failure."""
         delivered: list[Message] = []
         end = time.monotonic() + BATCH_S
         for message in page.messages:
@@ -128,7 +128,7 @@ class Delivery:
         return delivered, None
 
     def _store(self, index: Index, webhook: StoredWebhook) -> StoredWebhook | None:
-        """Store how far the delivery is; None if it was taken or changed."""
+        """Store the delivery's progress; None if it was taken or changed."""
         with index.database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
             return webhook if unit.webhooks.record_progress(webhook, self.worker) else None
 

@@ -105,7 +105,10 @@ def _build(
     completes: int | None,
     generation: str,
 ) -> Message:
-    """Build a message; its ID is a keyed hash of webhook, kind and data."""
+    """Build a message with its ID.
+
+    The ID is a keyed hash of webhook, kind and data.
+    """
     content = orjson.dumps(data).decode()
     return Message(
         id=f"msg_{keyed_hash.to_token('webhook-message', f'{code}|{kind}|{content}')}",

@@ -36,7 +36,7 @@ _MANAGERS = (Action.CROSSWALK_READ, Action.CLIENT_ADMIN)
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as its client and the operator see it, without its secret.
+    """A webhook without its secret, for its client and the operator.
 
     Args:
         code: its code.
@@ -155,7 +155,9 @@ def register_webhook(
 
 
 def list_webhooks(index: Index, viewer: Viewer) -> list[Webhook]:
-    """Return the viewer's own webhooks, oldest first; those of all clients to an operator.
+    """Return the viewer's own webhooks, oldest first.
+
+    An operator also gets those of clients whose rights it has.
 
     Raises:
         AccessDenied: the viewer may neither read the change feed nor administer clients.
@@ -287,7 +289,7 @@ def send_test(index: Index, viewer: Viewer, code: str) -> WebhookTest:
 
 
 def _become_client(index: Index, viewer: Viewer, name: str, purpose: str | None) -> Viewer:
-    """Return a client as viewer, for an operator who has all its rights.
+    """Return a client as viewer, for an operator with all its rights.
 
     Whoever names the address gets what the client may read.
 
@@ -341,7 +343,7 @@ def _change(unit: WriteUnit, webhook: StoredWebhook, members: Collection[str], a
 
 
 def _make_secret() -> str:
-    """Return a random secret of 256 bits in the form of the specification."""
+    """Return a random secret of 256 bits in the specification's form."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 

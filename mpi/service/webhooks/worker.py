@@ -54,7 +54,7 @@ class WebhookWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the messages that are being sent, and let other processes go on."""
+        """Stop after the current messages, and let other processes go on."""
         self._stop_requested.set()
         self._thread.join()
 
@@ -109,7 +109,7 @@ class WebhookWorker:
             return unit.webhooks.take_over(webhook.code, webhook.worker, self._worker, now)
 
     def _beat(self, now: str) -> None:
-        """Store a heartbeat, if one is due and webhooks belong to this process."""
+        """Store a heartbeat if it is due and this process has webhooks."""
         if not self._owned or time.monotonic() - self._beat_at < HEARTBEAT_S:
             return
         with self._index().database.write(make_operator("worker"), COMMIT_KIND, Lock.NONE) as unit:
@@ -145,7 +145,7 @@ class WebhookWorker:
             self._deliveries.pop(code).receiver.close()
 
     def _end(self) -> None:
-        """Wait for the messages that are being sent, and let other processes go on."""
+        """Wait for messages being sent, and let other processes go on."""
         self._pool.shutdown()
         self._close_all_but(set())
         if not self._owned:

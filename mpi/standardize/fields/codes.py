@@ -92,7 +92,7 @@ def parse_yes_no(text: str) -> bool | None:
 
 
 def parse_flag_value(text: str) -> str | None:
-    """Return the value of a flag, ``Y``, ``N`` or ``U``; None for another text."""
+    """Return a flag's value, ``Y``, ``N`` or ``U``; None for other text."""
     if text in FLAG_VALUES:
         return text
     if is_missing_marker(text) or not is_yes_no_code(text):

@@ -1,4 +1,4 @@
-"""Words that programs write for the canonical fields, to suggest a field for a name.
+"""Words that programs write for canonical fields, to suggest a field.
 
 Names are compared by their letters and digits alone, in upper case.
 """
@@ -120,12 +120,12 @@ _NEAR_SHARE = 0.8
 
 
 def find_synonym(name: str) -> str | None:
-    """Return the field for which a name is a common word; None if it is none."""
+    """Return the field for which a name is common, or None."""
     return _FIELD_OF_NAME.get(squeeze(name))
 
 
 def find_near_synonym(name: str) -> str | None:
-    """Return the field whose common word is nearest to a name, if one is near."""
+    """Return the field whose common word is near a name, or None."""
     near_names = get_close_matches(squeeze(name), _FIELD_OF_NAME, n=1, cutoff=_NEAR_SHARE)
     return _FIELD_OF_NAME[near_names[0]] if near_names else None
 

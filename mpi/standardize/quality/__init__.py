@@ -1,1 +1,1 @@
-"""Rules about the values of a record that a state declares in a file."""
+"""Rules about record values that a state declares in a file."""

@@ -1,4 +1,4 @@
-"""Declared rules about a record's values, and the issues of a record that breaks one.
+"""Declared rules about a record's values, and issues for broken ones.
 
 A rule says what the values of one field are like: required, of a pattern, within a range, of a list of codes,
 in the order of another field, or unique in the source. A condition on another field makes it a rule of
@@ -103,7 +103,7 @@ def is_broken(rule: DeclaredRule, record: CanonicalRecord) -> bool:
 
 
 def list_values(record: CanonicalRecord, path: str) -> list[str]:
-    """Return the values of a field, or of a column of every entry of a list."""
+    """Return the values of a field, or of a list's column."""
     name, _, column = path.partition(".")
     held = getattr(record, name)
     entries = held if isinstance(held, tuple) else (held,)
@@ -112,7 +112,10 @@ def list_values(record: CanonicalRecord, path: str) -> list[str]:
 
 
 def _satisfies(rule: DeclaredRule, value: str, record: CanonicalRecord) -> bool:
-    """Return whether one value is as a rule says; one that cannot be read is not judged."""
+    """Return whether one value is as a rule says.
+
+    A value that cannot be read is not judged.
+    """
     match rule.check:
         case Check.PATTERN:
             return _compile(rule.pattern).fullmatch(value[:_LONGEST_TEXT]) is not None
@@ -134,7 +137,10 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compare(value: str, limit: Limit, record: CanonicalRecord) -> int:
-    """Return whether a value is less (-1), equal (0) or greater (1) than a limit."""
+    """Compare a value with a limit.
+
+    The result is -1 for less, 0 for equal and 1 for greater; a value that cannot be read counts as equal.
+    """
     if isinstance(limit, str):
         day = to_birth_day(value)
         bound = (record.as_of or date.max.isoformat())[:10] if limit == TODAY else limit
@@ -147,7 +153,10 @@ def _compare(value: str, limit: Limit, record: CanonicalRecord) -> int:
 
 
 def _list_day_pairs(rule: DeclaredRule, record: CanonicalRecord) -> Iterator[tuple[str, str]]:
-    """Yield the days that a rule of order compares, within one entry where both are of one list."""
+    """Yield the pairs of days that a rule of order compares.
+
+    Where both are columns of one list, each pair is of one entry.
+    """
     (name, _, column), (other_name, _, other_column) = rule.field.partition("."), rule.other.partition(".")
     if column and name == other_name:
         texts = [(getattr(entry, column), getattr(entry, other_column)) for entry in getattr(record, name)]

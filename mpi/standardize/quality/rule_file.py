@@ -1,4 +1,4 @@
-"""Reader of the TOML files that declare rules about the values of records."""
+"""Reader of TOML files with rules about the values of records."""
 
 import re
 import tomllib

@@ -22,12 +22,12 @@ def mark_path_of(database: Path) -> Path:
 
 
 def is_file_marked(database: Path) -> bool:
-    """Return whether others than this process's restore may not open an SQLite database."""
+    """Return whether a mark keeps this process from an SQLite database."""
     return not _restored_here and mark_path_of(database).exists()
 
 
 def is_schema_marked(connection: Connection) -> bool:
-    """Return whether others than this process's restore may not open a PostgreSQL database."""
+    """Return whether a mark keeps this process from a PostgreSQL database."""
     if _restored_here:
         return False
     found = connection.execute(text("SELECT to_regnamespace(:name) IS NOT NULL"), {"name": MARK_SCHEMA})

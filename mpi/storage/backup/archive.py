@@ -1,4 +1,4 @@
-"""The file of a backup: a tar archive, encrypted in the age format.
+"""File of a backup: a tar archive encrypted in the age format.
 
 It is encrypted for public keys, so that who makes a backup cannot open it. It is written and read as
 a stream, part by part; no readable copy of it is stored. The first part describes the others. The last says
@@ -48,7 +48,7 @@ class ArchiveWriter:
             self.add_open_file(name, file)
 
     def add_open_file(self, name: str, file: BinaryIO) -> None:
-        """Add a part that an open file holds from where it is read."""
+        """Add the rest of an open file as a part."""
         self._add(name, os.fstat(file.fileno()).st_size - file.tell(), file)
 
     def add_stream(self, name: str, chunks: Iterable[bytes | bytearray | memoryview]) -> None:
@@ -193,7 +193,7 @@ def write_archive(path: Path, recipients: Sequence[Any], description: object) ->
 
 @contextmanager
 def read_archive(path: Path, identities: Sequence[Any]) -> Iterator[tuple[Any, Iterator[ArchivePart]]]:
-    """Open a backup; yields its description and the parts between that and its end.
+    """Open a backup; yield its description and the parts it describes.
 
     Who has read all parts without an error has the whole backup.
 
@@ -231,7 +231,7 @@ def _iterate_parts(archive: tarfile.TarFile) -> Iterator[ArchivePart]:
 
 
 def _until_end(parts: Iterator[ArchivePart], path: Path) -> Iterator[ArchivePart]:
-    """Yield parts, and raise unless the last one says that all were there."""
+    """Yield parts, and raise unless the last confirms that all came."""
     count = 1
     for part in parts:
         if part.name == END:
@@ -323,7 +323,7 @@ def _close(outer: BinaryIO, thread: threading.Thread) -> None:
 
 
 def _raise_first(errors: Sequence[BaseException], own: BaseException | None) -> None:
-    """Raise the thread's error where it is the cause of what the caller met."""
+    """Raise the thread's error unless the caller's has another cause."""
     follows = own is None or isinstance(own, (BrokenPipeError, tarfile.TarError, EOFError, InputError))
     real = [error for error in errors if not isinstance(error, BrokenPipeError)]
     if not real or not follows:

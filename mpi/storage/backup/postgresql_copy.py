@@ -1,4 +1,4 @@
-"""Rows of an index on PostgreSQL, into a backup and out of it.
+"""Copies of an index's PostgreSQL rows, into and out of a backup.
 
 The rows are copied by ``COPY`` in one snapshot of all schemas. The tables are made by the migrations of the
 program. So neither needs the server's own programs, whose version would have to be the server's.
@@ -122,7 +122,7 @@ def _describe(driver: psycopg.Connection[Any], schema: str) -> dict[str, Any] | 
 
 
 def begin_restore(database: Database) -> None:
-    """Mark an empty database, and empty it if an earlier restore was interrupted.
+    """Mark an empty database, after removing what an interrupted restore left.
 
     Raises:
         ConflictError: the database holds tables already.
@@ -202,7 +202,7 @@ def _copy_rows(
 
 @contextmanager
 def _without_indexes(driver: psycopg.Connection[Any], schema: str) -> Iterator[None]:
-    """Drop indexes and foreign keys of a schema, and make them again afterwards."""
+    """Drop a schema's indexes and foreign keys; make them again afterwards."""
     keys = driver.execute(_FOREIGN_KEYS, (schema,)).fetchall()
     indexes = driver.execute(_INDEXES, (schema,)).fetchall()
     for table, name, _ in keys:

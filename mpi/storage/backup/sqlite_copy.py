@@ -1,4 +1,4 @@
-"""Copies of an index's SQLite files, into a backup and out of it."""
+"""Copies of an index's SQLite files, into and out of a backup."""
 
 import os
 import re
@@ -104,7 +104,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def begin_restore(url: str) -> None:
-    """Mark an empty place, and empty it if an earlier restore was interrupted.
+    """Mark an empty place, after removing what an interrupted restore left.
 
     Raises:
         ConflictError: there is an index already.

@@ -171,7 +171,10 @@ class CarePeriodRow(SQLModel, table=True):
 
 
 class EnrollmentPeriodRow(SQLModel, table=True):
-    """Days in which a version of a school's record says "enrolled"; derived from its content."""
+    """Days in which a version of a school's record says "enrolled".
+
+    They are derived from its content.
+    """
 
     __tablename__ = "enrollment_period"
     version_id: int = primary_key(foreign_key="record_version.id")
@@ -180,7 +183,7 @@ class EnrollmentPeriodRow(SQLModel, table=True):
 
 
 class CareRosterRow(SQLModel, table=True):
-    """A school's record and a child-welfare record of one person, with common days.
+    """A person's school record and child-welfare record, with their common days.
 
     Derived from active versions and present memberships. ``since_commit`` is the commit since which the row
     has been there. ``is_stale`` is set only within a transaction.

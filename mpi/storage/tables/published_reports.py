@@ -1,4 +1,4 @@
-"""Tables of published figures, and of reports on children that were frozen or published."""
+"""Tables of published figures, and of frozen or published reports on children."""
 
 from sqlmodel import SQLModel
 

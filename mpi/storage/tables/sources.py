@@ -88,7 +88,7 @@ class PullCursorRow(SQLModel, table=True):
 
 
 class PulledFileRow(SQLModel, table=True):
-    """A file of another system's folder, as it was when it was pulled last.
+    """A file of another system's folder, as it was when last pulled.
 
     ``file_token`` is a keyed hash of its name, ``size`` its bytes, ``modified`` its time there in seconds
     since 1970, ``digest`` the SHA-256 of its content. ``status`` is ``loaded``, ``held`` or ``failed``.
@@ -298,7 +298,10 @@ class FlagRow(SQLModel, table=True):
 
 
 class CaseworkerRow(SQLModel, table=True):
-    """A caseworker of a child-welfare source; ``code`` is the name of the account."""
+    """A caseworker of a child-welfare source.
+
+    ``code`` is the name of the account.
+    """
 
     __tablename__ = "caseworker"
     __table_args__ = (UniqueConstraint("source_id", "code"),)
@@ -322,10 +325,10 @@ class CaseloadRow(SQLModel, table=True):
 
 
 class ChildItemRow(SQLModel, table=True):
-    """What a source states of one item of a child, for commits ``[from_commit, to_commit)``.
+    """What a source states of one item of a child.
 
-    ``value`` is JSON of the item's values, encrypted; None where the source says that it is not known.
-    ``as_of`` is the latest day for which the source stated it.
+    It holds for commits ``[from_commit, to_commit)``. ``value`` is JSON of the item's values, encrypted; None
+    where the source says that it is not known. ``as_of`` is the latest day for which the source stated it.
     """
 
     __tablename__ = "child_item"
@@ -338,7 +341,10 @@ class ChildItemRow(SQLModel, table=True):
 
 
 class RosterVisitRow(SQLModel, table=True):
-    """The last days on which somebody read a list: day and last commit seen."""
+    """One of the last days on which somebody read a list.
+
+    ``commit_no`` is the last commit that they saw at the first reading of the day.
+    """
 
     __tablename__ = "roster_visit"
     client: str = text(primary_key=True)

@@ -1,4 +1,4 @@
-"""Re-identification risk of a table of children, and the coarsening that lowers it."""
+"""Re-identification risk of a table of children, and how coarsening lowers it."""
 
 from collections import Counter
 from itertools import product

@@ -1,4 +1,4 @@
-"""Truth of an evaluation in a file of its own: which record is of which person."""
+"""Truth of an evaluation in its own file: each record's person."""
 
 import csv
 from collections.abc import Mapping, Sequence

@@ -85,7 +85,7 @@ class TokenLinkage:
 def measure_token_linkage(
     model: MatchModel, rows: Sequence[RecordRow], truth: Mapping[int, Hashable], party: str
 ) -> Iterator[TokenLinkage]:
-    """Measure each way in which one party may send tokens in place of names.
+    """Yield the linkage of each way to send clear text or tokens.
 
     Args:
         model: model that links clear text.
@@ -135,7 +135,7 @@ def _standardize(
 
 
 def _join_equal_tokens(records: Sequence[tuple[int, Features]], own: Collection[int]) -> set[tuple[int, int]]:
-    """Return the pairs that share a token of full names or of the SSN."""
+    """Return the pairs that share a full-name token or SSN token."""
     holders: dict[str, tuple[list[int], list[int]]] = {}
     for number, features in records:
         for column in _SURE_COLUMNS:

@@ -220,7 +220,7 @@ class WeighedPairs:
         return self._find_decoy_limit(caution, strangers, strangers.num_rows / share**2, _PSEUDO_COUNT)
 
     def _find_exchanged_pairs(self, share: float) -> pa.Table:
-        """Find pairs of records with each other's names, one of them spelled alike.
+        """Find pairs of records with exchanged names, one of them spelled alike.
 
         Args:
             share: share of the records to search.

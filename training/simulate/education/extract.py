@@ -66,7 +66,7 @@ def write_education(
 def write_extract(
     population: Population, outcomes: StudentOutcomes, rates: EducationRates
 ) -> dict[str, Texts]:
-    """Write the rows of the state's students, with the student file's local IDs.
+    """Return the state's student rows, with the student file's local IDs.
 
     Where a child has two state IDs, the second one has the beginning of the year and no result.
     """

@@ -76,7 +76,7 @@ class StudentOutcomes:
 
 
 def count_placements(state: SimulatedState) -> Ints:
-    """Count the placements of each simulated child who is in care, else 0."""
+    """Count each simulated child's placements; 0 for those not in care."""
     care = state.care
     return np.where(care.in_care, 1 + (care.placed_on != care.removed_on), 0)
 
@@ -122,7 +122,7 @@ def draw_outcomes(rng: Rng, state: SimulatedState, rates: EducationRates) -> Stu
 
 
 def _draw_days(rng: Rng, state: SimulatedState, rates: EducationRates) -> Ints:
-    """Draw the days for which each child was enrolled; late entries have fewer."""
+    """Draw each child's days of enrollment, fewer for late entries."""
     size = len(state.births)
     late = rng.integers(20, rates.days, size)
     is_late = state.schooling.entry > np.datetime64(rates.count_day)
@@ -130,7 +130,10 @@ def _draw_days(rng: Rng, state: SimulatedState, rates: EducationRates) -> Ints:
 
 
 def _draw_levels(rng: Rng, is_tested: Bools, proficient: npt.NDArray[np.float64]) -> Ints:
-    """Draw achievement levels 1 to 4, of which 3 and 4 are proficient; 0 if untested."""
+    """Draw achievement levels from 1 to 4, or 0 if untested.
+
+    Levels 3 and 4 are proficient.
+    """
     size = len(is_tested)
     is_proficient = draw_events(rng, proficient, size)
     upper = draw_events(rng, _HALF_SHARE, size)

@@ -1,4 +1,4 @@
-"""Choices of a column's field, date format and codes, as the pages list them."""
+"""Choices of a column's field, date format and codes on the pages."""
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ CODES = {"flags": ("Y", "N", "U", NO_MEANING), "sex": ("M", "F", "X", NO_MEANING
 
 
 def list_fields(column: ColumnView) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the fields that a column may become: groups with codes and names."""
+    """Return a column's possible fields, in groups, with codes and names."""
     groups = [
         (load_words().files.group[group], [(target, name_field(target)) for target in targets])
         for group, targets in _FIELDS.items()
@@ -60,7 +60,7 @@ def name_field(target: str) -> str:
 
 
 def describe_format(name: str) -> str:
-    """Return a date as a format writes it, and the day that it means."""
+    """Return a date as a format writes it, with its meaning."""
     written = _EXAMPLE.strftime(name)
     text: str = load_words().files.date_is
     return text.format(written=written)
@@ -72,7 +72,7 @@ def list_code_choices(column: ColumnView) -> tuple[str, ...]:
 
 
 def read_answers(view: ProposalView, options: ProposalOptions, form: Form) -> ProposalOptions:
-    """Return what a form says about a file, with what was said before.
+    """Return a form's answers about a file, added to earlier ones.
 
     A list that shows what was guessed is no answer until it is changed. An open question has no guess chosen.
 

@@ -1,4 +1,4 @@
-"""Pages that explain the columns of a file, try it and load it."""
+"""Pages that explain a file's columns, try the file and load it."""
 
 from http import HTTPStatus
 from urllib.parse import quote
@@ -34,7 +34,7 @@ _SAVE, _TRY, _LOAD, _REMOVE = "save", "try", "load", "remove"
 
 @router.get("/files")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the person's files that are not loaded, with a form that sends one."""
+    """Show the person's unloaded files and a form that sends one."""
     return _render_list(index, visit)
 
 

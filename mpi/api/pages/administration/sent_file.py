@@ -34,7 +34,7 @@ class SentFile:
 
 
 async def receive_sent_file(request: Request, index: IndexDep, signed: SignedDep) -> SentFile:
-    """Read the form of a page with a file, after its CSRF checks.
+    """Read a page's form with a file, and make its CSRF checks.
 
     Whoever may not load is refused before the body is read. The caller removes the file, or keeps it.
 

@@ -73,7 +73,7 @@ def show_source(index: IndexDep, visit: VisitDep, source: str) -> Response:
 
 @router.post("/sources/{source}")
 def change(index: IndexDep, visit: VisitDep, source: str, form: FormDep) -> Response:
-    """Set a source's name, holdings or consent; retire it, or take its records again.
+    """Set a source's name, holdings or consent; retire or restore it.
 
     Raises:
         NotFoundError: there is no such source.
@@ -200,7 +200,7 @@ def _find_loads(index: Index, viewer: Viewer) -> Mapping[str, LoadEntry]:
 
 
 def _find_unfinished_loads(index: Index, viewer: Viewer, source: Source) -> tuple[int, ...]:
-    """Return the numbers of loads that have to end before a source is retired."""
+    """Return the numbers of loads that must end before a source's retirement."""
     if source.is_retired or source.kind == SourceKind.STEWARD or source.scope is not None:
         return ()
     return preview_retirement(index, viewer, source.code).unfinished_loads

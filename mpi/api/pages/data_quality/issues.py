@@ -1,4 +1,4 @@
-"""Pages of quality issues: numbers of a source, its records with issues, a download."""
+"""Pages of a source's quality issues: numbers, records and a download."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -33,7 +33,7 @@ _MAX_TEXT_LENGTH = 64
 
 @router.get("/issues")
 def show_issues(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Show what is wrong with the records of one source, the first by default."""
+    """Show the issues of one source, the first by default."""
     query = request.query_params
     sources = list_issue_sources(index, visit.viewer)
     source = query.get("source") or (sources[0].code if sources else None)
@@ -66,7 +66,7 @@ def show_issues(request: Request, index: IndexDep, visit: VisitDep) -> Response:
 
 @router.get("/issues.csv")
 def download_issues(request: Request, index: IndexDep, visit: VisitDep) -> Response:
-    """Download the issues of a source, by its own local IDs and without any value.
+    """Download the issues of a source by local ID, without any value.
 
     Raises:
         InputError: no source is named.

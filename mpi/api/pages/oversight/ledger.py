@@ -132,7 +132,7 @@ def _render(
 
 
 def _list_actions() -> list[tuple[str, str]]:
-    """Return kinds of requests with their titles, in the order of the titles."""
+    """Return kinds of requests with their titles, ordered by title."""
     titles = load_words().ledger.action
     return sorted(((code, str(titles[code])) for code in titles), key=itemgetter(1, 0))
 

@@ -60,7 +60,7 @@ def show_transparency(request: Request, index: IndexDep) -> Response:
 
 
 def write_public_page(page: PublicPage) -> str:
-    """Return the page for the public as HTML that needs no other file."""
+    """Return the page for the public as self-contained HTML."""
     return render_text("transparency_file.html", page=page, field_titles=title_fields)
 
 

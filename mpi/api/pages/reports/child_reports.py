@@ -1,4 +1,4 @@
-"""Pages of published reports on children: the list, one report, and its CSV file."""
+"""Pages that list and show published reports on children, with CSV files."""
 
 from urllib.parse import urlencode
 

@@ -1,1 +1,1 @@
-"""Pages of lists of children in care: of a district's students, and of a caseworker's children."""
+"""Pages of lists of children in care, for districts and caseworkers."""

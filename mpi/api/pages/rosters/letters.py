@@ -1,4 +1,4 @@
-"""Pages of a registrar: check a placement letter, and enroll the student of it."""
+"""Pages of a registrar: check a placement letter and enroll its student."""
 
 from collections import defaultdict
 from collections.abc import Mapping

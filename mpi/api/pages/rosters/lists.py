@@ -70,7 +70,10 @@ def export_students_file(request: Request, index: IndexDep, visit: VisitDep) -> 
 
 @router.get("/my-children")
 def show_children(index: IndexDep, visit: VisitDep) -> Response:
-    """Show the caseworker's children, each with school or the reason why there is none."""
+    """Show the caseworker's children with their schools.
+
+    For a child without a school, the page shows the reason.
+    """
     return render_page(
         "my_children.html",
         visit=visit,
@@ -99,7 +102,7 @@ def export_children_file(index: IndexDep, visit: VisitDep) -> Response:
 
 
 def _read_show(query: Mapping[str, str]) -> Show:
-    """Return the wanted part of the list; the whole for any other word."""
+    """Return the wanted part of the list; the whole if unknown."""
     text = query.get("show", "")
     return Show(text) if text in set(Show) else Show.ALL
 
@@ -145,7 +148,7 @@ def _to_child_cells(child: ChildInCare, school: School | None) -> tuple[str, ...
 
 
 def _name_item_column(name: str) -> str:
-    """Return the heading of an item's column, none of which is another column's."""
+    """Return a heading for an item's column, distinct from all others."""
     return f"stated_{name}" if name in _STUDENT_COLUMNS else name
 
 

@@ -109,7 +109,9 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
 
 
 def check_origin(request: Request) -> None:
-    """Check that a form comes from this site, before its body is read.
+    """Check that a form comes from this site.
+
+    The check reads the headers alone, so that it can precede the reading of the body.
 
     Raises:
         ForeignFormError: it comes from another site.

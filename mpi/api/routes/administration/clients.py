@@ -50,7 +50,10 @@ def post_client(
     _: NoQueryDep,
     body: Annotated[NewClientBody, Depends(NewClientBody.read)],
 ) -> dict[str, Any]:
-    """Add a client, with no more rights than the caller has. Its key is shown this once."""
+    """Add a client with no more rights than the caller has.
+
+    Its key is shown this once.
+    """
     key = clients.add_client(index, viewer, body.name, body.scopes, body.sources, body.agreement, body.party)
     return _show_key(index, viewer, body.name, key)
 
@@ -83,7 +86,10 @@ def post_rotation(
     _: NoQueryDep,
     body: Annotated[RotationBody, Depends(RotationBody.read)],
 ) -> dict[str, Any]:
-    """Give a client another key, which is shown this once. The caller may do all that the client may."""
+    """Give a client another key, which is shown this once.
+
+    The caller needs every right of the client, since the key gives them.
+    """
     key = clients.rotate_key(index, viewer, client, body.overlap_days, body.version)
     return _show_key(index, viewer, client, key)
 
@@ -116,7 +122,10 @@ def post_end(
     _: NoQueryDep,
     _body: Annotated[EndBody, Depends(EndBody.read)],
 ) -> ClientView:
-    """Revoke a client's key. Its next call is refused, and its name is never given again."""
+    """Revoke a client's key.
+
+    The client's next call is refused, and its name is never given again.
+    """
     clients.revoke_client(index, viewer, client)
     return clients.find_client(index, viewer, client).client
 

@@ -1,1 +1,1 @@
-"""Routes about what is wrong with the records of a source, for its data owner."""
+"""Routes about the data quality of sources, for their data owners."""

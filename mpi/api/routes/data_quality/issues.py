@@ -30,10 +30,10 @@ router = APIRouter(tags=["quality"])
     dependencies=[permit_any(READERS)],
 )
 def get_issues(index: IndexDep, viewer: CallerDep, source: SourceDep, query: IssuesDep) -> RecordIssuePageOut:
-    """List what is wrong with a source's records: local ID, field, kind, and since which load.
+    """List the quality issues of a source's records.
 
-    For the data owner and the sender of the source. The values are not shown. Read on with `after` set to
-    the answer's `cursor`.
+    Each issue has its local ID, field and kind, and the load that brought it if one did. For the data owner
+    and the sender of the source. The values are not shown. Read on with `after` set to the answer's `cursor`.
     """
     page = list_issues(index, viewer, source, query.filters, query.after, query.limit)
     return RecordIssuePageOut(
@@ -53,7 +53,10 @@ def get_issues(index: IndexDep, viewer: CallerDep, source: SourceDep, query: Iss
     dependencies=[permit_any(READERS)],
 )
 def get_issue_counts(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep) -> IssueSummary:
-    """Count the source's active records with an issue, by field and kind, with their denominator."""
+    """Count a source's active records with issues, by field and kind.
+
+    The answer holds their denominator, the number of active records.
+    """
     return summarize_issues(index, viewer, source)
 
 

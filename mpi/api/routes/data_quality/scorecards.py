@@ -22,10 +22,10 @@ router = APIRouter(tags=["quality"])
     dependencies=[permit_any(READERS)],
 )
 def get_scorecard(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep) -> Scorecard:
-    """Return how complete, valid, timely and distinct a source's records are, measured now.
+    """Return how complete, valid, timely and distinct a source's records are.
 
-    For the data owner and the sender of the source. A source of many records is measured on a random draw.
-    How often linked records of other agencies agree is a published figure of an earlier day, for who may see
-    both sides.
+    They are measured at the time of the call. For the data owner and the sender of the source. A source of
+    many records is measured on a random draw. How often linked records of other agencies agree is a published
+    figure of an earlier day, for who may see both sides.
     """
     return read_whole_scorecard(index, viewer, source)

@@ -28,7 +28,10 @@ _post = partial(make_post_route, router)
     dependencies=[permit_any(READERS)],
 )
 def get_tickets(index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep) -> list[Ticket]:
-    """List what the source was asked to correct, newest first, with how many records still have it."""
+    """List what the source was asked to correct, newest first.
+
+    Each ticket tells how many records still have the issue.
+    """
     return list_tickets(index, viewer, source)
 
 
@@ -66,5 +69,8 @@ def post_closure(
     _: NoQueryDep,
     _body: Annotated[CloseTicketBody, Depends(CloseTicketBody.read)],
 ) -> Ticket:
-    """Close a ticket although the issue is still there. 409 if it is closed already."""
+    """Close a ticket although the issue is still there.
+
+    409 if it is closed already.
+    """
     return close_ticket(index, viewer, source, number)

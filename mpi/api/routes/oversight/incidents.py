@@ -1,4 +1,4 @@
-"""Routes for incidents of wrong links, and for corrections as their recipients read them."""
+"""Routes for incidents of wrong links and the corrections sent to recipients."""
 
 from functools import partial
 from typing import Annotated, Any

@@ -59,5 +59,5 @@ def post_link_disclosures(
     _: NoQueryDep,
     body: Annotated[LinkDisclosuresBody, Depends(LinkDisclosuresBody.read)],
 ) -> dict[str, Any]:
-    """List when both records were one person, and the answers of these times."""
+    """List when both records were one person, and what was answered then."""
     return asdict(find_disclosures_of_link(index, viewer, body.left, body.right))

@@ -21,9 +21,10 @@ router = APIRouter(tags=["agreements"])
     dependencies=[permit(Action.AGREEMENT_ADMIN)],
 )
 def get_obligations(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> OverviewOut:
-    """Return what is owed under agreements, tickets, feeds and the queue, the longest overdue first.
+    """Return what is owed to whom, the longest overdue first.
 
-    It holds no record and no number of records.
+    It covers agreements, points of contact, tickets, feeds and the queue. It holds no record and no
+    number of records.
     """
     overview = read_obligations(index, viewer)
     return OverviewOut(

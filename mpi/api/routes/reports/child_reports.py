@@ -1,4 +1,7 @@
-"""Routes of published reports on children: list them, read one as JSON or CSV."""
+"""Routes that list and read published reports on children.
+
+A report is read as JSON or CSV.
+"""
 
 from dataclasses import asdict
 from typing import Annotated, Any

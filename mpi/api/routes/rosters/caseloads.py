@@ -30,8 +30,9 @@ def post_caseload(
     _: NoQueryDep,
     body: Annotated[CaseloadBody, Depends(CaseloadBody.read)],
 ) -> CaseloadReceipt:
-    """Replace the whole caseload of a child-welfare source. The same twice changes nothing.
+    """Replace the whole caseload of a child-welfare source.
 
-    409 if it leaves out most children who have a caseworker: confirm it if that is right.
+    The same twice changes nothing. 409 if it leaves out most children who have a caseworker: confirm it if
+    that is right.
     """
     return replace_caseload(index, viewer, source, read_caseload_file(body.csv), is_confirmed=body.confirm)

@@ -24,5 +24,8 @@ router = APIRouter(tags=["rosters"])
 def get_contacts(
     index: IndexDep, viewer: CallerDep, query: Annotated[ContactsQuery, Query()]
 ) -> tuple[Contact, ...]:
-    """Return whom to call at the state, the districts, agencies and counties, in the order of the file."""
+    """Return whom to call, in the order of the file.
+
+    The points of contact are those of the state, the districts, agencies and counties.
+    """
     return read_contacts(index, viewer, query.level)

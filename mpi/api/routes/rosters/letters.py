@@ -32,11 +32,11 @@ def post_local_match(
     _: NoQueryDep,
     body: Annotated[LocalMatchBody, Depends(LocalMatchBody.read)],
 ) -> LetterCheck:
-    """Return whether the caller's own student is the child of a placement letter: yes, no or waiting.
+    """Return whether the caller's own student is a placement letter's child.
 
-    Give the student, and the client number or the case number of the letter. An unknown number, the number of
-    another child and a child who left care are all answered no. The answers of a caller are limited for each
-    day, and for each student.
+    The answer is yes, no or waiting. Give the student, and the client number or the case number of the
+    letter. An unknown number, the number of another child and a child who left care are all answered no. The
+    answers of a caller are limited for each day, and for each student.
     """
     return check_letter(index, viewer, body.to_student(), body.to_letter())
 

@@ -26,10 +26,11 @@ router = APIRouter(tags=["rosters"], route_class=ModelReloadRoute)
 def get_students(
     index: IndexDep, viewer: CallerDep, query: Annotated[StudentsQuery, Query()]
 ) -> StudentRoster:
-    """Return a page of the caller's own students who are in care, newest stay first.
+    """Return a page of the caller's own students in care.
 
-    A student is listed if a record of a source that is named to the caller says "enrolled", and a record of
-    child welfare, of the same child, says "in care", both today. Every student of the page is on the ledger.
+    The newest stay comes first. A student is listed if a record of a source that is named to the caller says
+    "enrolled", and a record of child welfare, of the same child, says "in care", both today. Every student of
+    the page is on the ledger.
     """
     return read_students(index, viewer, query.show, query.first, query.limit)
 
@@ -43,9 +44,10 @@ def get_students(
     dependencies=[permit(Action.CASELOAD_READ)],
 )
 def get_children(index: IndexDep, viewer: CallerDep, query: Annotated[ChildrenQuery, Query()]) -> ChildRoster:
-    """Return the children of a caseworker, each with school or the reason why there is none.
+    """Return a caseworker's children with their schools.
 
-    A child is listed if the caseload names the caseworker and the child-welfare record says "in care" today.
-    Every record that the list was read from is on the ledger.
+    A child without a school has the reason in `missing`. A child is listed if the caseload names the
+    caseworker and the child-welfare record says "in care" today. Every record that the list was read from is
+    on the ledger.
     """
     return read_children(index, viewer, query.caseworker)

@@ -38,9 +38,9 @@ def post_webhook(
     _: NoQueryDep,
     body: Annotated[WebhookBody, Depends(WebhookBody.read)],
 ) -> WebhookSecret:
-    """Register an address to which the change feed is sent, under the purpose of this call.
+    """Register an address to which the change feed is sent.
 
-    The secret is shown this once.
+    The feed is sent under the purpose of this call. The secret is shown this once.
     """
     return subscriptions.register_webhook(index, viewer, body.url, body.after, body.client, viewer.purpose)
 
@@ -80,7 +80,10 @@ def get_webhook(index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQ
     dependencies=[permit(_READS_FEED)],
 )
 def delete_webhook(index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep) -> Webhook:
-    """Remove a webhook and destroy its secrets; the answer shows it as it was."""
+    """Remove a webhook and destroy its secrets.
+
+    The answer shows it as it was.
+    """
     return subscriptions.remove_webhook(index, viewer, code)
 
 
@@ -99,7 +102,10 @@ def post_rotation(
     _: NoQueryDep,
     body: Annotated[WebhookRotationBody, Depends(WebhookRotationBody.read)],
 ) -> WebhookSecret:
-    """Replace the secret; both sign for a time. The new one is shown this once."""
+    """Replace a webhook's secret.
+
+    The former one signs too for `overlap_hours`. The new one is shown this once.
+    """
     return subscriptions.rotate_secret(index, viewer, code, body.overlap_hours)
 
 
@@ -115,7 +121,10 @@ def post_pause(
 def post_resumption(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
 ) -> Webhook:
-    """Go on from the webhook's own cursor, whether it is paused, dead or gone."""
+    """Go on from the webhook's own cursor, whatever its state.
+
+    The webhook may be paused, dead or gone.
+    """
     return subscriptions.resume_webhook(index, viewer, code)
 
 
@@ -127,7 +136,10 @@ def post_replay(
     _: NoQueryDep,
     body: Annotated[WebhookReplayBody, Depends(WebhookReplayBody.read)],
 ) -> Webhook:
-    """Go on from another cursor: what comes after it is sent, again or for the first time."""
+    """Go on from another cursor.
+
+    What comes after it is sent, again or for the first time.
+    """
     return subscriptions.resume_webhook(index, viewer, code, body.after)
 
 
@@ -137,5 +149,8 @@ def post_replay(
 def post_test(
     index: IndexDep, viewer: CallerDep, code: WebhookCodeDep, _: NoQueryDep, _body: _StepBodyDep
 ) -> WebhookTest:
-    """Send a message that tells of nothing, once, and answer what became of it."""
+    """Send a message that tells of nothing, and answer its outcome.
+
+    It is sent only once.
+    """
     return subscriptions.send_test(index, viewer, code)

@@ -90,7 +90,7 @@ class LoadScoreOut(BaseModel):
 
 
 class FieldConsistencyOut(BaseModel):
-    """How often a field agrees with linked records of another kind of source."""
+    """How often a field agrees with linked records of another source kind."""
 
     model_config = ConfigDict(from_attributes=True)
 

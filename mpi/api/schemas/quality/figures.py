@@ -200,7 +200,7 @@ class ModelFitOut(BaseModel):
 
 
 class NewRecordsOut(BaseModel):
-    """Published counts of the records that a client sent as new in a month."""
+    """Published counts of a client's records sent as new in a month."""
 
     month: str = Field(description="`YYYY-MM`.")
     client: str = Field(description="Name of the client; `(people)` for all who enter records by hand.")

@@ -26,7 +26,10 @@ class ContactsQuery(NoQuery):
 
 
 class ContactOut(BaseModel):
-    """A point of contact of a state, district, agency or county, by the work address alone."""
+    """A point of contact of a state, district, agency or county.
+
+    It holds the work address alone.
+    """
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"example": CONTACT_EXAMPLE})
 

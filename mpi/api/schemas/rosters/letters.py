@@ -94,7 +94,10 @@ class LastSchoolOut(BaseModel):
 
 
 class EnrollmentStartOut(BaseModel):
-    """What a school needs to enroll a student. What the agreement does not permit is null."""
+    """What a school needs to enroll a student.
+
+    What the agreement does not permit is null.
+    """
 
     model_config = ConfigDict(
         from_attributes=True,

@@ -1,4 +1,4 @@
-"""API schemas of a district's students in care, and of a caseworker's children."""
+"""API schemas of a district's students in care and a caseworker's children."""
 
 from typing import Any
 
@@ -191,7 +191,7 @@ class SchoolOut(BaseModel):
 
 
 class SiblingOut(BaseModel):
-    """A child in care, with school or the reason why there is none."""
+    """A child in care, with the child's schools."""
 
     model_config = ConfigDict(from_attributes=True)
 

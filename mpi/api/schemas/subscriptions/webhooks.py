@@ -69,7 +69,7 @@ class WebhookReplayBody(JsonBody, json_schema_extra={"example": {"after": 4711}}
 
 
 class WebhookOut(BaseModel):
-    """Webhook: address to which the change feed is sent, and how far that is."""
+    """Webhook to which the change feed is sent, with its progress."""
 
     model_config = ConfigDict(json_schema_extra={"example": _WEBHOOK})
 

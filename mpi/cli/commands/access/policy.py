@@ -1,4 +1,4 @@
-"""Commands of ``mpi policy``: the policy table, one decision, and papers for counsel."""
+"""Commands ``mpi policy …``: the access policy, and papers for counsel."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def explain(
 
 
 def papers(as_json: JsonFlag = False) -> None:
-    """Print who may see what, under which law, from the agreements in force.
+    """Print who may see what, and under which law.
 
     The rows come from the agreements in force. With --json, the facts of 30 questions of counsel come too.
     """

@@ -1,4 +1,4 @@
-"""Report ``matches``: which records of a source are linked, and why the others are not."""
+"""Report ``matches``: a source's linked records, and why the others are not."""
 
 from __future__ import annotations
 

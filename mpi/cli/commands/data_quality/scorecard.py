@@ -1,4 +1,4 @@
-"""Report ``scorecard``: how complete, valid and timely the records of a source are."""
+"""Report ``scorecard``: how complete, valid and timely a source's records are."""
 
 from __future__ import annotations
 

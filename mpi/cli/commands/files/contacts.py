@@ -1,4 +1,7 @@
-"""Command ``mpi contacts``: whom to call at the state, districts, agencies and counties."""
+"""Command ``mpi contacts``: points of contact, and which are to be confirmed.
+
+They are whom to call at the state, districts, agencies and counties.
+"""
 
 from __future__ import annotations
 

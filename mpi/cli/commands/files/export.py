@@ -15,7 +15,7 @@ from mpi.domain.errors import InputError
 
 
 class Layout(StrEnum):
-    """Layouts of a crosswalk export: a row a record, or a row a person."""
+    """Layouts of a crosswalk export: a row per record, or per person."""
 
     LONG = "long"
     WIDE = "wide"

@@ -141,7 +141,7 @@ def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> F
 
 
 def _read_student_rules(state_id: str | None, student_number: str | None) -> StudentRules | None:
-    """Read which numbers of OneRoster students are read; None if no option says so."""
+    """Read the rules for OneRoster student numbers; None without options."""
     from mpi.intake.oneroster.student import StateIdRule, StudentRules
 
     if state_id is None and student_number is None:

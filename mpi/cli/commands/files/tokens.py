@@ -100,7 +100,7 @@ def _make_rows(
     rejected: Counter[str],
     by_rule: Counter[str],
 ) -> Iterator[dict[str, object]]:
-    """Yield the rows of the token file, and count what was rejected and made."""
+    """Yield the token file's rows, and count rejected rows and tokens."""
     from mpi.intake.rows import RejectedRow
 
     now = clock.now()

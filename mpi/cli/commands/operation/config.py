@@ -19,7 +19,7 @@ def show(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show each setting, its value and where it comes from; secrets are masked."""
+    """Show each setting, its value and its origin; secrets are masked."""
     from mpi.config import Settings
     from mpi.config_check import Origin, find_origin, read_settings
     from mpi.config_file import PREFIX, find_config_file, mask_secrets

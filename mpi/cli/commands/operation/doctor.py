@@ -68,7 +68,10 @@ def run(as_json: JsonFlag = False) -> None:
 
 
 def examine() -> Iterator[Line]:
-    """Yield the lines of all checks; one that fails leaves out what depends on it."""
+    """Yield the lines of all checks.
+
+    A check that fails leaves out those that depend on it.
+    """
     yield from _check_variables()
     try:
         settings = read_settings()
@@ -96,7 +99,7 @@ def _check_variables() -> Iterator[Line]:
 
 
 def _describe_file() -> Line:
-    """Say which file of settings is read, and how many settings it gives."""
+    """Say which file gives settings, and how many it gives."""
     from mpi.config import read_file_settings
     from mpi.config_file import find_config_file
 
@@ -121,7 +124,7 @@ def _check_server_settings(settings: Settings) -> Line:
 
 
 def _check_home(settings: Settings) -> Iterator[Line]:
-    """Check that the home folder is there, private and on a disk with room."""
+    """Check that the home folder exists, is private and has room."""
     home = settings.home
     if not home.is_dir():
         yield Line("home", State.FAIL, "MPI_HOME is no folder", "set MPI_HOME, or run mpi init")
@@ -189,7 +192,7 @@ def _check_index(settings: Settings) -> Iterator[Line]:
 
 
 def _check_clock(index: Index) -> Line:
-    """Check that the latest commit is not in the future of this machine."""
+    """Check that the latest commit is not in the future."""
     from mpi.domain.viewer import make_operator
 
     with index.database.read(make_operator()) as unit:
@@ -200,7 +203,7 @@ def _check_clock(index: Index) -> Line:
 
 
 def _check_health(index: Index) -> Iterator[Line]:
-    """Yield a line for each check of the page Health that is not good."""
+    """Yield the warnings of the page Health, or that there are none."""
     from mpi.domain.viewer import make_operator
     from mpi.service.maintenance.health import CheckState, read_health
 
@@ -214,7 +217,7 @@ def _check_health(index: Index) -> Iterator[Line]:
 
 
 def _try(check: str, read: Callable[[], str]) -> Line:
-    """Return the outcome of a check that raises an error where it fails."""
+    """Return a check's outcome; an error that it raises is a failure."""
     try:
         return Line(check, State.OK, read())
     except MpiError as error:

@@ -147,7 +147,7 @@ def drop(
 
 
 def _show_token_keys(tokens: TokenKeyStatus) -> None:
-    """Print which token keys are in force, and what the earlier ones wait for."""
+    """Print the token keys in force, and what the earlier ones await."""
     print_facts({"token keys": ", ".join(map(str, tokens.in_force)), "token keys from": tokens.place})
     waiting = sorted(tokens.records_to_send.keys() | tokens.rows_to_send.keys())
     if waiting:

@@ -1,4 +1,4 @@
-"""Command ``mpi pilot``: try the index on own files, and leave nothing behind."""
+"""Command ``mpi pilot``: try the index on own files, leaving nothing behind."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _find_start(since: str | None) -> datetime:
 
 
 def _read_state(path: Path | None) -> Position | None:
-    """Return the position that a file remembers; None if there is no file.
+    """Return the position in a state file; None without a file.
 
     Raises:
         InputError: the file cannot be read, or is none of this command.

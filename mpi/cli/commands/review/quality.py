@@ -89,7 +89,7 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
 
 
 def _show_workload(figures: QualityFigures) -> None:
-    """Print how many questions wait, and how many children and pairs are linked."""
+    """Print the counts of open questions, matched children and linked pairs."""
     work, rate = figures.workload, figures.match_rate
     print_facts(
         {

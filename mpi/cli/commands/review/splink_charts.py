@@ -1,4 +1,4 @@
-"""``mpi report splink-charts``: Splink's charts of the model and of records, as a folder."""
+"""Report ``splink-charts``: Splink's charts of the model and records, as a folder."""
 
 from __future__ import annotations
 

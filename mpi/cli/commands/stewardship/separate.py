@@ -18,7 +18,7 @@ def run(
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give the second child of a shared local ID a record of its own.
+    """Give the second child of a shared local ID its own record.
 
     A version of the record waits, because its source has sent another child. That version becomes the record
     of the new local ID; the first child keeps the record.

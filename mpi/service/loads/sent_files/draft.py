@@ -146,7 +146,7 @@ def read_mapping(index: Index, viewer: Viewer, code: str) -> str:
 
 
 def answer_draft(index: Index, viewer: Viewer, code: str, options: ProposalOptions) -> Draft:
-    """Propose the mapping of a draft again, with what a person says about it.
+    """Propose a draft's mapping again, with what a person says about it.
 
     Raises:
         NotFoundError: there is no such draft.
@@ -256,7 +256,7 @@ def _write(folder: Path, name: str, options: ProposalOptions) -> None:
 
 
 def _read(folder: Path) -> Draft | None:
-    """Read a draft; None if there is none, or another release wrote it."""
+    """Read a draft; None if there is none in this release's form."""
     path = folder / _DRAFT
     try:
         content = orjson.loads(path.read_bytes())
@@ -283,13 +283,13 @@ def _make_tag(account: str) -> str:
 
 
 def _list_folders(index: Index, account: str) -> list[Path]:
-    """Return the folders of an account's drafts, also of those that begin to arrive."""
+    """Return the folders of an account's drafts, also of arriving ones."""
     return list((index.home / FOLDER).glob(f"{_make_tag(account)}*"))
 
 
 @contextmanager
 def _gone_is_not_found() -> Iterator[None]:
-    """Turn the absence of a draft's file into an error of its person."""
+    """Turn the absence of a draft's file into ``NotFoundError``."""
     try:
         yield
     except FileNotFoundError:
@@ -297,7 +297,7 @@ def _gone_is_not_found() -> Iterator[None]:
 
 
 def _replace_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file for its owner alone, whole or not at all."""
     written = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     number = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
     with os.fdopen(number, "wb") as target:

@@ -97,7 +97,10 @@ class Upload:
         return self._folder.name
 
     def create_file(self, name: str) -> BinaryIO:
-        """Create the file to load; only the ending of its sent name is kept."""
+        """Create the file to load.
+
+        Of the name that was sent, only a known ending is kept.
+        """
         path = Path(name)
         is_gzip = path.suffix.lower() == GZIP_SUFFIX
         suffix = (Path(path.stem) if is_gzip else path).suffix.lower()
@@ -110,9 +113,10 @@ class Upload:
         return self._create(MAPPING_FILE)
 
     def add_link(self, file: Path) -> None:
-        """Add a file of another folder; both folders hold it until each is removed.
+        """Add a file of another folder.
 
-        It is copied where the disk has no hard links, as shared folders often have none.
+        Both folders hold it until each is removed. It is copied where the disk has no hard links, as shared
+        folders often have none.
 
         Raises:
             FileNotFoundError: the file is gone.
@@ -126,7 +130,7 @@ class Upload:
                 shutil.copyfileobj(content, target)
 
     def is_small(self) -> bool:
-        """Return whether the file is loaded in less time than a process starts."""
+        """Return whether the file loads faster than a process starts."""
         file = find_file(self._folder)
         if file is None:
             return False
@@ -134,7 +138,7 @@ class Upload:
         return factor * file.stat().st_size <= SMALL_BYTES
 
     def finish(self, options: UploadOptions, max_bytes: int) -> None:
-        """Store the options, and check that the file can be read by them.
+        """Store the options, and check that the file can be read.
 
         Args:
             options: how the file is read.
@@ -180,14 +184,14 @@ def begin_upload(index: Index, viewer: Viewer, prefix: str = "") -> Upload:
 
 
 def find_upload_folder(index: Index, code: str) -> Path:
-    """Return the folder of a file that was sent, which may be gone."""
+    """Return the folder of a sent file, which may be gone."""
     return index.home / FOLDER / code
 
 
 def load_upload(index: Index, viewer: Viewer, source: str, code: str, progress: Progress) -> int | None:
-    """Load a file that was sent, and remove it; errors as for ``load``.
+    """Load a file that was sent, and remove it.
 
-    The draft of a file that a guard held stays.
+    Errors are those of ``load``. The draft of a file that a guard held stays.
 
     Returns:
         Number of the load, also if a guard held it; None if the file had no rows.
@@ -319,7 +323,7 @@ def _read_mapping(folder: Path, name: str | None) -> FileMapping | None:
 
 
 def find_file(folder: Path) -> Path | None:
-    """Return the file to load of a folder; None if there is none."""
+    """Return the file to load of a folder, or None."""
     return next(iter(sorted(folder.glob(f"{_FILE}*"))), None)
 
 

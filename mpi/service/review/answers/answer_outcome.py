@@ -30,7 +30,7 @@ def record_answer(
     note: str | None,
     **detail: object,
 ) -> None:
-    """Add an answer to the question's history, and store what state it leaves.
+    """Add an answer to the question's history, and store its outcome.
 
     Args:
         unit: the transaction.

@@ -1,4 +1,4 @@
-"""Number the token keys: which make a configuration's tokens, and those of dropped rows."""
+"""Number the token keys that make tokens of configurations and dropped rows."""
 
 import sqlalchemy as sa
 from alembic import op

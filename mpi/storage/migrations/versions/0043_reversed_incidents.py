@@ -1,4 +1,4 @@
-"""Store the scope and the reversal of incidents, and the withdrawal of corrections."""
+"""Store scopes and reversals of incidents, and withdrawals of corrections."""
 
 import sqlalchemy as sa
 from alembic import op

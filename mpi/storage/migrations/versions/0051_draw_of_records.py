@@ -1,4 +1,4 @@
-"""Index the active records of each source in the order of a draw."""
+"""Index each source's active records in the order of a draw."""
 
 import sqlalchemy as sa
 from alembic import op

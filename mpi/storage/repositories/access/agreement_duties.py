@@ -95,7 +95,7 @@ class AgreementDuties:
         return [StoredClock(*row) for row in rows]
 
     def met_since(self, day: str) -> list[StoredClock]:
-        """Return the clocks that were met on a day or later, the earliest first."""
+        """Return the clocks met on a day or later, earliest first."""
         rows = self._connection.execute(
             select(_clock).where(_clock.c.met_on >= day).order_by(_clock.c.met_on, _clock.c.begun_commit)
         )

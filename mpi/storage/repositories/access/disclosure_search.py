@@ -103,7 +103,7 @@ class DisclosureSearch:
         yield [build_disclosure(row) for row in pending]
 
     def _find_start(self, numbers: Sequence[int], until: str) -> int:
-        """Return the position from which on lines may be from before a moment.
+        """Return the position where lines from before a moment may begin.
 
         Args:
             numbers: numbers of lines, descending.
@@ -118,7 +118,7 @@ class DisclosureSearch:
         )
 
     def _find_first(self, numbers: Sequence[int], since: str) -> int:
-        """Return the position from which on lines may be from a moment or later.
+        """Return the position where lines from a moment on may begin.
 
         Args:
             numbers: numbers of lines, ascending.

@@ -353,7 +353,7 @@ def _select_actions(kind: ReturnKind) -> Select[Any]:
 
 
 def _select_unread() -> Select[Any]:
-    """Select everything that came back for a person and is unread, newest first."""
+    """Select everything unread that came back for a person, newest first."""
     queries = (
         _select_consents(),
         _select_approvals(),

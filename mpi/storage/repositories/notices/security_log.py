@@ -90,7 +90,10 @@ class SecurityLog:
         return [LoggedLine(*row) for row in rows]
 
     def first_line_since(self, moment: str) -> int:
-        """Return the number of the first ledger line from a moment on, or 0."""
+        """Return the number of the first ledger line from a moment on.
+
+        It is 0 if there is none.
+        """
         number = self._connection.execute(
             select(_line.c.id).where(_line.c.at >= moment).order_by(_line.c.at, _line.c.id).limit(1)
         ).scalar()

@@ -204,7 +204,7 @@ class Webhooks:
 
 
 def webhook_secret_place(code: str) -> str:
-    """Return the place of a webhook's secret, to which its encryption is bound."""
+    """Return the place to which a webhook secret's encryption is bound."""
     return f"webhook.secret|{code}"
 
 

@@ -1,4 +1,7 @@
-"""Repository of records, persons and questions as known after a commit, for reports."""
+"""Repository of records, persons and questions as known after a commit.
+
+Reports count what it returns.
+"""
 
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple

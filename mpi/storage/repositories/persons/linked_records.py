@@ -1,4 +1,4 @@
-"""Repository of records that share a person with records of another kind of source."""
+"""Repository of records linked with records of another kind of source."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class LinkedRecord(NamedTuple):
 
 
 class LinkedRecords:
-    """Repository of records that share a person with records of another kind of source."""
+    """Repository of records linked with records of another kind of source."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -278,7 +278,7 @@ class Persons:
         return [record for record in record_ids if self._histories.get(record) != []]
 
     def persons_left_by(self, source_id: int) -> set[int]:
-        """Return every person from which a source's record has come to another person.
+        """Return every person that lost a source's record to another person.
 
         Sealed records do not count. The cost follows from the records of the source.
         """

@@ -48,7 +48,7 @@ class StoredRelease:
 
     @property
     def is_restored(self) -> bool:
-        """Return whether the release was made again without a record that it counted."""
+        """Return whether the release was made again after its reports were destroyed."""
         return self.earlier != _NONE
 
 
@@ -83,7 +83,7 @@ class ReportReleases:
         self._connection.execute(insert(_release).values(values))
 
     def replace(self, number: int, cells: str, reports: str, earlier: str) -> None:
-        """Store a release that was made again, and what readers may remember of it."""
+        """Store a release made again, and what readers may remember of it."""
         self._connection.execute(
             update(_release)
             .where(_release.c.number == number)

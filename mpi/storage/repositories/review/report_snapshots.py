@@ -62,7 +62,7 @@ class ReportSnapshots:
         self._connection.execute(update(_snapshot).where(_snapshot.c.code == code).values(content=content))
 
     def forget_records(self, record_ids: Collection[int]) -> None:
-        """Destroy the contents of all frozen reports, as records are sealed or destroyed.
+        """Destroy all frozen reports' contents, as records are sealed or destroyed.
 
         Those of all are destroyed, so that none tells that it held one of the records. The records are taken
         out of the lists of open questions too.

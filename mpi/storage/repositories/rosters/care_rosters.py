@@ -143,7 +143,10 @@ _DROP = tuple(
 
 
 def _insert_from(pairs: Select[Any], dialect: str) -> Any:  # noqa: ANN401 - an insert of either dialect
-    """Return the statement that adds the rows of a query, and keeps those that are there."""
+    """Return the statement that adds or updates the rows of a query.
+
+    A row that is there keeps its ``since_commit``.
+    """
     insertion = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values = pairs.add_columns(bindparam("commit", type_=BigInteger()), false())
     statement = insertion(_roster).from_select([*_NAMES, "since_commit", "is_stale"], values)
@@ -189,7 +192,7 @@ class CareRosters:
         self._connection = connection
 
     def sync(self, record_ids: Collection[int], commit_no: int) -> None:
-        """Bring the rows of records up to date, after they changed or moved.
+        """Bring the rows of changed or moved records up to date.
 
         A row that was there before keeps the commit since which it has been there.
 
@@ -216,7 +219,13 @@ class CareRosters:
         return self._read(_CURRENT, of, day=day)
 
     def find_ended(self, of: RosterSources, since: str, day: str) -> list[RosterRow]:
-        """Return who left care after one day and by another, and is enrolled on the latter."""
+        """Return who left care between two days and is enrolled.
+
+        Args:
+            of: the sources and kinds of statements.
+            since: the day after which care ended (``YYYY-MM-DD``).
+            day: the day by which care ended, and on which the child is enrolled.
+        """
         return self._read(_ENDED, of, since=since, day=day)
 
     def _read(self, query: Select[Any], of: RosterSources, **days: str) -> list[RosterRow]:
@@ -252,7 +261,7 @@ class CareRosters:
     def periods(
         self, version_ids: Collection[int]
     ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-        """Return the days in care and in school that versions state, as rows."""
+        """Return the days in care and in school that versions state."""
         care: list[tuple[object, ...]] = []
         enrollments: list[tuple[object, ...]] = []
         for chunk in iter_chunks(version_ids):

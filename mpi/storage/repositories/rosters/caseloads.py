@@ -52,7 +52,10 @@ class StoredCaseworker(NamedTuple):
 
 
 class CareTime(NamedTuple):
-    """Days in care that a record's active version states, with its household's token."""
+    """Days in care that a record's active version states.
+
+    ``household`` is the token of its household.
+    """
 
     record_id: int
     kind: str
@@ -62,7 +65,10 @@ class CareTime(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A day on which somebody read a list, and the last commit that they saw first."""
+    """A day on which somebody read a list.
+
+    ``commit_no`` is the last commit that they saw at the first reading of the day.
+    """
 
     day: str
     commit_no: int
@@ -176,7 +182,10 @@ class Caseloads:
         return sorted(set(rows.scalars()))
 
     def caseworkers_of(self, record_ids: Collection[int]) -> dict[int, Caseworker]:
-        """Return the caseworker of each record that has one; of several, the first by code."""
+        """Return the caseworker of each record that has one.
+
+        Of several, it is the first by code.
+        """
         people: dict[int, Caseworker] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_CASEWORKERS_OF, {"ids": chunk}):

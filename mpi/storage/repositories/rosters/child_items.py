@@ -37,7 +37,7 @@ class StoredItem(NamedTuple):
 
 
 class ItemGap(NamedTuple):
-    """An item that the children of a source lack, with the oldest day.
+    """An item that children of a source lack, and since when.
 
     Args:
         source_id: source of who answers for it.
@@ -161,7 +161,7 @@ class ChildItems:
         execute_many(self._connection, _CONFIRM, rows)
 
     def find_gaps(self, day: str, kinds: Collection[ItemKind]) -> list[ItemGap]:
-        """Return which items children lack who are in care and in a known school.
+        """Return the items that children in care at known schools lack.
 
         Transport is not among them: whether it is needed is encrypted.
 

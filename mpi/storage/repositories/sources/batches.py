@@ -128,7 +128,7 @@ class Batches:
         return None if batch_id is None else self.get(int(batch_id))
 
     def list_complete(self, source_id: int, snapshot: str) -> list[Batch]:
-        """Return the receipts of a source's complete loads of one kind, latest first.
+        """Return receipts of a source's complete loads of a kind, latest first.
 
         Args:
             source_id: number of the source.
@@ -221,7 +221,7 @@ class Batches:
         return {int(number): int(count) for number, count in self._connection.execute(query)}
 
     def named_rejects(self, number: int, limit: int) -> list[StoredReject]:
-        """Return rejected rows of a file load with their local IDs, in file order."""
+        """Return a load's rejected rows with their local IDs, in file order."""
         columns = (
             _reject.c.line, _reject.c.offset, _reject.c.field, _reject.c.reason, _reject.c.detail,
             _reject.c.local_id,

@@ -43,7 +43,7 @@ class PullCursors:
         self._connection = connection
 
     def find(self, source_id: int) -> PullCursor | None:
-        """Return the cursor of a source, or None if it was never pulled."""
+        """Return a source's cursor, or None if it was never pulled."""
         row = self._connection.execute(select(_cursor).where(_cursor.c.source_id == source_id)).first()
         if row is None:
             return None

@@ -12,7 +12,7 @@ _file = table_of(PulledFileRow)
 
 @dataclass(frozen=True, slots=True)
 class PulledFile:
-    """File of another system's folder, as it was when it was pulled last.
+    """File of another system's folder, as it was when last pulled.
 
     Args:
         source_id: number of the source.
@@ -40,7 +40,7 @@ class PulledFiles:
         self._connection = connection
 
     def list_of_source(self, source_id: int) -> Mapping[str, PulledFile]:
-        """Return the files that were pulled for a source, by token of their name."""
+        """Return the files that were pulled for a source, by token."""
         rows = self._connection.execute(select(_file).where(_file.c.source_id == source_id))
         return {
             row.file_token: PulledFile(**{name: getattr(row, name) for name in PulledFile.__slots__})

@@ -153,7 +153,7 @@ class QualityIssues:
     def find_records(
         self, source_id: int, after: int, limit: int, *, is_open: bool
     ) -> list[RecordWithIssues]:
-        """Return records of a source that have or had an issue, by number.
+        """Return a source's records that have or had an issue, by number.
 
         Sealed records are left out.
 
@@ -169,7 +169,10 @@ class QualityIssues:
         return list({row.id: RecordWithIssues(row.id, row.local_id, row.last_seen) for row in rows}.values())
 
     def issues_of_versions(self, record_ids: Collection[int]) -> dict[int, frozenset[tuple[str, str]]]:
-        """Return fields and codes of issues by version, without versions that have none."""
+        """Return fields and codes of issues by version.
+
+        Versions without issues are left out.
+        """
         issues: dict[int, frozenset[tuple[str, str]]] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ISSUES_OF, {"ids": chunk}):

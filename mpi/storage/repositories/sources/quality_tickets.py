@@ -1,4 +1,4 @@
-"""Repository of quality tickets: requests to a source to correct one kind of issue."""
+"""Repository of quality tickets: requests to correct one kind of issue."""
 
 from dataclasses import asdict, dataclass
 

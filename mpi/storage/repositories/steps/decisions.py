@@ -184,11 +184,11 @@ class Decisions:
     def assertions_of_records(
         self, record_ids: Collection[int], origins: Collection[str]
     ) -> list[StoredDecision]:
-        """Return decisions of any status that records' sources asserted by some kinds of steps.
+        """Return decisions of any status that the sources of records asserted.
 
         Args:
             record_ids: records with which they were asserted.
-            origins: kinds of the steps.
+            origins: kinds of the steps that asserted them.
         """
         decisions: dict[int, StoredDecision] = {}
         for chunk in iter_chunks(record_ids):
@@ -200,11 +200,11 @@ class Decisions:
     def latest_of_source(
         self, source_id: int, origins: Collection[str], before: int | None, limit: int
     ) -> list[StoredDecision]:
-        """Return decisions that a source asserted by some kinds of steps, newest first.
+        """Return decisions that a source asserted, newest first.
 
         Args:
             source_id: number of the source.
-            origins: kinds of the steps.
+            origins: kinds of the steps that asserted them.
             before: only decisions with lower numbers; None for the newest.
             limit: most decisions to return.
         """

@@ -1,4 +1,4 @@
-"""Store what guards sign-ins with a password, and the second approver of new indexes."""
+"""Store safeguards of password sign-ins, and the second approver of indexes."""
 
 import sqlalchemy as sa
 from alembic import op
