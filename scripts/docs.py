@@ -42,6 +42,19 @@ _FURTHER_PAGES = {
     ),
     "Project": ("README", "ARCHITECTURE", "CONTRIBUTING", "CODE_OF_CONDUCT", "CHANGELOG"),
 }
+FIRST_PAGE = ("Read on", "The steward's desk")
+"""Sections of the README that the first page shows after its introduction."""
+ACCESSIBLE_MARKS = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="All pages">',
+    '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+    "<pre>": '<pre tabindex="0">',
+    '<th class="head"><p></p></th>': "<td></td>",
+    '<div id="search-results">': '<h1>Search</h1><div id="search-results">',
+}
+"""What the theme writes, and what a keyboard and a screen reader need in its place (WCAG 2.1)."""
+
 _LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?!https?:|mailto:|#)([^)#\s]*)(#[^)\s]*)?\)")
 
 
@@ -52,9 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         stage_pages(Path(folder))
-        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", folder, options.out]
+        # Marks are mended in the pages that are written, so all are written anew (-E).
+        command = [sys.executable, "-m", "sphinx", "-E", "-W", "--keep-going", "-q", folder, options.out]
         environment = {**os.environ, "MPI_CHECKOUT": str(ROOT)}
-        return subprocess.run(command, env=environment, check=False).returncode
+        code = subprocess.run(command, env=environment, check=False).returncode
+    for page in options.out.rglob("*.html"):
+        page.write_text(make_accessible(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return code
+
+
+def make_accessible(page: str) -> str:
+    """Return a page whose parts a keyboard and a screen reader reach."""
+    for mark, accessible in ACCESSIBLE_MARKS.items():
+        page = page.replace(mark, accessible)
+    return page
 
 
 def stage_pages(folder: Path) -> None:
@@ -89,12 +113,14 @@ def drop_code_links(text: str, page: Path) -> str:
 
 
 def write_index() -> str:
-    """Return the first page, with the side bar's tree of pages."""
-    lines = [
-        "# Master Person Index", "",
-        "Which records, in which agencies, are the same child? Begin with the",
-        "[first tutorial](docs/tutorials/first-index.md), or see [all pages by kind](docs/README.md).", "",
-    ]  # fmt: skip
+    """Return the first page, with the side bar's tree of pages.
+
+    It is the README's introduction with what to read for which purpose.
+    """
+    readme = ROOT / "README.md"
+    introduction, *sections = drop_code_links(readme.read_text(encoding="utf-8"), readme).split("\n## ")
+    by_title = {section.partition("\n")[0]: section for section in sections}
+    lines = [introduction, *(f"## {by_title[title]}" for title in FIRST_PAGE)]
     captions = [*SECTIONS, "Project"]
     for caption in captions:
         names = [*_list_names(SECTIONS.get(caption)), *_FURTHER_PAGES.get(caption, ())]
@@ -153,9 +179,17 @@ def _write_operation(method: str, path: str, operation: Mapping[str, Any]) -> li
 
 
 def _plain(text: str | None) -> str:
-    """Return a description as one line, with Markdown signs escaped."""
+    """Return a description as one line of a Markdown table.
+
+    Signs of Markdown are escaped; in code, only the bar is one.
+    """
     line = " ".join((text or "").split())
-    return re.sub(r"([|<>\[\]*_$])", r"\\\1", line)
+    return re.sub(r"`[^`]*`|[|<>\[\]*_$]", _escape, line)
+
+
+def _escape(match: re.Match[str]) -> str:
+    """Return code with its bars escaped, or a sign escaped."""
+    return match[0].replace("|", r"\|") if match[0].startswith("`") else f"\\{match[0]}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ html_title = f"{project} {release}"
 # Nothing is loaded from another site.
 html_theme_options = {"source_repository": "", "footer_icons": []}
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 myst_heading_anchors = 5
 autodoc_member_order = "bysource"
