@@ -63,6 +63,8 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         },
         pool_size=POOL_SIZE,
         max_overflow=MAX_CONNECTIONS - POOL_SIZE,
+        # Each connection caches pages of its own: calls that follow each other use one and the same.
+        pool_use_lifo=True,
         hide_parameters=True,
         execution_options={"compiled_cache": SHARED_CACHE},
     )
