@@ -91,6 +91,7 @@ def stage_pages(folder: Path) -> None:
     shutil.copy(ROOT / "LICENSE", folder)
     for name in ("conf.py", "python.md"):
         shutil.copy(SITE / name, folder)
+    shutil.copytree(SITE / "static", folder / "static")
     folder.joinpath("routes.md").write_text(write_routes(read_openapi()), encoding="utf-8")
     folder.joinpath("index.md").write_text(write_index(), encoding="utf-8")
 

@@ -23,5 +23,6 @@ myst_heading_anchors = 5
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 exclude_patterns = ["docs/site"]
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
 highlight_language = "text"
