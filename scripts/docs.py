@@ -165,21 +165,21 @@ def write_routes(document: Mapping[str, Any]) -> str:
 
 def _write_operation(method: str, path: str, operation: Mapping[str, Any]) -> list[str]:
     """Return the lines about an operation, its parameters and its answers."""
-    name, summary = operation.get("operationId", ""), _plain(operation.get("summary"))
+    name, summary = operation.get("operationId", ""), make_cell(operation.get("summary"))
     lines = [f"### {name}", "", f"`{method} {path}`", "", summary, ""]
     rows = [
-        f"| `{each['name']}` | {each['in']} | {_plain(each.get('description'))} |"
+        f"| `{each['name']}` | {each['in']} | {make_cell(each.get('description'))} |"
         for each in operation.get("parameters", ())
         if "name" in each
     ]
     if rows:
         lines += ["| parameter | in | meaning |", "|---|---|---|", *rows, ""]
     listed = operation["responses"].items()
-    answers = [f"| {code} | {_plain(each.get('description'))} |" for code, each in listed]
+    answers = [f"| {code} | {make_cell(each.get('description'))} |" for code, each in listed]
     return [*lines, "| answer | meaning |", "|---|---|", *answers, ""]
 
 
-def _plain(text: str | None) -> str:
+def make_cell(text: str | None) -> str:
     """Return a description as one line of a Markdown table.
 
     Signs of Markdown are escaped; in code, only the bar is one.

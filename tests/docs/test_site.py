@@ -26,7 +26,7 @@ def test_the_first_page_introduces_the_program_and_says_what_to_read():
     ],
 )
 def test_a_description_becomes_one_line_of_a_table(text, shown):
-    assert docs._plain(text) == shown
+    assert docs.make_cell(text) == shown
 
 
 def test_what_scrolls_and_what_leads_is_reached_by_keyboard_and_screen_reader():
