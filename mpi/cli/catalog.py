@@ -57,9 +57,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Move sources of this index into a scope, new or existing.", "access.scope_split:split"
     ),
     "policy": CatalogEntry("Explain the access policy."),
-    "policy papers": CatalogEntry(
-        "Print who may see what, and under which law.", "access.policy:papers"
-    ),
+    "policy papers": CatalogEntry("Print who may see what, and under which law.", "access.policy:papers"),
     "policy explain": CatalogEntry(
         "Print the policy table, or the reasons of one decision.", "access.policy:explain"
     ),
