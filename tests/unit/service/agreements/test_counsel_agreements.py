@@ -1,5 +1,6 @@
 """Counsel's answers about agreements, laws and children are true of the running program."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -195,6 +196,11 @@ def test_each_condition_of_a_role_hides_the_child_for_whom_it_does_not_hold(inde
         look_up_person(index, elsewhere, eid)
 
 
+def leave_out_references(text):
+    """Leave opaque references out of a text: they may contain any digits by chance."""
+    return re.sub(r"\b[0-9a-f]{16,}\b", "", text)
+
+
 @shows("never_shown: {fields}.")
 def test_no_answer_holds_a_value_of_the_list_not_even_to_the_source_that_sent_it(index):
     digits = "219099998"
@@ -211,7 +217,7 @@ def test_no_answer_holds_a_value_of_the_list_not_even_to_the_source_that_sent_it
             told = repr((record, golden, explain_person(index, viewer, eid)))
             assert never.isdisjoint(record["record"])
             assert never.isdisjoint(value.attribute for value in golden.values)
-            assert "9998" not in told
+            assert "9998" not in leave_out_references(told)
 
 
 @shows("never_stored: Records that tell of these are refused: {topics}.")

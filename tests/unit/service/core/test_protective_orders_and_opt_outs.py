@@ -20,11 +20,11 @@ from tests.index import OPERATOR, crosswalk, make_child, open_test_index
 NAMES = {"first_name": "Zuleika", "last_name": "Abernathy"}
 WHEREABOUTS = {
     "address_line1": "12 Elm St", "phone": "614-555-0137", "email": "z@example.org", "school_id": "S-77",
-    "guardian_first_name": "Ottoline", "guardian_last_name": "Abernathy", "household_ids": ["H1"],
+    "guardian_first_name": "Ottoline", "guardian_last_name": "Abernathy", "household_ids": ["HOME-OF-1"],
     "placements": [{"type": "kinship", "county": "Franklin", "begin": "2025-01-01"}],
 }  # fmt: skip
 CHILD = make_child("1", **NAMES, **WHEREABOUTS)
-SECRETS = ("12 Elm", "614-555-0137", "z@example.org", "S-77", "Ottoline", "H1", "kinship")
+SECRETS = ("12 Elm", "614-555-0137", "z@example.org", "S-77", "Ottoline", "HOME-OF-1", "kinship")
 QUERY = {"first_name": "Zuleika", "last_name": "Abernathy", "birth_date": CHILD["birth_date"]}
 KINDS = ("address_confidential", "protective_order")
 
