@@ -224,7 +224,8 @@ def _import_solver() -> tuple[Any, Any]:
         from scipy.sparse import csr_array  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError(
-            "published tables need the extra 'reports': pip install 'master-person-index[reports]'"
+            "published tables need the extra reports, which is not installed: "
+            "pip install '.[reports]' in a checkout"
         ) from None
 
     def make_matrix(rows: Sequence[_Row], size: int) -> Any:  # noqa: ANN401

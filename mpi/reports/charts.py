@@ -121,6 +121,6 @@ def _import_charts() -> tuple[Any, Any]:
         import vl_convert  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError(
-            "charts need the extra 'reports': pip install 'master-person-index[reports]'"
+            "charts need the extra reports, which is not installed: pip install '.[reports]' in a checkout"
         ) from None
     return altair, vl_convert

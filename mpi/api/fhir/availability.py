@@ -29,7 +29,7 @@ def _build_stand_in() -> APIRouter:
     def _refuse_call(path: str) -> None:  # noqa: ARG001 - the parameter of the address
         raise NotInstalledError(
             "FHIR is not installed here; the operator installs the extra fhir: "
-            "pip install 'master-person-index[fhir]', or pip install '.[fhir]' in a checkout"
+            "pip install '.[fhir]' in a checkout"
         )
 
     return router

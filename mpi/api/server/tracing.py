@@ -25,9 +25,7 @@ SERVICE = "master-person-index"
 """Name of the service in traces, unless ``OTEL_SERVICE_NAME`` names it."""
 STANDARD_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Variables of OpenTelemetry that name where traces are sent."""
-_ABSENT = (
-    "traces need the optional extra otel, which is not installed: pip install 'master-person-index[otel]'"
-)
+_ABSENT = "traces need the optional extra otel, which is not installed: pip install '.[otel]' in a checkout"
 _PARENT = "traceparent"
 _METHODS = frozenset(HTTPMethod)
 _log = logging.getLogger("mpi.api")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mpi.cli.pilot.folder import HeldFolder
 from mpi.cli.pilot.inputs import PilotFile
+from mpi.domain.training_tools import find_training_tools
 
 _POLL_S = 0.2
 _PATIENCE_S = 5.0
@@ -17,7 +18,7 @@ _FIXED_S = 8.0
 _BYTES_A_SECOND = 2_000_000
 """Bytes of input that a fit reads in a second, about."""
 _MOST_OF_IT = 0.95
-_UNKNOWN_REASON = "the fit failed; run `python -m training fit` to see why"
+_UNKNOWN_REASON = f"the fit failed; run `python -m {find_training_tools()} fit` to see why"
 _REASONS = {
     "the files hold no record": "the files hold no record that can be used",
     "a fit compares records": "a fit compares records and needs at least two",
@@ -110,7 +111,7 @@ def _run(
     """Run the fit to its end, or stop it with this process."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
     environment |= {"TMPDIR": str(held.path), "COLUMNS": "1000", "MPLCONFIGDIR": str(held.path)}
-    command = [sys.executable, "-m", "training", "fit", *arguments]
+    command = [sys.executable, "-m", find_training_tools(), "fit", *arguments]
     began = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program

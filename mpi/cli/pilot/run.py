@@ -156,8 +156,10 @@ def _work(
     fit = PilotModel(None)
     if options.fits:
         progress.begin(_FIT)
-        pilot.made.append("a model fitted to the files")
+        pilot.made.append("files of a model fit")
         fit = fit_model(held, files, progress.report_share)
+        if fit.folder is not None:
+            pilot.made.append("a model fitted to the files")
     settings = OwnSettings(
         home=held.path / "index",
         model=None if fit.folder is None else str(fit.folder),

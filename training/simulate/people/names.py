@@ -167,7 +167,7 @@ def _import_names(locale: str) -> type:
     except ModuleNotFoundError as error:
         raise InputError(
             "simulated people need the optional extra simulator, which is not installed: "
-            "pip install 'master-person-index[simulator]', or pip install '.[simulator]' in a checkout"
+            "pip install '.[simulator]' in a checkout"
         ) from error
     return provider
 

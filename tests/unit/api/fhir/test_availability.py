@@ -48,10 +48,10 @@ def test_without_the_extra_fhir_its_routes_say_so_and_all_others_are_served():
     answers, paths = json.loads(run_python(CALL_FHIR))
     for status, problem in answers:
         assert (status, problem["type"].rpartition("/")[2].rpartition(":")[2]) == (501, "not-installed")
-        assert "master-person-index[fhir]" in problem["detail"]
+        assert "pip install '.[fhir]'" in problem["detail"]
     assert "/v1/sources" in paths
     assert not [path for path in paths if path.startswith("/fhir")]
 
 
 def test_without_the_extra_simulator_the_error_names_it():
-    assert "master-person-index[simulator]" in run_python(SIMULATE)
+    assert "pip install '.[simulator]'" in run_python(SIMULATE)

@@ -377,4 +377,4 @@ def test_without_the_extra_the_error_says_which_one(pull, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "asyncssh", None)
     result = pull()
-    assert (result.code, "master-person-index[sftp]" in result.err) == (5, True)
+    assert (result.code, "pip install '.[sftp]'" in result.err) == (5, True)
