@@ -1,7 +1,6 @@
 """Periods of care or enrollment that a record states.
 
-A period runs from its first day until before its last. A day that is missing or cannot be read leaves the
-period open on that side.
+A period runs from its first day until before its last. How dates are read, ``read_period`` says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,12 +8,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.fields.dates import read_period
 
 FROM_FLAG, FROM_PLACEMENT = "flag", "placement"
 """What states that a child is in care: a flag of the population, or a placement."""
-ALWAYS, FOREVER = "", "9999-12-31"
-"""First and last day of a period that is open on that side; both sort before and after every day."""
 _FOSTER_CARE = "foster_care"
 
 
@@ -82,7 +79,7 @@ def read_enrollment_periods(payload: bytes) -> tuple[Period, ...]:
 
 
 def _to_period(kind: str, entry: Mapping[str, Any], begin: str, end: str) -> Period:
-    return Period(kind, to_iso_day(entry.get(begin)) or ALWAYS, to_iso_day(entry.get(end)) or FOREVER)
+    return Period(kind, *read_period(entry.get(begin), entry.get(end)))
 
 
 def _join(periods: Iterable[Period]) -> list[Period]:

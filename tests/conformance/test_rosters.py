@@ -1,10 +1,17 @@
 """The rosters follow every change of records and persons, on both stores."""
 
+from datetime import date
+
+import pytest
+
+from mpi.domain import clock
 from mpi.domain.children.items import ItemKind
 from mpi.domain.record_ref import RecordRef
+from mpi.service.core.visibility import visible_labels
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
+from mpi.service.quality.exact_counts import count_in_care
 from mpi.service.rosters.children import read_children
 from mpi.service.rosters.derivation import rebuild_rosters
 from mpi.service.rosters.item_file import read_item_file
@@ -13,6 +20,7 @@ from mpi.service.rosters.item_intake import store_items
 from mpi.service.rosters.students import read_students
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.service.stewardship.undo import undo_step
+from mpi.storage.repositories.sources.records import RecordState
 from tests.index import OPERATOR, expunge, load_rows, make_child
 from tests.rosters import (
     MARISOL,
@@ -29,6 +37,63 @@ from tests.rosters import (
 
 def names(index, viewer=None):
     return [one.record.local_id for one in read_students(index, viewer or contact()).students]
+
+
+def with_slashes(day):
+    return date.fromisoformat(day).strftime("%m/%d/%Y")
+
+
+def test_dates_with_slashes_list_child_and_school_as_iso_dates_do(index):
+    add_sources(index)
+    entered, left = with_slashes(days_ago(90)), with_slashes(days_ago(-90))
+    put_student(index, entry_date=entered, exit_date=left)
+    put_child(index, since=with_slashes(days_ago(30)))
+    assign(index, "c1")
+    [student] = read_students(index, contact()).students
+    assert (student.school_id, student.entry_date, student.days_enrolled) == ("1042", days_ago(90), 90)
+    assert (student.in_care_since, student.school_of_origin) == (days_ago(30), "1042")
+    [child] = read_children(index, caseworker()).children
+    assert [(each.school_id, each.entry_date, each.days_enrolled) for each in child.schools] == [
+        ("1042", days_ago(90), 90)
+    ]
+    assert child.missing is None
+    put_student(index, entry_date=entered, exit_date=with_slashes(days_ago(1)))
+    assert names(index) == []
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "holds"),
+    [
+        ("1/10/2019", "3/1/2020", False),
+        ("12/31/2091", None, False),
+        ("1/1/2020", "12/31/2091", True),
+        ("2020", None, True),
+        ("2019-01-10", "2020-03", False),
+        ("2019-01-10", "March 2020", False),
+        ("March 2020", None, False),
+        ("2019-01-10", "9999-12-31", True),
+    ],
+)
+def test_a_flag_out_of_force_in_any_form_discloses_nothing(index, begin, end, holds):
+    add_sources(index)
+    put_student(index)
+    put_child(index, **in_care(begin, end))
+    assign(index, "c1")
+    viewer = caseworker()
+    with index.database.read(viewer) as unit:
+        numbers = [
+            record
+            for source in unit.sources.all()
+            for record in unit.records.ids_of_source(source.id, [RecordState.ACTIVE])
+        ]
+        sources = {label.source for label in visible_labels(unit, numbers).values()}
+        counts = count_in_care(unit, clock.today())
+    assert sources == ({"CCWIS", "D01"} if holds else {"CCWIS"})
+    assert counts == ((1, 1) if holds else (0, 0))
+    assert names(index) == (["s1"] if holds else [])
+    assert len(read_children(index, viewer).children) == holds
+    assert verify(index, OPERATOR) == []
 
 
 def test_the_list_follows_upserts_splits_undo_loads_and_seals(index):

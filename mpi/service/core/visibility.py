@@ -5,7 +5,6 @@ agreement covers this child; else no answer may tell that it exists.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
@@ -15,6 +14,7 @@ from mpi.domain.source import SHARED_SCOPE
 from mpi.domain.survivorship.values import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import RecordAccess, StatedFacts, StatedPopulations, Viewer
 from mpi.service.core.disclosure_consents import read_consents
+from mpi.standardize.fields.dates import is_within_period
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -197,7 +197,7 @@ def read_populations_by_child(
     day = clock.today()
     stated: dict[int, set[tuple[str, str]]] = {}
     for row in unit.record_versions.flags(labels):
-        if row.value == "Y" and _is_in_force(row, day):
+        if row.value == "Y" and is_within_period(row.begin, row.end, day):
             fact = (labels[row.record_id].source, row.population)
             stated.setdefault(row.record_id, set()).add(fact)
     return {
@@ -226,10 +226,6 @@ def read_facts_by_record(unit: ReadUnit, record_ids: Collection[int]) -> dict[in
         record: consents.get(record, frozenset()) | populations[child]
         for record, child in child_by_record.items()
     }
-
-
-def _is_in_force(row: Any, day: str) -> bool:  # noqa: ANN401 - a row of the flag table
-    return (row.begin is None or row.begin <= day) and (row.end is None or day < row.end)
 
 
 def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) -> list[StoredDecision]:

@@ -14,6 +14,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.policy.reasons import ReasonCode
 from mpi.policy.role_rules import Condition
 from mpi.service.core.visibility import visible_labels
+from mpi.standardize.fields.dates import is_within_period
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.unit_of_work.units import ReadUnit
 
@@ -86,14 +87,14 @@ def _has_open_custody(records: Iterable[_KindAndRecord], day: str) -> bool:
 
 def _has_care_flag(record: CanonicalRecord, day: str) -> bool:
     return any(
-        flag.population == _CUSTODY and flag.value == "Y" and _is_in_interval(flag.begin, flag.end, day)
+        flag.population == _CUSTODY and flag.value == "Y" and is_within_period(flag.begin, flag.end, day)
         for flag in record.flags
     )
 
 
 def _is_placed(record: CanonicalRecord, day: str) -> bool:
     return any(
-        placement.begin is not None and _is_in_interval(placement.begin, placement.end, day)
+        placement.begin is not None and is_within_period(placement.begin, placement.end, day)
         for placement in record.placements
     )
 
@@ -106,14 +107,10 @@ def _has_case(records: Iterable[_KindAndRecord], _day: str) -> bool:
 def _is_enrolled(records: Iterable[_KindAndRecord], day: str) -> bool:
     """Return whether the school's own record says that the child is enrolled."""
     return any(
-        kind == _SCHOOL_KIND and _is_in_interval(enrollment.entry_date, enrollment.exit_date, day)
+        kind == _SCHOOL_KIND and is_within_period(enrollment.entry_date, enrollment.exit_date, day)
         for kind, record in records
         for enrollment in record.enrollments
     )
-
-
-def _is_in_interval(begin: str | None, end: str | None, day: str) -> bool:
-    return (begin is None or begin <= day) and (end is None or day < end)
 
 
 _CHECKS: MappingProxyType[Condition, Callable[[Iterable[_KindAndRecord], str], bool]] = MappingProxyType({

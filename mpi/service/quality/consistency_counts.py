@@ -18,7 +18,7 @@ from mpi.domain.quality_rules import PublicationRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.source import SourceKind
 from mpi.standardize.fields.codes import parse_sex
-from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.fields.dates import is_within_period, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.persons.linked_records import LinkedRecord
 from mpi.storage.repositories.sources.sources import Source
@@ -138,9 +138,6 @@ def _normalize(field: str, text: str | None) -> str | None:
 def _states_flag(record: CanonicalRecord, population: str, day: str) -> bool:
     """Return whether a record states a population's flag for a day."""
     return any(
-        flag.population == population
-        and flag.value == "Y"
-        and (flag.begin or day) <= day
-        and (not flag.end or flag.end > day)
+        flag.population == population and flag.value == "Y" and is_within_period(flag.begin, flag.end, day)
         for flag in record.flags
     )

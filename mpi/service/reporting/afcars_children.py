@@ -6,6 +6,7 @@ from mpi.domain.errors import FileError
 from mpi.intake.afcars_file import AfcarsFile
 from mpi.intake.rows import CanonicalRow
 from mpi.reports.reconciliation import FileChild
+from mpi.standardize.fields.dates import is_within_period
 
 
 def read_afcars_children(path: Path, day: str) -> list[FileChild]:
@@ -32,6 +33,6 @@ def read_afcars_children(path: Path, day: str) -> list[FileChild]:
 def _is_in_care(flags: object, day: str) -> bool:
     """Return whether one of the file's removals is open on a day."""
     return any(
-        str(flag["begin"]) <= day and (not flag.get("end") or str(flag["end"]) > day)
+        is_within_period(flag["begin"], flag.get("end"), day)
         for flag in (flags if isinstance(flags, list) else ())
     )

@@ -7,6 +7,7 @@ import orjson
 
 from mpi.domain.source import SourceKind
 from mpi.reports.child_tables import ChildTables
+from mpi.standardize.fields.dates import read_period, to_birth_day
 from mpi.storage.unit_of_work.units import ReadUnit
 
 _ROWS_PER_PART = 50_000
@@ -38,7 +39,13 @@ def read_children(
     agencies = [number for number, source in sources.items() if source.kind == SourceKind.CCWIS]
     _add_clients(tables, known.iterate_contents(commit_no, agencies))
     for flags in known.iterate_flags(commit_no):
-        tables.add("flag", flags)
+        tables.add(
+            "flag",
+            (
+                (flag.record_id, flag.population, flag.definition, *read_period(flag.begin, flag.end))
+                for flag in flags
+            ),
+        )
     tables.add("decided", known.list_joining_decisions(commit_no))
     asked = known.list_open_records() if open_records is None else open_records
     tables.add("open_record", ((record,) for record in asked))
@@ -51,9 +58,9 @@ def _add_clients(tables: ChildTables, contents: Iterator[tuple[int, bytes]]) -> 
     placements: list[tuple[Any, ...]] = []
     for record, payload in contents:
         members = orjson.loads(payload)
-        clients.append((record, members.get("birth_date")))
+        clients.append((record, to_birth_day(members.get("birth_date"))))
         placements.extend(
-            (record, stay.get("type") or "", stay["begin"], stay.get("end"))
+            (record, stay.get("type") or "", *read_period(stay["begin"], stay.get("end")))
             for stay in members.get("placements") or ()
             if stay.get("begin")
         )

@@ -7,7 +7,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.record import CanonicalRecord, Enrollment, Flag, Placement
 from mpi.policy.agreement import FLAG_PREFIX
 from mpi.standardize.fields.codes import parse_sex
-from mpi.standardize.fields.dates import to_birth_day, to_iso_day
+from mpi.standardize.fields.dates import is_within_period, to_birth_day, to_iso_day
 
 LEFT_OUT = "left_out"
 """Level at which a variable has no value."""
@@ -122,12 +122,8 @@ def _list_flags(record: CanonicalRecord, field: str, day: str) -> list[Flag]:
     return [
         flag
         for flag in record.flags
-        if flag.population == population and _is_in_force(flag.begin, flag.end, day)
+        if flag.population == population and is_within_period(flag.begin, flag.end, day)
     ]
-
-
-def _is_in_force(begin: str | None, end: str | None, day: str) -> bool:
-    return (begin is None or begin <= day) and (end is None or end > day)
 
 
 def _find_enrollment(record: CanonicalRecord) -> Enrollment:

@@ -22,7 +22,7 @@ from mpi.service.core.visibility import visible_labels
 from mpi.service.persons.child_names import load_child_names
 from mpi.service.review.open_questions import OpenQuestion
 from mpi.service.review.queue_search import Filters, QueueItem
-from mpi.standardize.fields.dates import to_birth_day
+from mpi.standardize.fields.dates import is_within_period, to_birth_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.standardize.text_folding import split_words, squeeze
 from mpi.storage.repositories.review.task_work import CLOSED
@@ -287,7 +287,7 @@ class _FactReader:
             number: frozenset(
                 squeeze(address.county)
                 for address in record.addresses
-                if address.county and (address.end is None or address.end > self._day)
+                if address.county and is_within_period(None, address.end, self._day)
             )
             for number, record in records.items()
         }
@@ -301,8 +301,7 @@ class _FactReader:
             return {}
         stated: dict[int, set[str]] = {}
         for row in self._unit.record_versions.flags(source_by_record):
-            begins, ends = row.begin or self._day, row.end
-            if row.value == "Y" and begins <= self._day and (ends is None or self._day < ends):
+            if row.value == "Y" and is_within_period(row.begin, row.end, self._day):
                 stated.setdefault(row.record_id, set()).add(row.population)
         return {
             record: frozenset(

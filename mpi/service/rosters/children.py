@@ -25,6 +25,7 @@ from mpi.service.rosters.coverage import find_carried_fields, may_hold, state_ca
 from mpi.service.rosters.items import ChildItem, ItemSubject, Permitted, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SETTLED, SchoolClock, measure_school_clock
 from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
+from mpi.standardize.fields.dates import to_birth_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.caseloads import CareTime
 from mpi.storage.repositories.sources.sources import Source
@@ -451,7 +452,7 @@ def _add_siblings(children: Mapping[int, ChildInCare], record: int, household: I
 def _is_of_school_age(birth_date: str | None, today: str) -> bool:
     """Return whether a child is of school age, or of unknown age."""
     try:
-        born, day = date.fromisoformat(birth_date or ""), date.fromisoformat(today)
+        born, day = date.fromisoformat(to_birth_day(birth_date) or ""), date.fromisoformat(today)
     except ValueError:
         return True
     age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))

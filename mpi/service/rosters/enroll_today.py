@@ -26,6 +26,7 @@ from mpi.service.rosters.local_match import CARE_FIELD, find_confirmed
 from mpi.service.rosters.own_students import OwnStudent, StudentQuery, find_own_student
 from mpi.service.rosters.school_directory import SchoolOffice, load_school_directory
 from mpi.service.rosters.students import find_enrollment
+from mpi.standardize.fields.dates import read_period, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.caseloads import Caseworker
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -243,7 +244,7 @@ class _SchoolReader:
     def _describe(
         self, record_id: int | None, each: Enrollment, stated_by: StatedBy
     ) -> Iterator[tuple[int | None, LastSchool]]:
-        if not each.school_id or (each.entry_date or "") > self._today:
+        if not each.school_id or read_period(each.entry_date, None)[0] > self._today:
             return
         yield (
             record_id,
@@ -251,8 +252,8 @@ class _SchoolReader:
                 school_id=each.school_id,
                 district_id=each.district_id,
                 grade=each.grade,
-                entry_date=each.entry_date,
-                exit_date=each.exit_date,
+                entry_date=to_iso_day(each.entry_date) or each.entry_date,
+                exit_date=to_iso_day(each.exit_date) or each.exit_date,
                 stated_by=stated_by,
                 office=self._directory.find_office(each.school_id, each.district_id),
             ),

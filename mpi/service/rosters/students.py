@@ -31,6 +31,7 @@ from mpi.service.rosters.coverage import (
 from mpi.service.rosters.items import ChildItem, ItemSubject, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
 from mpi.service.rosters.visits import VisitHistory, keep_left, read_visits, record_visit
+from mpi.standardize.fields.dates import is_within_period, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.care_rosters import RosterRow
 from mpi.storage.repositories.rosters.caseloads import Caseworker
@@ -420,12 +421,14 @@ def _add_school(
 
 
 def find_enrollment(record: CanonicalRecord, day: str) -> Enrollment | None:
-    """Return the enrollment that holds on a day, the latest if several."""
+    """Return the enrollment that holds on a day, the latest if several.
+
+    A whole entry date is given as ``YYYY-MM-DD``, in whatever form it was sent.
+    """
     held = [
-        enrollment
+        enrollment._replace(entry_date=to_iso_day(enrollment.entry_date) or enrollment.entry_date)
         for enrollment in record.enrollments
-        if (enrollment.entry_date or "") <= day
-        and (enrollment.exit_date is None or day < enrollment.exit_date)
+        if is_within_period(enrollment.entry_date, enrollment.exit_date, day)
     ]
     return max(held, key=lambda enrollment: enrollment.entry_date or "", default=None)
 

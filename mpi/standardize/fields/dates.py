@@ -42,6 +42,12 @@ _TIME_ZONE_GRACE = timedelta(days=1)
 
 PARTIAL_DATE = "partial-date"
 """Quality code of a date whose year, or year and month, alone are known; it is compared."""
+_SENTINEL_DATE = "sentinel-date"
+ALWAYS, FOREVER = "", "9999-12-31"
+"""First day, and day after the last, of a period that is open on that side.
+
+They sort before and after every day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,13 @@ class ParsedDate:
         year: the year, also of a partial date.
         issue: a quality code (``partial-date``, ``impossible-date``, ``sentinel-date``,
             ``unreadable-date``), or None.
+        first_day: the day, or the first one of a partial date, ``YYYY-MM-DD``.
     """
 
     day: str | None = None
     year: int | None = None
     issue: str | None = None
+    first_day: str | None = None
 
 
 @lru_cache(CACHE_SIZE)
@@ -86,15 +94,16 @@ def _parse_date_since(text: str, earliest_year: int) -> ParsedDate:
         return ParsedDate(issue="unreadable-date")
     year, month, day = parts
     if year in _SENTINEL_YEARS or parts in _SENTINEL_DAYS:
-        return ParsedDate(issue="sentinel-date")
+        return ParsedDate(issue=_SENTINEL_DATE)
     if year < earliest_year or month > _MONTHS:
         return ParsedDate(issue="impossible-date")
-    if not month or not day:
-        return ParsedDate(year=year, issue=PARTIAL_DATE)
     try:
-        return ParsedDate(date(year, month, day).isoformat(), year)
+        first_day = date(year, month or 1, (month and day) or 1).isoformat()
     except ValueError:
         return ParsedDate(issue="impossible-date")
+    if not month or not day:
+        return ParsedDate(year=year, issue=PARTIAL_DATE, first_day=first_day)
+    return ParsedDate(first_day, year, first_day=first_day)
 
 
 def to_iso_day(text: str | None) -> str | None:
@@ -105,6 +114,39 @@ def to_iso_day(text: str | None) -> str | None:
 def to_birth_day(text: str | None) -> str | None:
     """Return a text's whole, real birth date as ``YYYY-MM-DD``, else None."""
     return parse_birth_date(text).day if text else None
+
+
+def read_period(begin: str | None, end: str | None) -> tuple[str, str]:
+    """Return a period's first day, and the day after its last.
+
+    Care, enrollments and flags are read so, and disclosure follows from them. A missing or sentinel date
+    leaves the period open on that side. A partial date counts as its first day. With any other text the
+    period is over, or has not begun: what cannot be read discloses nothing.
+
+    Args:
+        begin: first day as a source sent it.
+        end: first day after the period, as sent.
+    """
+    return _read_bound(begin, ALWAYS, FOREVER), _read_bound(end, FOREVER, ALWAYS)
+
+
+def is_within_period(begin: str | None, end: str | None, day: str) -> bool:
+    """Return whether a day lies in a period of dates as sent.
+
+    Args:
+        begin: first day as a source sent it; see ``read_period``.
+        end: first day after the period, as sent.
+        day: the day, ``YYYY-MM-DD``.
+    """
+    first_day, end_day = read_period(begin, end)
+    return first_day <= day < end_day
+
+
+def _read_bound(text: str | None, missing: str, unreadable: str) -> str:
+    parsed = parse_date(text) if text else None
+    if parsed is None or parsed.issue == _SENTINEL_DATE:
+        return missing
+    return parsed.first_day or unreadable
 
 
 def is_future(parsed: ParsedDate, as_of: str) -> bool:

@@ -128,8 +128,11 @@ def test_an_analyst_gets_figures_and_no_child(index, eid, agreement):
         look_up_person(index, analyst, eid)
 
 
-def test_a_child_out_of_care_is_unknown_to_the_caseworker(index, agreement):
-    ended = {**FOSTER, "end": "2026-06-01"}
+@pytest.mark.parametrize(
+    "dates", [{"end": "2026-06-01"}, {"begin": "1/10/2019", "end": "6/1/2020"}, {"begin": "12/31/2091"}]
+)
+def test_a_child_out_of_care_is_unknown_to_the_caseworker(index, agreement, dates):
+    ended = {**FOSTER, **dates}
     record = make_child(
         "c2", first_name="Odalys", last_name="Trueblood", birth_date="2012-02-02", flags=[ended]
     )
@@ -146,8 +149,9 @@ def test_a_child_out_of_care_is_unknown_to_the_caseworker(index, agreement):
         assert caught.value.reason == "no-legal-responsibility"
 
 
-def test_a_child_who_left_school_is_unknown_to_the_point_of_contact(index, agreement):
-    left = {**ENROLLMENT, "exit_date": "2026-10-01"}
+@pytest.mark.parametrize("exit_date", ["2026-10-01", "6/1/2020"])
+def test_a_child_who_left_school_is_unknown_to_the_point_of_contact(index, agreement, exit_date):
+    left = {**ENROLLMENT, "exit_date": exit_date}
     record = make_child(
         "s2", first_name="Ignacy", last_name="Valcour", birth_date="2012-03-02", enrollments=[left]
     )

@@ -15,7 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship.attributes import NAME_PARTS
 from mpi.service.persons.golden_record import GoldenValue
 from mpi.service.rosters.school_directory import NO_SCHOOLS, SchoolDirectory
-from mpi.standardize.fields.dates import to_iso_day
+from mpi.standardize.fields.dates import is_within_period, to_iso_day
 from mpi.standardize.name.title_case import format_name
 
 SCHOOL, PLACEMENT = "school", "placement"
@@ -117,7 +117,8 @@ def list_stays(
 def _read_stay(value: GoldenValue, today: str, schools: SchoolDirectory) -> tuple[str, Stay]:
     """Return the first day of an enrollment or placement, and its row."""
     kind = _KINDS[value.attribute]
-    begin, end = (to_iso_day(value.value.get(name)) for name in _BEGINS[kind])
+    begin_sent, end_sent = (value.value.get(name) for name in _BEGINS[kind])
+    begin, end = to_iso_day(begin_sent), to_iso_day(end_sent)
     stay = Stay(
         kind=kind,
         place=_describe_school(schools.add_names(value.value))
@@ -125,7 +126,7 @@ def _read_stay(value: GoldenValue, today: str, schools: SchoolDirectory) -> tupl
         else _describe_placement(value.value),
         begin=format_day(begin or ""),
         end=format_day(end or ""),
-        is_open=(begin is None or begin <= today) and (end is None or today < end),
+        is_open=is_within_period(begin_sent, end_sent, today),
         is_current=False,
         record=value.record,
     )

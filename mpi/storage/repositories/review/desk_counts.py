@@ -25,9 +25,9 @@ from sqlalchemy import (
 
 from mpi.storage.repositories.persons.identity_events import SCOPE
 from mpi.storage.tables import (
+    CarePeriodRow,
     CommitRow,
     DecisionRow,
-    FlagRow,
     MembershipRow,
     RecordRow,
     RecordVersionRow,
@@ -43,7 +43,7 @@ _work = table_of(TaskWorkRow)
 _action = table_of(TaskActionRow)
 _commit = table_of(CommitRow)
 _decision = table_of(DecisionRow)
-_flag = table_of(FlagRow)
+_period = table_of(CarePeriodRow)
 _version = table_of(RecordVersionRow)
 _record = table_of(RecordRow)
 _source = table_of(SourceRow)
@@ -288,32 +288,26 @@ class DeskFigures:
             counts[sources] = counts.get(sources, 0) + row[1]
         return counts
 
-    def count_in_care(
-        self, population: str, care_kinds: Sequence[str], school_kinds: Sequence[str], today: str
-    ) -> tuple[int, int]:
+    def count_in_care(self, care_kind: str, school_kinds: Sequence[str], today: str) -> tuple[int, int]:
         """Count persons in foster care, and those with a school record.
 
         Args:
-            population: flag of being in care. Only flags of active versions count.
-            care_kinds: kinds of the sources whose flags count.
+            care_kind: kind of the periods in care that count. Only those of active versions do.
             school_kinds: kinds of school sources.
             today: day, ``YYYY-MM-DD``.
         """
         persons = (
             select(_member.c.person_id)
             .distinct()
-            .select_from(_flag)
-            .join(_version, _version.c.id == _flag.c.version_id)
+            .select_from(_period)
+            .join(_version, _version.c.id == _period.c.version_id)
             .join(_record, and_(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id))
-            .join(_source, _source.c.id == _record.c.source_id)
             .join(_member, and_(_member.c.scope == SCOPE, _member.c.record_id == _record.c.id))
             .where(
-                _flag.c.population == population,
-                _flag.c.value == "Y",
-                or_(_flag.c.begin.is_(None), _flag.c.begin <= today),
-                or_(_flag.c.end.is_(None), _flag.c.end > today),
+                _period.c.kind == care_kind,
+                _period.c.begin <= today,
+                _period.c.end > today,
                 _record.c.state == "active",
-                _source.c.kind.in_(care_kinds),
                 _member.c.to_commit.is_(None),
             )
             .subquery()

@@ -120,9 +120,10 @@ def test_restrictions_are_shown_to_clients_named_for_the_source_alone(index):
         assert "restrictions" not in read(index, OPERATOR, "sis", "1")["record"]
 
 
+@pytest.mark.parametrize("end", ["2027-03-01", "3/1/2027"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_restriction_holds_until_its_end_comes_by_the_clock_alone(index, kind):
-    restrict_welfare_record(index, kind, begin="2026-12-24", end="2027-03-01")
+def test_a_restriction_holds_until_its_end_comes_by_the_clock_alone(index, kind, end):
+    restrict_welfare_record(index, kind, begin="12/24/2026", end=end)
     for moment, is_withheld in (("2026-12-01", True), ("2027-02-28", True), ("2027-03-01", False)):
         with fixed_clock(datetime.fromisoformat(f"{moment}T12:00:00+00:00")):
             assert bool(read(index, OPERATOR, "sis", "1")["withheld"]) == is_withheld, moment

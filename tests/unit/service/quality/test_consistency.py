@@ -51,7 +51,7 @@ def clock_and_index(tmp_path_factory):
                 **child,
                 "first_name": child["first_name"].upper() if number < SPELLED else child["first_name"],
                 "sex": "" if number < MOVED else child.get("sex"),
-                "flags": [FLAG] if number % 2 else [{**FLAG, "begin": "2020-01-01", "end": "2021-01-01"}],
+                "flags": [FLAG] if number % 2 else [{**FLAG, "begin": "1/1/2020", "end": "6/1/2021"}],
             }
             for number, child in enumerate(children)
         ]

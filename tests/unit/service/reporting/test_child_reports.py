@@ -80,6 +80,36 @@ def test_each_step_says_who_is_left_out_and_why(index, education):
     }
 
 
+def test_dates_with_slashes_count_as_iso_dates_do(index):
+    before = count(index)
+    born = {"birth_date": "03/01/2014"}
+    stays = (("01/10/2026", "03/01/2026"), ("12/10/2026", None), ("01/10/2026", "12/10/2026"))
+    load_rows(
+        index,
+        "ccwis",
+        *(
+            child | born | {"placements": [STAY | {"begin": begin, "end": end}]}
+            for child, (begin, end) in zip(many_children(12)[9:], stays, strict=True)
+        ),
+    )
+    steps = count(index)
+    assert {name: steps[name] - before[name] for name in steps if steps[name] != before[name]} == {
+        "in_care": 1, "of_school_age": 1, "expected_here": 1, "no_school_record": 1,
+    }  # fmt: skip
+
+
+def test_a_flag_counts_by_its_dates_in_any_form(index):
+    flag = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+    dates = ({"begin": "1/10/2019", "end": "3/1/2020"}, {"begin": "12/31/2031"}, {"end": "12/31/2031"})
+    children = many_children(12)[9:]
+    load_rows(
+        index,
+        "ccwis",
+        *({**child, "flags": [flag | each]} for child, each in zip(children, dates, strict=True)),
+    )
+    assert count(index, replace(WATERFALL, care="stated"))["in_care"] == 1
+
+
 def test_definitions_of_care_differ(index):
     assert count(index)["in_care"] == 6
     assert count(index, replace(WATERFALL, care="afcars"))["in_care"] == 7

@@ -43,7 +43,9 @@ OF_AGENCY = replace(
     output_fields=frozenset({"birth_date", "sex", "placements", "flags.foster_care"}),
 )
 SECRET_NAMES = ("Amara", "Okonkwo", "Restricted", "Hidden")
-CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+CARE = {
+    "population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "1/10/2019", "end": "1/5/2091",
+}  # fmt: skip
 OF_FREE_TEXT = (
     "county", "school_id", "district_id", "grade", "race", "ethnicity", "birth_country", "postal_code",
 )  # fmt: skip

@@ -25,10 +25,23 @@ from tests.desk import ANN, BEN, SIS_STEWARD, load_doubtful_pairs, question_keys
 from tests.index import OPERATOR, load_rows, make_child, many_children
 from tests.unit.service.review.test_queue import add_tasks, make_task
 
-FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-01-05"}
+FLAG = {
+    "population": "foster_care",
+    "value": "Y",
+    "definition": "ESSA",
+    "begin": "1/5/2019",
+    "end": "1/5/2091",
+}
+ENDED_FLAG = {**FLAG, "end": "6/1/2020"}
 CONFIDENTIAL = {"restrictions": [{"kind": "address_confidential", "begin": "2026-01-01"}]}
 CHILDREN = (
-    {"first_name": "Bea", "last_name": "Zimmer", "birth_date": "2020-05-01", "county": "Osier"},
+    {
+        "first_name": "Bea",
+        "last_name": "Zimmer",
+        "birth_date": "2020-05-01",
+        "county": "Osier",
+        "flags": [ENDED_FLAG],
+    },
     {
         "first_name": "Abe",
         "last_name": "Alder",

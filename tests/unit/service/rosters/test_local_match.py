@@ -237,6 +237,21 @@ def test_enroll_today_tells_last_school_office_and_caseworker(index):
         read_enrollment_start(index, registrar(terms, "colleague"), S1)
 
 
+def test_the_last_school_is_found_by_dates_with_slashes(index):
+    earlier = [
+        {"school_id": school, "entry_date": entered, "exit_date": left}
+        for school, entered, left in (("7", "12/1/2023", "2/1/2024"), ("1042", "2/1/2024", "6/1/2024"))
+    ]
+    to_come = {"school_id": "9", "entry_date": "1/5/2091"}
+    present = {"school_id": "2001", "grade": "07", "entry_date": days_ago(20)}
+    record = make_child("s1", **MARISOL, enrollments=[*earlier, to_come, present])
+    upsert(index, OPERATOR, "D01", record)
+    put_child(index)
+    ask(index)
+    last = read_enrollment_start(index, registrar(), S1).last_school
+    assert (last.school_id, last.entry_date, last.exit_date) == ("1042", "2024-02-01", "2024-06-01")
+
+
 def test_the_earlier_school_of_the_own_district_is_the_last_school(index):
     earlier = {"school_id": "1042", "grade": "06", "entry_date": days_ago(400), "exit_date": days_ago(20)}
     present = {"school_id": "2001", "grade": "07", "entry_date": days_ago(20)}

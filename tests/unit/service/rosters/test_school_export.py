@@ -1,7 +1,7 @@
 """What goes back to child welfare: the nightly file of schools, and a child's case plan."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -63,6 +63,16 @@ def index(tmp_path_factory):
 def rows_of(index, client="nightly", **changes):
     request = SchoolRequest(client, "CCWIS", **changes)
     return {row.local_id: row for row in export_schools(index, OPERATOR, request)}
+
+
+def test_enrollment_dates_with_slashes_are_read(index):
+    month_day_year = date.fromisoformat(days_ago(90)).strftime("%m/%d/%Y")
+    put_student(index, entry_date=month_day_year)
+    found = rows_of(index)["c1"]
+    put_student(index)
+    assert (found.school_id, found.entry_date, found.afcars_e35_school_enrollment) == (
+        "1042", days_ago(90), "3",
+    )  # fmt: skip
 
 
 def test_the_file_has_the_agencys_own_ids_with_school_and_afcars_values(index):

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.fields.dates import parse_birth_date, parse_date, swap_day_and_month, to_iso_day
+from mpi.standardize.fields.dates import (
+    ALWAYS,
+    FOREVER,
+    is_within_period,
+    parse_birth_date,
+    parse_date,
+    read_period,
+    swap_day_and_month,
+    to_iso_day,
+)
 from tests.unit.standardize.record_factory import features_of, issues_of
 
 
@@ -59,6 +68,42 @@ def test_a_sentinel_date_is_missing(text):
 )
 def test_any_other_text_is_unreadable(text):
     assert parse_date(text).issue == "unreadable-date"
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("3/1/2020", "2020-03-01", "2020-03-01"),
+        ("2020-03-01T00:00:00", "2020-03-01", "2020-03-01"),
+        ("2020-03", "2020-03-01", "2020-03-01"),
+        ("2020", "2020-01-01", "2020-01-01"),
+        ("2020-03-00", "2020-03-01", "2020-03-01"),
+        (None, ALWAYS, FOREVER),
+        ("", ALWAYS, FOREVER),
+        ("9999-12-31", ALWAYS, FOREVER),
+        ("1900-01-01", ALWAYS, FOREVER),
+        ("2020-02-30", FOREVER, ALWAYS),
+        ("March 2020", FOREVER, ALWAYS),
+        ("01.03.2020", FOREVER, ALWAYS),
+    ],
+)
+def test_a_period_is_open_without_a_date_and_closed_by_one_that_cannot_be_read(text, begin, end):
+    assert read_period(text, text) == (begin, end)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "is_within"),
+    [
+        ("1/10/2019", "3/1/2020", False),
+        ("12/31/2031", None, False),
+        ("01/01/2020", "12/31/2031", True),
+        ("9/1/2026", "9/2/2026", True),
+        ("8/1/2026", "9/1/2026", False),
+        (None, None, True),
+    ],
+)
+def test_a_period_of_dates_with_slashes_holds_from_its_begin_until_before_its_end(begin, end, is_within):
+    assert is_within_period(begin, end, "2026-09-01") is is_within
 
 
 @given(st.dates(date(1500, 1, 1), date(2098, 12, 31)))
