@@ -56,18 +56,20 @@ WHERE begin_on <= $last AND ($first = $last OR coalesce(end_on, $never) > $first
 _STUDENTS = """
 CREATE OR REPLACE TABLE student AS
 SELECT coalesce(r.person, -e.number) AS person,
-    bool_or(coalesce(e.on_count_day, false)) AS on_count_day,
-    sum(coalesce(e.days_enrolled, 0)) AS days_enrolled,
-    sum(coalesce(e.days_absent, 0)) AS days_absent,
-    sum(coalesce(e.school_changes, 0)) AS school_changes,
-    sum(coalesce(e.suspensions, 0)) AS suspensions,
-    sum(coalesce(e.expulsions, 0)) AS expulsions,
-    sum(coalesce(e.credits_attempted, 0)) AS credits_attempted,
-    sum(coalesce(e.credits_earned, 0)) AS credits_earned,
-    bool_or(coalesce(e.retained, false)) AS retained,
+    bool_or(e.on_count_day) AS on_count_day,
+    sum(e.days_enrolled) AS days_enrolled,
+    sum(e.days_enrolled) FILTER (WHERE e.days_absent IS NOT NULL) AS days_with_attendance,
+    sum(e.days_absent) FILTER (WHERE e.days_enrolled IS NOT NULL) AS days_absent,
+    sum(e.school_changes) AS school_changes,
+    sum(e.suspensions) AS suspensions,
+    sum(e.expulsions) AS expulsions,
+    sum(e.credits_attempted) FILTER (WHERE e.credits_earned IS NOT NULL) AS credits_attempted,
+    sum(e.credits_earned) FILTER (WHERE e.credits_attempted IS NOT NULL) AS credits_earned,
+    bool_or(e.retained) AS retained,
     max(e.ela_level) AS ela_level,
     max(e.math_level) AS math_level,
-    max(nullif(e.acgr_result, '')) AS acgr_result
+    arg_min(e.acgr_result, list_position(['graduate', 'not_graduate', 'removed'], e.acgr_result))
+        FILTER (WHERE e.acgr_result <> '') AS acgr_result
 FROM (SELECT *, row_number() OVER (ORDER BY source, local_id) AS number FROM education) e
 LEFT JOIN record r ON r.source = e.source AND r.local_id = e.local_id
 GROUP BY 1
@@ -137,7 +139,8 @@ class ChildTables:
     def join_students(self) -> None:
         """Make the table ``student``: the extract's rows summed by person.
 
-        A row whose record the index does not hold counts as a person of its own, with a negative number.
+        A row whose record the index does not hold counts as a person of its own, with a negative number. A
+        value that no row of the person states is NULL.
         """
         self.connection.execute(_STUDENTS)
         self.has_education = True

@@ -59,7 +59,7 @@ def read_extract(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         _check_values(path, relation, name)
     _check_rows(path, relation)
     columns = ", ".join(
-        _select(name, kind) if name in relation.columns else f"NULL AS {name}"
+        _select(name if name in relation.columns else "NULL", kind) + f" AS {name}"
         for name, kind in EXTRACT_COLUMNS.items()
     )
     relation.project(columns).create("education")
@@ -88,11 +88,15 @@ def _check_columns(path: Path, names: list[str]) -> None:
         )
 
 
-def _select(name: str, kind: str) -> str:
-    text = f"coalesce(CAST({name} AS VARCHAR), '')"
+def _select(value: str, kind: str) -> str:
+    """Return SQL that reads a value of a kind.
+
+    What is empty is NULL, but an empty text.
+    """
+    text = f"coalesce(CAST({value} AS VARCHAR), '')"
     if kind == _NUMBER:
-        return f"CAST(nullif({text}, '') AS BIGINT) AS {name}"
-    return f"{text} = 'Y' AS {name}" if kind == _YES_NO else f"{text} AS {name}"
+        return f"CAST(nullif({text}, '') AS BIGINT)"
+    return f"nullif({text}, '') = 'Y'" if kind == _YES_NO else text
 
 
 def _check_values(path: Path, relation: Any, name: str) -> None:  # noqa: ANN401 - a DuckDB relation

@@ -36,7 +36,8 @@ _VALUES = """
 SELECT care_group, measure, value, count(*) FROM (
     SELECT care_group, unnest([
         {'measure': 'chronically_absent',
-         'value': CASE WHEN days_enrolled >= $least_days THEN days_absent * 10 >= days_enrolled END},
+         'value': CASE WHEN days_with_attendance >= $least_days
+                       THEN days_absent * 10 >= days_with_attendance END},
         {'measure': 'changed_school', 'value': CASE WHEN days_enrolled > 0 THEN school_changes > 0 END},
         {'measure': 'suspended', 'value': CASE WHEN days_enrolled > 0 THEN suspensions > 0 END},
         {'measure': 'expelled', 'value': CASE WHEN days_enrolled > 0 THEN expulsions > 0 END},
@@ -143,6 +144,7 @@ def make_outcomes(
         notes=(
             "Placements are those of the period, or all up to the day where it is a single one.",
             "A student in care who is not linked counts as not in care.",
+            "A student without a value is not judged.",
             "Graduation is what the state's own result says; nothing is computed anew.",
         ),
     )

@@ -59,6 +59,63 @@ def count(index, request=WATERFALL, viewer=OPERATOR):
     return {names[row[0]]: row[2] for row in make_child_report(index, viewer, request).rows}
 
 
+def list_outcomes(index, path, text):
+    """Return each outcome with its judged students and those who have it."""
+    path.write_text(text)
+    report = make_child_report(index, OPERATOR, ReportRequest("outcomes", DAY, education=path))
+    return {
+        row[0].split(":")[0].split(" in ")[0]: row[2:4] for row in report.rows if row[1] == "all students"
+    }
+
+
+def test_outcome_that_the_extract_does_not_tell_judges_no_student(index, tmp_path):
+    text = "source,local_id,school_year,days_enrolled\nsis,c0,2025-2026,170\nsis,c1,2025-2026,170\n"
+    outcomes = list_outcomes(index, tmp_path / "education.csv", text)
+    assert set(outcomes.values()) == {(0, 0)}
+
+
+def test_students_without_a_value_dilute_no_rate(index, tmp_path):
+    text = (
+        "source,local_id,school_year,days_enrolled,days_absent,suspensions,retained,credits_attempted,"
+        "credits_earned\nsis,c0,2025-2026,100,20,1,Y,6,6\nsis,c1,2025-2026,170,,,,6,\nsis,c2,2025-2026,170,0,0,N,6,5\n"
+    )
+    outcomes = list_outcomes(index, tmp_path / "education.csv", text)
+    assert outcomes["Chronically absent"] == outcomes["Suspended at least once"] == (2, 1)
+    assert (
+        outcomes["Repeats the grade"] == outcomes["Earned every credit attempted (grades 9 to 12)"] == (2, 1)
+    )
+    assert outcomes["Changed school"] == (0, 0)
+
+
+def test_absence_is_judged_by_the_districts_that_state_it(index, tmp_path):
+    add_source(index, OPERATOR, NewSource("sis_south", kind=SourceKind.SIS))
+    load_rows(index, "sis_south", many_children(1)[0] | {"birth_date": "2014-03-01"})
+    text = (
+        "source,local_id,school_year,days_enrolled,days_absent\n"
+        "sis,c0,2025-2026,60,12\nsis_south,c0,2025-2026,120,\n"
+    )
+    assert list_outcomes(index, tmp_path / "education.csv", text)["Chronically absent"] == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("results", "figures"),
+    [
+        (("removed", "graduate"), (1, 1)),
+        (("not_graduate", "graduate"), (1, 1)),
+        (("removed", "not_graduate"), (1, 0)),
+        (("removed", ""), (0, 0)),
+    ],
+)
+def test_graduate_is_one_whatever_another_district_says(index, tmp_path, results, figures):
+    add_source(index, OPERATOR, NewSource("sis_south", kind=SourceKind.SIS))
+    load_rows(index, "sis_south", many_children(1)[0] | {"birth_date": "2014-03-01"})
+    text = "source,local_id,school_year,acgr_result\n" + "".join(
+        f"{source},c0,2025-2026,{result}\n"
+        for source, result in zip(("sis", "sis_south"), results, strict=True)
+    )
+    assert list_outcomes(index, tmp_path / "education.csv", text)["Graduated"] == figures
+
+
 def test_each_step_says_who_is_left_out_and_why(index, education):
     steps = count(index, replace(WATERFALL, education=education))
     assert steps == {
