@@ -75,6 +75,18 @@ def test_removals_are_undone_with_their_load(index, system):
     assert crosswalk(index) == before
 
 
+def test_pull_after_an_undo_takes_every_record_again(index, system):
+    pull_from(index, system)
+    system.put(make_child(local_id="c99"))
+    receipt = pull_from(index, system)
+    load_undo.undo_load(index, OPERATOR, receipt.load.batch)
+    assert "c99" not in list_local_ids(index)
+    again = pull_from(index, system)
+    assert (again.is_full, "c99" in list_local_ids(index)) == (True, True)
+    assert not pull_from(index, system).is_full
+    assert system.cursors == [None, "0", None, "1"]
+
+
 def test_removals_of_many_records_are_held_and_the_pull_is_repeated_until_confirmed(index, system):
     pull_from(index, system)
     for number in range(6):

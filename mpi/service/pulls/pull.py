@@ -25,6 +25,7 @@ from mpi.service.statements.sources import require_own_source, require_sending_s
 from mpi.service.stewardship.rekey import rekey
 from mpi.storage.repositories.sources.pull_cursors import PullCursor
 from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.units import ReadUnit
 
 MAX_CURSOR_CHARACTERS = 4_000
 
@@ -120,7 +121,7 @@ def pull(
     """Pull a source's records from another system and load them.
 
     The next pull begins where this one ended only once everything is loaded, so a pull that is killed or held
-    is repeated by the next one.
+    is repeated by the next one. After the undo of a load, the next pull takes everything.
 
     Args:
         index: the open index.
@@ -217,7 +218,7 @@ def _pull_rows(
     """Pull from the other system; hold the rows until the context ends."""
     with index.database.read(viewer) as unit:
         began = max(clock.now(), unit.last_commit_time())
-    cursor = _choose_cursor(stored, connection, options, began)
+        cursor = _choose_cursor(unit, stored, connection, options, began)
     with closing(PulledRows(str(index.home))) as rows:
 
         def report(resource: str, done: int, total: int | None) -> None:
@@ -236,10 +237,15 @@ def _pull_rows(
 
 
 def _choose_cursor(
-    stored: PullCursor, connection: Connection, options: PullOptions, now: datetime
+    unit: ReadUnit, stored: PullCursor, connection: Connection, options: PullOptions, now: datetime
 ) -> str | None:
-    """Return where a pull begins, or None for a pull of everything."""
+    """Return where a pull begins, or None for a pull of everything.
+
+    After an undo, the changes since the last pull do not restore what the undone load had brought.
+    """
     if options.full or stored.full_at is None or stored.connection != connection.digest():
+        return None
+    if stored.pulled_at is not None and unit.batches.has_undo_since(stored.source_id, stored.pulled_at):
         return None
     is_full_due = now - datetime.fromisoformat(stored.full_at) >= options.full_after
     return None if is_full_due else stored.cursor
