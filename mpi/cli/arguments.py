@@ -29,7 +29,7 @@ def parse_moment(text: str | None) -> datetime | None:
         An aware time; None where none was given.
 
     Raises:
-        InputError: the text is not an ISO 8601 time, or the time is more than a day in the future.
+        InputError: the text is not an ISO 8601 time, or the time is before 1900 or over a day in the future.
     """
     return None if text is None else clock.parse_moment(text, "--as-of")
 

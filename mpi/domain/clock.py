@@ -11,6 +11,8 @@ from mpi.domain.errors import InputError
 
 _CLOCK_SKEW = timedelta(days=1)
 """How far another machine's clock may be ahead."""
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Nothing that the index holds was true earlier: a year before it is a typing error."""
 
 
 def _read_system_clock() -> datetime:
@@ -81,7 +83,8 @@ def format_timestamp(moment: datetime) -> str:
     Returns:
         Text such as ``2026-11-24T15:04:05.123456Z``, which sorts in order of time.
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which does not pad a year before 1000 to four digits.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_timestamp(text: str) -> str:
@@ -94,12 +97,11 @@ def parse_timestamp(text: str) -> str:
         InputError: the text is no ISO 8601 date or time.
     """
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return format_timestamp(_parse_utc(text))
+    except (ValueError, OverflowError):
         raise InputError(
             "as_of must be an ISO 8601 date or time, such as 2026-11-24T15:04:05Z (in a URL write + as %2B)"
         ) from None
-    return format_timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def parse_moment(text: str, name: str) -> datetime:
@@ -109,15 +111,29 @@ def parse_moment(text: str, name: str) -> datetime:
         text: ISO 8601. A date stands for its first instant; a time without offset is UTC.
         name: name of the field, for the error.
 
+    Returns:
+        The time in UTC.
+
     Raises:
-        InputError: the text is no ISO 8601 date or time, or lies more than a day ahead.
+        InputError: the text is no ISO 8601 date or time, lies before 1900, or more than a day ahead.
     """
     try:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        lead = moment - now()
+        moment = _parse_utc(text)
     except (ValueError, OverflowError):
         raise InputError(f"{name}: give an ISO 8601 date or time, such as 2026-11-24T08:30Z") from None
-    if lead > _CLOCK_SKEW:
+    if moment < _EARLIEST:
+        raise InputError(f"{name}: lies before 1900: give the year with four digits")
+    if moment - now() > _CLOCK_SKEW:
         raise InputError(f"{name}: lies more than a day ahead of this machine's clock")
     return moment
+
+
+def _parse_utc(text: str) -> datetime:
+    """Parse an ISO 8601 date or time into UTC.
+
+    Raises:
+        ValueError: the text is no date or time.
+        OverflowError: in UTC its year would be before 1 or after 9999.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -229,6 +229,8 @@ def test_a_larger_file_is_loaded_by_another_process_and_its_error_is_told(loadin
         ({"confirm": "1"}, "confirm"),
         ({"as_of": "soon"}, "as_of"),
         ({"as_of": "2999-01-01"}, "as_of"),
+        ({"as_of": "0026-11-24"}, "as_of: lies before 1900"),
+        ({"as_of": "0001-01-01T00:00:00+14:00"}, "as_of"),
         ({"format": "docx"}, "format"),
         ({"where": "Okonkwo"}, "where"),
         ({"snapshot": ["full", "delta"]}, "once"),

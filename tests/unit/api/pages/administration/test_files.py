@@ -198,6 +198,7 @@ def test_a_column_gets_another_meaning_and_its_old_answers_go(browser):
         ("save", {"code-5-0": "maybe"}, "choose one of the list"),
         ("try", {**ANSWERS, "source": "sis", "snapshot": "half"}, "choose whether the file holds all"),
         ("try", {**ANSWERS, "source": "sis", "snapshot": "full", "as_of": "soon"}, "a day is YYYY-MM-DD"),
+        ("load", {**ANSWERS, **LOAD, "as_of": "0026-11-24"}, "lies before 1900"),
         ("try", {**ANSWERS, "snapshot": "full"}, "source: is missing"),
         ("other", {}, "press one of the buttons"),
     ],

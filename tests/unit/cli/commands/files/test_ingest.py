@@ -261,7 +261,7 @@ def test_an_unknown_source_error_lists_the_known_sources(mpi, home, write_csv):
     assert is_one_line(result.err)
 
 
-@pytest.mark.parametrize("time", ["yesterday", "2999-01-01", "2026-13-01"])
+@pytest.mark.parametrize("time", ["yesterday", "2999-01-01", "2026-13-01", "0026-11-24"])
 def test_an_invalid_as_of_date_is_refused(mpi, home, write_csv, time):
     result = mpi("ingest", write_csv(ANA), "--source", "sis", "--as-of", time)
     assert result.code == 5
