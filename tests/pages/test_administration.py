@@ -6,7 +6,9 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts.account_list import list_accounts
 from mpi.service.access.accounts.new_accounts import NewAccount, add_account
-from tests.pages.desk import PASSWORD
+from mpi.service.loads.sent_files.draft import list_drafts
+from tests.pages.administration import ONA
+from tests.pages.desk import PASSWORD, enter_as
 from tests.pages.person import Person
 
 SLOW = pytest.mark.slow
@@ -84,3 +86,13 @@ def test_two_operators_who_change_one_account_get_a_clean_conflict(chromium, des
     assert ona.shows("somebody has changed this account since you opened the page")
     assert ona.page.locator("#secret").count() == 0
     assert ona.has_no_violations()
+
+
+@SLOW
+def test_the_day_of_a_file_is_one_of_the_readers_clock(chromium, shown_desk):
+    context = chromium.new_context(timezone_id="America/Phoenix")
+    address = enter_as(context, shown_desk, "operator")
+    page = context.new_page()
+    page.goto(f"{address}/files/{list_drafts(shown_desk.index, make_operator(ONA))[0].code}")
+    assert page.locator("input[name=utc_offset]").input_value() == str(-7 * 60)
+    context.close()

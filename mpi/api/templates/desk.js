@@ -277,6 +277,9 @@ for (const time of all("time[data-local]")) {
   }
 }
 
+// A day that is chosen is one of this device's clock.
+for (const field of all("input[data-utc-offset]")) field.value = -new Date().getTimezoneOffset();
+
 // Where to begin: what the page points at, the field that "/" or "i" asked for, or the first answer.
 function begin() {
   const asked = { "#search": "[data-search]", "#eid": "#eid" }[location.hash];

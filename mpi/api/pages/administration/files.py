@@ -1,5 +1,6 @@
 """Pages that explain a file's columns, try the file and load it."""
 
+from datetime import datetime, time, timedelta, timezone
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from mpi.api.pages.session.page_context import Visit, VisitDep
 from mpi.api.request.authentication import IndexDep
 from mpi.api.request.forms import Form, make_button_error
 from mpi.api.request.problems import find_status
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, ModelMovedError, MpiError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Viewer
@@ -135,13 +137,35 @@ def _read_load_options(form: Form) -> UploadOptions:
     """Return how a file is loaded.
 
     Raises:
-        InputError: it is not chosen whether the file holds all records.
+        InputError: it is not chosen whether the file holds all records, or its day is wrong.
     """
     snapshot = form.text("snapshot")
     if snapshot not in set(Snapshot):
         raise InputError("snapshot: choose whether the file holds all records")
-    as_of = form.day("as_of").isoformat() if form.optional_text("as_of") else None
-    return UploadOptions(snapshot=Snapshot(snapshot), as_of=as_of, confirm=form.is_checked("confirm"))
+    return UploadOptions(
+        snapshot=Snapshot(snapshot), as_of=_read_end_of_day(form), confirm=form.is_checked("confirm")
+    )
+
+
+def _read_end_of_day(form: Form) -> str | None:
+    """Return the end of a file's day; None if it has not ended.
+
+    At its beginning, the file would be older than all that was loaded on its day. The day is one of the
+    reader's clock, whose offset the script of the pages sends; without it, one of UTC.
+
+    Raises:
+        InputError: the day is no day, lies before 1900, or more than a day ahead.
+    """
+    if not form.optional_text("as_of"):
+        return None
+    day = form.day("as_of")
+    clock.parse_moment(day.isoformat(), "as_of")
+    try:
+        zone = timezone(timedelta(minutes=int(form.optional_text("utc_offset") or 0)))
+    except (ValueError, OverflowError):
+        raise InputError("utc_offset: is a number of minutes") from None
+    end = datetime.combine(day, time.max, zone)
+    return end.isoformat() if end < clock.now() else None
 
 
 def _render_list(

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -165,6 +166,27 @@ def test_a_file_goes_when_its_job_has_loaded_it_and_stays_if_a_check_held_it(bro
     assert browser.get(path).status_code == 200
 
 
+def load_row(browser, index, local_id, last_name, **fields):
+    """Load one row over the pages, and return the entry of the load."""
+    path = send(browser, f"local_id,last_name\n{local_id},{last_name}\n").headers["location"]
+    loaded = press(browser, path, "load", **LOAD, **fields)
+    return find_load(index, OPERATOR, int(loaded.headers["location"].rpartition("/")[2])).entry
+
+
+@pytest.mark.parametrize("minutes", [0, -1439])
+def test_a_file_of_today_by_the_readers_clock_replaces_what_was_loaded_today(browser, index, minutes):
+    load_row(browser, index, f"today{minutes}", "Lopez")
+    today = (datetime.now(UTC) + timedelta(minutes=minutes)).date().isoformat()
+    entry = load_row(browser, index, f"today{minutes}", "Garcia", as_of=today, utc_offset=str(minutes))
+    assert (entry.counts["updated"], entry.counts["history"]) == (1, 0)
+
+
+def test_a_file_of_an_earlier_day_counts_as_of_its_end_by_the_readers_clock(browser, index):
+    load_row(browser, index, "may", "Lopez")
+    entry = load_row(browser, index, "may", "Garcia", as_of="2024-05-01", utc_offset="-300")
+    assert (entry.as_of, entry.counts["history"]) == ("2024-05-02T04:59:59.999999Z", 1)
+
+
 def test_a_list_that_shows_a_guess_answers_no_question(browser):
     header = "Student_Number,Birthdat,Homeless"
     rows = "".join(f"{n},05/{n + 13}/2012,X\n" for n in range(9))
@@ -199,6 +221,8 @@ def test_a_column_gets_another_meaning_and_its_old_answers_go(browser):
         ("try", {**ANSWERS, "source": "sis", "snapshot": "half"}, "choose whether the file holds all"),
         ("try", {**ANSWERS, "source": "sis", "snapshot": "full", "as_of": "soon"}, "a day is YYYY-MM-DD"),
         ("load", {**ANSWERS, **LOAD, "as_of": "0026-11-24"}, "lies before 1900"),
+        ("load", {**ANSWERS, **LOAD, "as_of": "2999-11-24"}, "more than a day ahead"),
+        ("load", {**ANSWERS, **LOAD, "as_of": "2024-11-24", "utc_offset": "x"}, "a number of minutes"),
         ("try", {**ANSWERS, "snapshot": "full"}, "source: is missing"),
         ("other", {}, "press one of the buttons"),
     ],
