@@ -1,10 +1,12 @@
 """Reports on children are read and released alike on both stores."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import orjson
 
 from mpi.domain.source import SourceKind
+from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.upsert import upsert
 from mpi.service.reporting.child_reports import make_child_report, make_child_reports
 from mpi.service.reporting.report_set import ReportRequest
@@ -16,6 +18,7 @@ from tests.index import OPERATOR, load_rows, many_children
 REQUEST = ReportRequest("all", "2026-09-01")
 STAY = {"type": "foster_family_home", "begin": "2026-01-10"}
 LEARNER = {"population": "english_learner", "value": "Y", "definition": "ESEA Title III"}
+HOMELESS = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
 
 
 def test_reports_hold_the_latest_statement_of_every_record(index):
@@ -52,6 +55,27 @@ def test_published_and_frozen_reports_are_destroyed_and_made_again_without_a_sea
     for old, new in zip(stored, restored, strict=True):
         assert orjson.loads(new.earlier) == [old.cells]
         assert new.cells != old.cells
+
+
+def test_flags_known_on_a_day_stay_so_after_the_undo_of_its_load(index, manual_clock):
+    add_source(index, OPERATOR, NewSource("cw", kind=SourceKind.CCWIS))
+    first, second = ({**child, "placements": [STAY]} for child in many_children(2))
+    days = [(manual_clock.now + timedelta(days=n)).date().isoformat() for n in (1, 2, 3)]
+    manual_clock.advance(days=1)
+    load_rows(index, "cw", {**first, "flags": [LEARNER, HOMELESS]}, second)
+    manual_clock.advance(days=1)
+    receipt = load_rows(index, "cw", first, {**second, "flags": [HOMELESS]})
+    manual_clock.advance(days=1)
+    assert [count_flagged(index, day) for day in days] == [(1, 1), (0, 1), (0, 1)]
+    undo_load(index, OPERATOR, receipt.batch)
+    assert [count_flagged(index, day) for day in days] == [(1, 1), (0, 1), (1, 1)]
+
+
+def count_flagged(index, known_on):
+    """Count the English learners and homeless children in care, as known on a day."""
+    report = make_child_report(index, OPERATOR, replace(REQUEST, name="populations", known_on=known_on))
+    figures = {row[1]: row[3] for row in report.rows if row[0].startswith("ESSA")}
+    return figures["English learner"], figures["Homeless"]
 
 
 def test_what_readers_no_longer_remember_is_forgotten(index):

@@ -6,7 +6,21 @@ Reports count what it returns.
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.storage.driver.in_list import is_in
@@ -41,10 +55,26 @@ _HELD_THEN = and_(
     _member.c.from_commit <= _commit,
     or_(_member.c.to_commit.is_(None), _member.c.to_commit > _commit),
 )
-_STATED_THEN = and_(
-    _version.c.received_commit <= _commit,
-    or_(_version.c.ended_commit.is_(None), _version.c.ended_commit > _commit),
-    _version.c.state.in_([literal_column(f"'{state}'") for state in ("active", "superseded", "undone")]),
+
+
+def _is_stated_then(version: FromClause) -> ColumnElement[bool]:
+    """Return SQL for whether a version was in force.
+
+    After the undo of a load two versions of a record are: the undone one, and the one that the undo restored.
+    The one received last was the one known then.
+    """
+    return and_(
+        version.c.received_commit <= _commit,
+        or_(version.c.ended_commit.is_(None), version.c.ended_commit > _commit),
+        version.c.state.in_([literal_column(f"'{state}'") for state in ("active", "superseded", "undone")]),
+    )
+
+
+_later = _version.alias("later")
+_IS_REPLACED = exists().where(
+    _later.c.record_id == _version.c.record_id,
+    _is_stated_then(_later),
+    tuple_(_later.c.received_commit, _later.c.id) > tuple_(_version.c.received_commit, _version.c.id),
 )
 # A range of numbers and no LIMIT: each page then costs its own records, and nothing is sorted.
 _IN_RANGE = (_member.c.record_id > bindparam("after"), _member.c.record_id <= bindparam("up_to"))
@@ -69,7 +99,7 @@ _CONTENTS = (
         is_in(_record.c.source_id, "sources"),
         _IS_SHOWN,
         _HELD_THEN,
-        _STATED_THEN,
+        _is_stated_then(_version),
     )
 )
 _FLAGS = (
@@ -77,7 +107,14 @@ _FLAGS = (
     .join(_version, _version.c.id == _flag.c.version_id)
     .join(_record, _record.c.id == _version.c.record_id)
     .join(_member, _member.c.record_id == _record.c.id)
-    .where(*_IN_RANGE, _flag.c.value == literal_column("'Y'"), _IS_SHOWN, _HELD_THEN, _STATED_THEN)
+    .where(
+        *_IN_RANGE,
+        _flag.c.value == literal_column("'Y'"),
+        _IS_SHOWN,
+        _HELD_THEN,
+        _is_stated_then(_version),
+        ~_IS_REPLACED,
+    )
 )
 _JOINING_DECISIONS = (
     select(_decision.c.id, _named.c.record_id)
