@@ -333,10 +333,7 @@ class ChunkWriter:
             impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=file.full, gone=file.gone)
         self.receipt.spared = impact.spared_count
         self.receipt.newer = impact.newer_count
-        while (
-            len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items
-            and self.receipt.batch is not None
-        ):
+        while len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items:
             batch_records = absent[: self._sizer.max_items]
             with self._sizer.timed_turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.note_begin(unit)
@@ -347,6 +344,8 @@ class ChunkWriter:
                 unit.records.update_last_seen(dict.fromkeys(withdrawn, file.as_of))
                 self._save_receipt(unit, LOADING)
                 self._withdrawal_commit = unit.commit_no
+            # More chunks follow, so an interrupt may still stop the load.
+            self.index.database.is_commit_begun = False
             withdrawn_ids = {record.id for record in batch_records}
             impact.missing = [record for record in impact.missing if record.id not in withdrawn_ids]
         return impact

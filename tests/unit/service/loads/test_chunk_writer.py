@@ -9,9 +9,10 @@ from mpi.domain.errors import ConflictError, EngineError
 from mpi.domain.snapshot import Snapshot
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.service.loads import pair_prefetch, standardize_pool
+from mpi.service.loads import chunk_writer, pair_prefetch, standardize_pool
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
+from mpi.service.loads.missing_records import withdraw_records
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import upsert
@@ -31,7 +32,14 @@ from tests.index import (
     rows,
     with_tuning,
 )
-from tests.loads import CHILDREN, SMALL_CHUNKS, check_index, children, interrupted_load
+from tests.loads import (
+    CHILDREN,
+    SMALL_CHUNKS,
+    InterruptedLoadError,
+    check_index,
+    children,
+    interrupted_load,
+)
 
 
 @pytest.mark.slow
@@ -262,6 +270,48 @@ def test_own_withdrawals_of_a_load_do_not_count_as_another_writer(chunked_index)
     assert receipt.withdrawn == 550
     assert sizes == [200, 150]
     check_index(chunked_index)
+
+
+@pytest.mark.parametrize("rest", [0, 5], ids=["empty-file", "few-rows"])
+def test_withdrawals_of_a_small_file_are_written_in_chunks_and_resumed(chunked_index, monkeypatch, rest):
+    load_rows(chunked_index, "sis", *many_children(650))
+    full = {"digest": "file", "snapshot": Snapshot.FULL, "confirm": True}
+    with interrupted_withdrawals(monkeypatch, 2):
+        load_rows(chunked_index, "sis", *many_children(rest), **full)
+    unfinished = list_batches(chunked_index)[-1]
+    assert (unfinished.status, unfinished.counts["withdrawn"]) == ("loading", 400)
+    assert len(crosswalk(chunked_index)) == 250
+    check_index(chunked_index)
+    receipt = load_rows(chunked_index, "sis", *many_children(rest), **full)
+    assert (receipt.batch, receipt.withdrawn, receipt.adds_up) == (unfinished.id, 650 - rest, True)
+    assert len(crosswalk(chunked_index)) == rest
+    check_index(chunked_index)
+
+
+def test_interrupted_withdrawals_of_an_empty_file_are_undone(chunked_index, monkeypatch):
+    load_rows(chunked_index, "sis", *many_children(650))
+    before = crosswalk(chunked_index)
+    with interrupted_withdrawals(monkeypatch, 2):
+        load_rows(chunked_index, "sis", digest="file", snapshot=Snapshot.FULL, confirm=True)
+    undo_load(chunked_index, OPERATOR, list_batches(chunked_index)[-1].id)
+    assert crosswalk(chunked_index) == before
+    check_index(chunked_index)
+
+
+@contextmanager
+def interrupted_withdrawals(monkeypatch, chunks):
+    """Interrupt a load after some chunks of withdrawals."""
+    remaining = [chunks]
+
+    def withdraw_chunk(*arguments):
+        if not remaining[0]:
+            raise InterruptedLoadError
+        remaining[0] -= 1
+        return withdraw_records(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(InterruptedLoadError):
+        patched.setattr(chunk_writer, "withdraw_records", withdraw_chunk)
+        yield
 
 
 def test_statement_during_a_full_files_withdrawals_is_newer_than_the_file(chunked_index, monkeypatch):
