@@ -15,13 +15,13 @@ from mpi.cli.exit_codes import describe_error
 from mpi.cli.output_files import write_csv, write_private_file
 from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, receipt_to_dict
 from mpi.domain import clock
-from mpi.domain.errors import ConflictError, InputError
-from mpi.domain.snapshot import Snapshot
+from mpi.domain.errors import ConflictError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mpi.cli.command_session import CommandSession
+    from mpi.domain.snapshot import Snapshot
     from mpi.intake.mapping_types import FileMapping
     from mpi.service.loads.receipt import Receipt
 
@@ -58,9 +58,7 @@ class FileLoad:
         from mpi.service.loads import load  # noqa: PLC0415 - as above
 
         rows = reader.open_file(file, self.mapping, None)
-        if rows.holds_all is False and self.snapshot is Snapshot.FULL:
-            raise InputError(f"{file.name} holds changes only: leave out --snapshot full")
-        options = load.LoadOptions(self.snapshot, self.as_of, self.confirm, rows.compute_digest(), rows.gone)
+        options = load.make_load_options(rows, self.snapshot, self.as_of, confirm=self.confirm)
         return load.load(session.index, session.viewer, self.source, rows, options), rows.skipped_rows
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mpi.domain import clock
+from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.intake.reader import FileRows
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.agreements.feeds import require_open_feed
 from mpi.service.agreements.refusals import record_lapse
@@ -52,6 +54,25 @@ class LoadOptions:
     confirm: bool = False
     digest: str = ""
     gone: frozenset[str] = frozenset()
+
+
+def make_load_options(
+    rows: FileRows, snapshot: Snapshot, as_of: datetime | None = None, *, confirm: bool = False
+) -> LoadOptions:
+    """Return the options of a file's load, with what the file itself states.
+
+    Args:
+        rows: the opened file.
+        snapshot: whether the file is loaded as all records of the source.
+        as_of: when the file was true at its source; None as in ``LoadOptions``.
+        confirm: load the file even if a load guard demands confirmation.
+
+    Raises:
+        InputError: a file that holds changes only is loaded as all records.
+    """
+    if rows.holds_all is False and snapshot is Snapshot.FULL:
+        raise InputError(f"{rows.name} holds changes only: load it as snapshot delta, not full")
+    return LoadOptions(snapshot, as_of, confirm, rows.compute_digest(), rows.gone)
 
 
 def load(

@@ -108,9 +108,7 @@ def run(
     rules = _read_student_rules(state_id, student_number)
     with open_session() as session, show_progress() as report:
         rows = reader.open_files(file, layout, file_format, rules, sheet)
-        if rows.holds_all is False and snapshot is Snapshot.FULL:
-            raise InputError(f"{rows.name} holds changes only: leave out --snapshot full")
-        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.compute_digest(), rows.gone)
+        options = load.make_load_options(rows, snapshot, parse_moment(as_of), confirm=confirm)
         if trial:
             trial_result = dry_run.dry_run(
                 session.index, session.viewer, source, report_rows_read(rows, report), options, report

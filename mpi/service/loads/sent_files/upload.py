@@ -30,7 +30,7 @@ from mpi.service.core.index import Index
 from mpi.service.holdings.settings import find_limited_sources
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.dry_run import DryRun, dry_run
-from mpi.service.loads.load import LoadOptions, load
+from mpi.service.loads.load import LoadOptions, load, make_load_options
 from mpi.service.loads.load_log import MAX_LISTED_REJECTS
 from mpi.service.loads.open_outcomes import count_file_rows, tells_of_care
 from mpi.service.loads.receipt import SEALED_ROW
@@ -282,7 +282,7 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
     """Open the rows and load options of a sent file.
 
     Raises:
-        InputError: the file is gone, or an option is wrong.
+        InputError: the file is gone, an option is wrong, or a file of changes is loaded as full.
         MappingError: the mapping is wrong, or does not fit the columns.
         FileError: the file cannot be read.
     """
@@ -296,7 +296,7 @@ def _open_rows(folder: Path) -> tuple[FileRows, LoadOptions]:
     is_full = options.snapshot is Snapshot.FULL
     mapping = narrow_mapping(_read_mapping(folder, options.mapping), options.where, full=is_full)
     rows = open_file(file, mapping, options.file_format, sheet=options.sheet)
-    return rows, LoadOptions(options.snapshot, as_of, options.confirm, rows.compute_digest())
+    return rows, make_load_options(rows, options.snapshot, as_of, confirm=options.confirm)
 
 
 def _read_options(folder: Path) -> UploadOptions:

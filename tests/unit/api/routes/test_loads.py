@@ -21,6 +21,7 @@ from mpi.service.loads.sent_files import upload
 from mpi.service.statements.sources import NewSource
 from mpi.storage.repositories.steps.jobs import JobState
 from tests.index import OPERATOR, open_test_index, with_settings
+from tests.oneroster_bundles import Bundle
 from tests.unit.api.live import add_key, calling, problem
 
 HEADER = b"local_id,first_name,last_name,birth_date\n"
@@ -128,6 +129,30 @@ def test_a_workbook_and_a_compressed_file_are_loaded(loading, name):
     done = finish(loading, send(loading, packed, name=name))
     assert (done["state"], done["error"]) == ("done", None)
     assert loading.get(f"/v1/sources/D01/records/{local_id}").json()["record"]["birth_date"] == "2013-02-03"
+
+
+def test_delta_bundle_withdraws_deleted_users_and_is_refused_as_full(tmp_path):
+    def pack_bundle(count, *, deleted=0):
+        bundle = Bundle("1.1")
+        for number in range(count):
+            bundle.add_student(number, status="tobedeleted" if number < deleted else "active")
+        if deleted:
+            bundle.modes |= {"users": "delta", "demographics": "delta"}
+        return bundle.write_zip(tmp_path / "bundle.zip").read_bytes()
+
+    with (
+        open_test_index(tmp_path / "index", "D01") as index,
+        calling(create_app(index), add_key(index, "loader")) as client,
+    ):
+        finish(client, send(client, pack_bundle(6), name="a.zip", snapshot="full"))
+        delta = pack_bundle(3, deleted=2)
+        for dry_run in ("true", "false"):
+            answer = send(client, delta, name="b.zip", snapshot="full", dry_run=dry_run)
+            assert "changes only" in problem(answer, 400, "invalid-input")["detail"]
+        tried = finish(client, send(client, delta, name="b.zip", dry_run="true"))
+        done = finish(client, send(client, delta, name="b.zip"))
+        counts = client.get(f"/v1/loads/{done['result']}").json()["entry"]["counts"]
+        assert (counts["withdrawn"], counts["unchanged"], tried["report"]["counts"]) == (2, 1, counts)
 
 
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.zip"])
