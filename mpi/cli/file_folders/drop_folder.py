@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ DONE, FAILED, REJECTS, RECEIPTS = "done", "failed", "rejects", "receipts"
 HELD = "held"
 _LOCK = ".mpi-watch.lock"
 _PRIVATE = 0o700
+_CHANGED = "the file changed during the load, and stays in the folder to be loaded again"
 
 LoadFile = Callable[[Path], tuple["Receipt", int]]
 """Loads a file, and returns its receipt and the number of rows that were passed over."""
@@ -68,13 +69,19 @@ class DropOutcome:
 
     Args:
         status: ``loaded``, ``held`` or ``failed``, as in the receipt.
-        reason: why it was not loaded; empty if it was.
+        reason: why it was not loaded, or is not moved; empty otherwise.
         is_loaded: whether it was.
     """
 
     status: str
     reason: str
     is_loaded: bool
+
+
+def _read_file_state(file: Path) -> tuple[int, int, int]:
+    """Return what differs once a file is replaced or written to."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _find_outcome(receipt: Receipt) -> DropOutcome:
@@ -128,7 +135,7 @@ class DropFolder:
         """Load one file, write its receipt, and move it.
 
         The receipt is written first, so that a kill leads to a load that changes nothing. A file whose load
-        is interrupted stays where it is.
+        is interrupted stays where it is, and so does one that changed during its load.
 
         Args:
             file: the file.
@@ -140,6 +147,7 @@ class DropFolder:
         moment = clock.format_timestamp(clock.now()).replace(":", "")
         name = f"{file.name}.{moment}"
         content: dict[str, object] = {"file": file.name, **(facts or {})}
+        state = _read_file_state(file)
         try:
             receipt, skipped = load(file)
         except file_errors as error:
@@ -150,9 +158,14 @@ class DropFolder:
                 write_csv(rejects_path, REJECT_HEADER, list_reject_rows(receipt.rejects))
             content |= receipt_to_dict(receipt, skipped, rejects_path)
             outcome = _find_outcome(receipt)
+        has_changed = _read_file_state(file) != state
+        if has_changed:
+            outcome = replace(outcome, reason="; ".join(filter(None, (outcome.reason, _CHANGED))))
         content |= {"status": outcome.status, "reason": outcome.reason}
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_private_file(self.path / RECEIPTS / f"{name}.json", lambda target: target.write(text))
+        if has_changed:
+            return outcome
         if outcome.is_loaded and not keeps_loaded:
             file.unlink()
         else:

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from mpi.cli.file_folders.drop_folder import FileLoad
 from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA, BEN = "1,Ana,Lopez,2010-01-02,43001\n", "3,Ben,Kim,2011-04-05,43002\n"
@@ -29,8 +30,31 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
+def read_receipts(folder):
+    return [json.loads(path.read_text()) for path in folder.iterdir()]
+
+
 def receipts(folder):
-    return {each["file"]: each for each in map(json.loads, (p.read_text() for p in folder.iterdir()))}
+    return {each["file"]: each for each in read_receipts(folder)}
+
+
+@pytest.fixture
+def during_load(monkeypatch):
+    """Calls a function at the end of the first load."""
+
+    def install(act):
+        run, is_done = FileLoad.run, []
+
+        def run_and_act(self, session, file):
+            result = run(self, session, file)
+            if not is_done:
+                is_done.append(True)
+                act(file)
+            return result
+
+        monkeypatch.setattr(FileLoad, "run", run_and_act)
+
+    return install
 
 
 def test_each_file_is_moved_with_a_receipt_and_its_rejects(mpi, drop):
@@ -67,6 +91,20 @@ def test_file_that_a_guard_holds_is_put_aside(mpi, drop):
     result = mpi("watch", str(drop), "--source", "sis", "--once", "--snapshot", "full")
     assert (result.code, "a.csv: held" in result.err, "Ana" in result.err) == (1, True, False)
     assert len(names(drop / "failed")) == 1
+
+
+def test_file_that_changes_during_its_load_stays_until_it_is_loaded(mpi, drop, during_load):
+    put(drop, "a.csv", HEADER + ANA)
+    during_load(lambda file: put(drop, file.name, HEADER + ANA + BEN))
+    first = mpi("watch", str(drop), "--source", "sis", "--once")
+    assert (first.code, "changed during the load" in first.err) == (0, True)
+    told = receipts(drop / "receipts")["a.csv"]
+    assert (told["status"], told["created"], "stays" in told["reason"]) == ("loaded", 1, True)
+    assert ("a.csv" in names(drop), names(drop / "done")) == (True, [])
+    assert mpi("watch", str(drop), "--source", "sis", "--once").code == 0
+    [done] = (drop / "done").iterdir()
+    assert (done.read_text(), "a.csv" in names(drop)) == (HEADER + ANA + BEN, False)
+    assert sorted(each["created"] for each in read_receipts(drop / "receipts")) == [1, 1]
 
 
 def test_folder_is_watched_by_one_process(mpi, drop):
