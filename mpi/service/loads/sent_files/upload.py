@@ -54,6 +54,7 @@ _PACKED_SUFFIXES = frozenset({".xlsx", ".xlsm", ".zip", GZIP_SUFFIX})
 _PACKED_FACTOR = 10
 """Bytes that a byte of a packed file becomes, about."""
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
+_ONE_FILE = "the form holds one file, and one mapping at most"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,12 @@ class Upload:
         """Create the file to load.
 
         Of the name that was sent, only a known ending is kept.
+
+        Raises:
+            InputError: the form has a file already, whatever its ending.
         """
+        if find_file(self._folder) is not None:
+            raise InputError(_ONE_FILE)
         path = Path(name)
         is_gzip = path.suffix.lower() == GZIP_SUFFIX
         suffix = (Path(path.stem) if is_gzip else path).suffix.lower()
@@ -169,7 +175,7 @@ class Upload:
         try:
             number = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
         except FileExistsError:
-            raise InputError("the form holds one file, and one mapping at most") from None
+            raise InputError(_ONE_FILE) from None
         return os.fdopen(number, "wb")
 
 

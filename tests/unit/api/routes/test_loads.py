@@ -155,6 +155,14 @@ def test_delta_bundle_withdraws_deleted_users_and_is_refused_as_full(tmp_path):
         assert (counts["withdrawn"], counts["unchanged"], tried["report"]["counts"]) == (2, 1, counts)
 
 
+@pytest.mark.parametrize("second", ["b.csv", "b.txt", "b"])
+def test_a_second_file_of_a_form_is_refused(loading, loads_index, second):
+    parts = [("file", ("a.csv", HEADER + AMARA)), ("file", (second, HEADER + AMARA))]
+    refused = problem(loading.post("/v1/sources/D01/loads", files=parts), 400, "invalid-input")
+    assert "one file" in refused["detail"]
+    assert files_left(loads_index) == []
+
+
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.zip"])
 def test_a_file_that_becomes_too_large_is_refused_before_it_is_read(loads_index, name):
     small = with_settings(loads_index, max_upload_bytes=1_000_000)
