@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,9 +14,6 @@ from mpi.cli.file_folders.drop_folder import DropFolder, FileLoad
 from mpi.cli.output import print_note
 from mpi.domain.errors import InputError, MpiError
 from mpi.domain.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from mpi.service.loads.receipt import Receipt
 
 _UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
@@ -39,7 +36,8 @@ def run(
 
     A file is loaded as mpi ingest loads it, oldest first, once it is written. It is then moved to the folder
     done, or to failed with the reason in its receipt. Each file gets a receipt, and its rejected rows if it
-    has some. A load that is held fails: look at it, and load it with mpi ingest --confirm.
+    has some. A load that is held fails: look at it, and load it with mpi ingest --confirm. Files stay where
+    they are while the index cannot be used, and are tried again.
     """
     from mpi.intake import mapping_reader
 
@@ -49,18 +47,33 @@ def run(
     layout = mapping_reader.narrow_mapping(layout, (), full=snapshot is Snapshot.FULL)
     drop_folder, load = DropFolder(folder), FileLoad(source, layout, snapshot)
     drop_folder.make_subfolders()
-    failed = 0
     with drop_folder.lock():
         if not once:
             print_note(f"watching {folder}; Ctrl-C stops it")
-        while True:
-            for file in _list_settled(folder, settle):
-                failed += not _load_file(drop_folder, file, load)
-            if once:
-                break
-            time.sleep(interval)
+            _watch(drop_folder, load, settle, interval)
+        failed = _load_settled(drop_folder, load, settle)
     if failed:
         raise typer.Exit(ExitCode.UNSOUND)
+
+
+def _watch(folder: DropFolder, load: FileLoad, settle_s: float, interval_s: float) -> NoReturn:
+    """Load settled files at each look, until the process is stopped."""
+    noted = ""
+    while True:
+        try:
+            _load_settled(folder, load, settle_s)
+            noted = ""
+        except MpiError as error:
+            # No fault of a file: the database may be away, or the agreement have lapsed.
+            if str(error) != noted:
+                print_note(f"files wait in the folder, and each look tries them again: {error}")
+            noted = str(error)
+        time.sleep(interval_s)
+
+
+def _load_settled(folder: DropFolder, load: FileLoad, settle_s: float) -> int:
+    """Load the files that nobody writes any more, and count those that failed."""
+    return sum(not _load_file(folder, file, load) for file in _list_settled(folder.path, settle_s))
 
 
 def _list_settled(folder: Path, settle_s: float) -> list[Path]:
@@ -77,11 +90,7 @@ def _list_settled(folder: Path, settle_s: float) -> list[Path]:
 
 def _load_file(folder: DropFolder, file: Path, load: FileLoad) -> bool:
     """Load one file, and return whether it was loaded."""
-
-    def run_load(path: Path) -> tuple[Receipt, int]:
-        with open_session() as session:
-            return load.run(session, path)
-
-    outcome = folder.load_file(file, run_load, (MpiError, OSError))
+    with open_session() as session:
+        outcome = folder.load_file(file, lambda path: load.run(session, path), (InputError,))
     print_note(f"{file.name}: {outcome.status}{f': {outcome.reason}' if outcome.reason else ''}")
     return outcome.is_loaded

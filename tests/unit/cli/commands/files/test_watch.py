@@ -107,6 +107,36 @@ def test_file_that_changes_during_its_load_stays_until_it_is_loaded(mpi, drop, d
     assert sorted(each["created"] for each in read_receipts(drop / "receipts")) == [1, 1]
 
 
+def test_files_wait_while_the_index_cannot_be_used(mpi, drop, home, monkeypatch):
+    put(drop, "a.csv", HEADER + ANA, age_s=90)
+    put(drop, "b.csv", HEADER + BEN)
+    database, away = home / "mpi.db", home / "away.db"
+    database.rename(away)
+    once = mpi("watch", str(drop), "--source", "sis", "--once")
+    assert (once.code, is_one_line(once.err)) == (10, True)
+    looks = iter(("away", "back", "end"))
+
+    def sleep(seconds):
+        match next(looks):
+            case "back":
+                away.rename(database)
+            case "end":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("mpi.cli.commands.files.watch.time.sleep", sleep)
+    result = mpi("watch", str(drop), "--source", "sis")
+    assert result.err.count("files wait") == 1
+    assert [name[:6] for name in names(drop / "done")] == ["a.csv.", "b.csv."]
+    assert (names(drop / "failed"), len(read_receipts(drop / "receipts"))) == ([], 2)
+
+
+def test_files_of_an_unknown_source_stay_in_the_folder(mpi, drop):
+    put(drop, "a.csv", HEADER + ANA)
+    result = mpi("watch", str(drop), "--source", "none", "--once")
+    assert (result.code, is_one_line(result.err)) == (6, True)
+    assert ("a.csv" in names(drop), names(drop / "failed")) == (True, [])
+
+
 def test_folder_is_watched_by_one_process(mpi, drop):
     (drop / ".mpi-watch.lock").touch()
     with (drop / ".mpi-watch.lock").open() as lock:
