@@ -29,6 +29,10 @@ DONE, FAILED, REJECTS, RECEIPTS = "done", "failed", "rejects", "receipts"
 HELD = "held"
 _LOCK = ".mpi-watch.lock"
 _PRIVATE = 0o700
+_MAX_NAME_BYTES = 200
+"""Most bytes that a moved file keeps of its name; 255 is usual, and the moment and an ending are added."""
+_MAX_SUFFIX_BYTES = 16
+_REMOVED = "the file was removed during the load"
 _CHANGED = "the file changed during the load, and stays in the folder to be loaded again"
 
 LoadFile = Callable[[Path], tuple["Receipt", int]]
@@ -78,10 +82,22 @@ class DropOutcome:
     is_loaded: bool
 
 
-def _read_file_state(file: Path) -> tuple[int, int, int]:
-    """Return what differs once a file is replaced or written to."""
-    status = file.stat()
+def _read_file_state(file: Path) -> tuple[int, int, int] | None:
+    """Return what differs once a file is replaced or written to; None if gone."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _shorten_name(name: str) -> str:
+    """Return a file name that leaves room for the moment; its ending stays."""
+    content = os.fsencode(name)
+    if len(content) <= _MAX_NAME_BYTES:
+        return name
+    suffix = os.fsencode(Path(name).suffix)[:_MAX_SUFFIX_BYTES]
+    return (content[: _MAX_NAME_BYTES - len(suffix)] + suffix).decode("utf-8", "ignore")
 
 
 def _find_outcome(receipt: Receipt) -> DropOutcome:
@@ -145,7 +161,7 @@ class DropFolder:
             keeps_loaded: whether a loaded file is moved to the folder of done files, or deleted.
         """
         moment = clock.format_timestamp(clock.now()).replace(":", "")
-        name = f"{file.name}.{moment}"
+        name = f"{_shorten_name(file.name)}.{moment}"
         content: dict[str, object] = {"file": file.name, **(facts or {})}
         state = _read_file_state(file)
         try:
@@ -158,16 +174,25 @@ class DropFolder:
                 write_csv(rejects_path, REJECT_HEADER, list_reject_rows(receipt.rejects))
             content |= receipt_to_dict(receipt, skipped, rejects_path)
             outcome = _find_outcome(receipt)
-        has_changed = _read_file_state(file) != state
-        if has_changed:
-            outcome = replace(outcome, reason="; ".join(filter(None, (outcome.reason, _CHANGED))))
+        new_state = _read_file_state(file)
+        if new_state != state:
+            change = _REMOVED if new_state is None else _CHANGED
+            outcome = replace(outcome, reason="; ".join(filter(None, (outcome.reason, change))))
         content |= {"status": outcome.status, "reason": outcome.reason}
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        # Bytes of a file name that are no UTF-8 become question marks.
+        text = json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n"
         write_private_file(self.path / RECEIPTS / f"{name}.json", lambda target: target.write(text))
-        if has_changed:
-            return outcome
-        if outcome.is_loaded and not keeps_loaded:
-            file.unlink()
-        else:
-            file.replace(self.path / (DONE if outcome.is_loaded else FAILED) / name)
+        if new_state == state:
+            self._put_away(file, name, outcome, keeps_loaded=keeps_loaded)
         return outcome
+
+    def _put_away(self, file: Path, name: str, outcome: DropOutcome, *, keeps_loaded: bool) -> None:
+        """Move a file to the folder of its outcome, or delete it."""
+        try:
+            if outcome.is_loaded and not keeps_loaded:
+                file.unlink()
+            else:
+                file.replace(self.path / (DONE if outcome.is_loaded else FAILED) / name)
+        except FileNotFoundError:
+            if file.exists():  # the folder is missing, and not the file
+                raise

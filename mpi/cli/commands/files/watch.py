@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -73,7 +75,8 @@ def _watch(folder: DropFolder, load: FileLoad, settle_s: float, interval_s: floa
 
 def _load_settled(folder: DropFolder, load: FileLoad, settle_s: float) -> int:
     """Load the files that nobody writes any more, and count those that failed."""
-    return sum(not _load_file(folder, file, load) for file in _list_settled(folder.path, settle_s))
+    files = _list_settled(folder.path, settle_s)
+    return sum(not _load_file(folder, file, load) for file in files if file.exists())
 
 
 def _list_settled(folder: Path, settle_s: float) -> list[Path]:
@@ -81,10 +84,12 @@ def _list_settled(folder: Path, settle_s: float) -> list[Path]:
     now = time.time()
     files = []
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.suffix.lower() in _UNFINISHED or path.is_symlink():
+        if path.name.startswith(".") or path.suffix.lower() in _UNFINISHED:
             continue
-        if path.is_file() and now - path.stat().st_mtime >= settle_s:
-            files.append((path.stat().st_mtime, path.name, path))
+        with suppress(FileNotFoundError):  # its sender may remove it at any time
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and now - status.st_mtime >= settle_s:
+                files.append((status.st_mtime, path.name, path))
     return [path for _, _, path in sorted(files)]
 
 

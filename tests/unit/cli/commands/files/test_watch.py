@@ -4,6 +4,7 @@ import csv
 import fcntl
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,50 @@ def test_file_that_changes_during_its_load_stays_until_it_is_loaded(mpi, drop, d
     [done] = (drop / "done").iterdir()
     assert (done.read_text(), "a.csv" in names(drop)) == (HEADER + ANA + BEN, False)
     assert sorted(each["created"] for each in read_receipts(drop / "receipts")) == [1, 1]
+
+
+@pytest.mark.parametrize("removed", ["a.csv", "b.csv"])
+def test_file_that_its_sender_removes_stops_no_other(mpi, drop, during_load, removed):
+    put(drop, "a.csv", HEADER + ANA, age_s=90)
+    put(drop, "b.csv", HEADER + ANA)
+    put(drop, "c.csv", HEADER + BEN, age_s=30)
+    during_load(lambda _: (drop / removed).unlink())
+    result = mpi("watch", str(drop), "--source", "sis", "--once")
+    told = receipts(drop / "receipts")
+    assert (result.code, told["a.csv"]["status"], told["c.csv"]["created"]) == (0, "loaded", 1)
+    assert [name[:5] for name in names(drop / "done")] == sorted({"a.csv", "b.csv", "c.csv"} - {removed})
+    assert names(drop / "failed") == []
+
+
+def test_file_that_is_removed_while_files_are_listed_is_passed_over(mpi, drop, monkeypatch):
+    put(drop, "b.csv", HEADER + BEN)
+    iterdir = Path.iterdir
+
+    def list_with_removed(path):
+        return iter([*iterdir(path), *([path / "gone.csv"] if path == drop else [])])
+
+    monkeypatch.setattr(Path, "iterdir", list_with_removed)
+    assert mpi("watch", str(drop), "--source", "sis", "--once").code == 0
+    assert [name[:6] for name in names(drop / "done")] == ["b.csv."]
+
+
+@pytest.mark.parametrize("name", [f"{'a' * 235}.csv", f"{'é' * 120}.csv", f"a.{'b' * 240}"])
+def test_file_with_a_long_name_is_moved_under_a_shorter_one(mpi, drop, name):
+    put(drop, name, HEADER + ANA + ",Eve,Fox,,\n", age_s=90)
+    put(drop, "b.csv", HEADER + BEN)
+    mpi("watch", str(drop), "--source", "sis", "--once")
+    told = receipts(drop / "receipts")
+    assert set(told) == {name, "b.csv"}
+    assert told["b.csv"]["created"] == 1
+    moved = [each for each in names(drop / "done") + names(drop / "failed") if each[0] == name[0]]
+    assert [len(os.fsencode(each)) < len(os.fsencode(name)) for each in moved] == [True]
+    assert name.endswith(".csv") == (".csv." in moved[0])
+
+
+def test_file_whose_name_is_no_utf8_is_loaded(mpi, drop):
+    put(drop, os.fsdecode(b"Sch\xfcler.csv"), HEADER + ANA)
+    assert mpi("watch", str(drop), "--source", "sis", "--once").code == 0
+    assert (receipts(drop / "receipts")["Sch?ler.csv"]["created"], len(names(drop / "done"))) == (1, 1)
 
 
 def test_files_wait_while_the_index_cannot_be_used(mpi, drop, home, monkeypatch):
