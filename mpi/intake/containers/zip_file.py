@@ -1,5 +1,6 @@
 """Members of ZIP files, bounded and read where they are."""
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ MAX_RATIO = 200
 """Most bytes that a compressed byte may become; rosters have ten to thirty."""
 MAX_MEMBERS = 1_000
 """Most files in a ZIP file."""
+_DAMAGE_ERRORS = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    UnicodeDecodeError,  # a name of a member
+)
 _IS_ENCRYPTED = 1
 _RESOURCE_FORKS = "__MACOSX"
 
@@ -77,5 +86,5 @@ def explain_zip_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FileError(f"{path.name}: cannot be opened: {error.strerror or 'it cannot be read'}") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+    except _DAMAGE_ERRORS as error:
         raise FileError(f"{path.name}: this is no whole ZIP file ({type(error).__name__})") from None

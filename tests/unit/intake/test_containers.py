@@ -9,6 +9,7 @@ from openpyxl import Workbook
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.intake.containers import gzip_file
+from mpi.intake.proposal.sample import read_sample
 from mpi.intake.reader import open_file, open_files
 from mpi.intake.rows import RejectedRow
 
@@ -70,6 +71,32 @@ def test_zip_file_with_anything_else_is_refused(tmp_path):
     path = write_zip(tmp_path / "s.zip", a__csv=HEADER, b__pdf="x")
     with pytest.raises(FileError, match=r"files that are no CSV \(\.pdf\)"):
         open_file(path, None, None)
+
+
+def make_zip_with_a_name_that_is_no_utf8():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("é.csv", HEADER)
+    return buffer.getvalue().replace("é".encode(), b"\xff\xfe")
+
+
+def make_zip_with_damaged_lzma():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("s.csv", HEADER + "".join(f"{n},Ana{n * 7919},Ek\n" for n in range(3_000)))
+    content = bytearray(buffer.getvalue())
+    content[60:3_000] = bytes(byte ^ 0x5A for byte in content[60:3_000])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("make", [make_zip_with_a_name_that_is_no_utf8, make_zip_with_damaged_lzma])
+def test_damaged_zip_file_is_refused(tmp_path, make):
+    path = tmp_path / "s.zip"
+    path.write_bytes(make())
+    with pytest.raises(FileError, match="no whole ZIP file"):
+        list(open_file(path, None, None))
+    with pytest.raises(FileError, match="no whole ZIP file"):
+        read_sample(path)
 
 
 def test_several_files_are_one_in_their_order(tmp_path, make_mapping):
