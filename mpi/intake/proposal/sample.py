@@ -5,7 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -182,8 +182,9 @@ def _open_text(path: Path, opener: _Opener) -> tuple[TabularFile, FileForm]:
     if text.lstrip().startswith("{"):
         return NdjsonTable(path, opener), FileForm("ndjson")
     delimiter = _find_delimiter(text)
-    lines = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _HEADER_ROWS))
-    header = _find_header(path.name, lines)
+    lines = _read_first_rows(text, delimiter, _HEADER_ROWS)
+    # A first row that cannot be read is taken for the header: CsvTable says what is wrong with it.
+    header = _find_header(path.name, lines) if lines or not text else 0
     if header is None:
         raise FileError(f"{path.name}: the file is empty; not even a header line is there")
     header_line = 1 + _count_lines_before(text, delimiter, header)
@@ -198,15 +199,20 @@ def _drop_last_line(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1] if len(data) == _SNIFFED_BYTES else data
 
 
+def _read_first_rows(text: str, delimiter: str, most: int) -> list[list[str]]:
+    """Return the first rows of a CSV text, up to one that cannot be read."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), most):
+            rows.append(row)  # noqa: PERF402 - the rows before an error are kept
+    return rows
+
+
 def _find_delimiter(text: str) -> str:
     """Return the delimiter by which most lines have equally many fields."""
 
     def rate(delimiter: str) -> tuple[float, int]:
-        try:
-            rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), _SNIFFED_ROWS))
-        except csv.Error:
-            return 0.0, 0
-        widths = Counter(len(row) for row in rows if row)
+        widths = Counter(len(row) for row in _read_first_rows(text, delimiter, _SNIFFED_ROWS) if row)
         width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
         return (count / max(1, sum(widths.values())) if width > 1 else 0.0), width
 

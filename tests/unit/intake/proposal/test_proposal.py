@@ -166,6 +166,19 @@ def test_two_digits_of_a_birth_year_are_of_living_people(propose, tmp_path):
     assert [row.fields["birth_date"] for row in read_with(proposal, tmp_path)] == ["1931-05-16", "2019-05-16"]
 
 
+@pytest.mark.parametrize("bad", ["x" * 140_000 + ",Lopez", f'"{"x" * 140_000}",Lopez', '"Bobby,Lopez'])
+def test_a_row_that_cannot_be_read_costs_no_other(propose, tmp_path, bad):
+    rows = "".join(f"{number},Ana{number},Lopez\n" for number in range(2, 9_000))
+    proposal = propose(f"Pupil ID,First,Last\n1,{bad}\n{rows}")
+    assert (proposal.sample.form.delimiter, proposal.sample.unread) == (",", 1)
+    assert [row.fields["local_id"] for row in read_with(proposal, tmp_path)][:2] == ["2", "3"]
+
+
+def test_header_that_cannot_be_read_is_refused(propose):
+    with pytest.raises(FileError, match="its header cannot be read: a field is longer"):
+        propose(f"Pupil ID,First,{'x' * 140_000}\n1,Ana,Lopez\n")
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
 def test_delimiter_and_encoding_are_told_from_the_file(propose, tmp_path, delimiter, encoding):
