@@ -279,6 +279,9 @@ class LoadReceipt:
         rejects: the first 100 rejected rows.
         reject_count: all rejected rows.
         issues: records by field and code of a quality issue; None for an old load.
+        spared: absent records that stay, as a row without a readable local ID may be theirs; None for an old
+            load, and where it would tell who is in care.
+        newer: absent records that stay, as their source stated them later than the file; None likewise.
     """
 
     entry: Load
@@ -286,6 +289,8 @@ class LoadReceipt:
     rejects: tuple[Reject, ...]
     reject_count: int
     issues: Mapping[str, Any] | None = None
+    spared: int | None = None
+    newer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class LoadReceiptOut(BaseModel):
                 "issues": {"birth_date:implausible": 2},
                 "rejects": [_REJECT],
                 "reject_count": 1,
+                "spared": 0,
+                "newer": 0,
             }
         },
     )
@@ -115,6 +117,14 @@ class LoadReceiptOut(BaseModel):
     )
     rejects: list[RejectOut] = Field(description="The first 100 rejected rows.")
     reject_count: int = Field(description="All rejected rows.")
+    spared: int | None = Field(
+        description="Absent records that stay, as a row without a readable local ID may be theirs; null "
+        "where it would tell who is in care, and for an old load."
+    )
+    newer: int | None = Field(
+        description="Absent records that stay, as their source stated them later than the file; null "
+        "where it would tell who is in care, and for an old load."
+    )
 
 
 class DryRunReportOut(BaseModel):
@@ -127,6 +137,7 @@ class DryRunReportOut(BaseModel):
                 "held_reason": None,
                 "counts": _COUNTS,
                 "spared": 0,
+                "newer": 0,
                 "sealed": 0,
                 "bands": {"LINK": 12, "REVIEW": 1, "NON_LINK": 4},
                 "issues": {},
@@ -141,6 +152,10 @@ class DryRunReportOut(BaseModel):
     spared: int | None = Field(
         description="Absent records that would stay, as an unreadable row may be theirs; null where it would "
         "tell who is in care."
+    )
+    newer: int | None = Field(
+        description="Absent records that would stay, as their source stated them later than the file; null "
+        "where it would tell who is in care, and for an old dry run."
     )
     sealed: int | None = Field(
         description="Active records that would be sealed or expunged, which stays; null where it would tell "

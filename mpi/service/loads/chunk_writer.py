@@ -384,7 +384,7 @@ class ChunkWriter:
         self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:
             receipt.batch = unit.counters.take("batch")
-        self._counts = receipt.counts
+        self._counts = receipt.stored_counts
         if status == LOADING:
             so_far = {name: getattr(receipt, name) for name in _PARTIAL_COUNTS}
             unstored = dict.fromkeys(("rejected", "superseded", "dropped"), 0)

@@ -69,6 +69,9 @@ class LoadReceipt:
         issues: numbers of records by field and code of a quality issue; None where they were not kept.
         rejects: the first rejected rows.
         reject_count: number of rejected rows.
+        spared: absent records that stay, as a row without a readable local ID may be theirs; None where it
+            would tell who is in care, or was not kept.
+        newer: absent records that stay, as their source stated them later than the file; None likewise.
     """
 
     entry: LoadEntry
@@ -78,6 +81,8 @@ class LoadReceipt:
     issues: dict[str, int] | None
     rejects: tuple[StoredReject, ...]
     reject_count: int
+    spared: int | None
+    newer: int | None
 
 
 def list_loads(
@@ -132,6 +137,7 @@ def find_load(index: Index, viewer: Viewer, number: int) -> LoadReceipt:
         batch = _get_batch(unit, number)
         [entry] = _build_entries(unit, [batch], find_limited_sources(unit))
         undone = None if batch.undone_commit is None else unit.commit_info({batch.undone_commit})
+        stayed = {} if entry.hides_outcomes else batch.counts
         undone_at, undone_by, _ = (None, None, None) if undone is None else undone[batch.undone_commit or 0]
         return LoadReceipt(
             entry=entry,
@@ -141,6 +147,8 @@ def find_load(index: Index, viewer: Viewer, number: int) -> LoadReceipt:
             issues=batch.issues,
             rejects=tuple(read_shown_rejects(unit, batch, MAX_LISTED_REJECTS)),
             reject_count=entry.counts.get("rejected", 0),
+            spared=stayed.get("spared"),
+            newer=stayed.get("newer"),
         )
 
 

@@ -13,6 +13,8 @@ COUNT_NAMES = (
     "dropped",
 )  # fmt: skip
 """Counts of a load: all rows, and then each outcome, in the order in which they are shown."""
+STAYED_NAMES = ("spared", "newer")
+"""Counts of records that a full file lacks and that stay active; they count no rows."""
 SEALED_ROW = "sealed"
 """Reason of a rejected row whose record is sealed or expunged, so that it depends on what is stored."""
 
@@ -54,6 +56,11 @@ class Receipt:
     def counts(self) -> dict[str, int]:
         """The load's row counts by outcome name."""
         return {name: getattr(self, name) for name in COUNT_NAMES}
+
+    @property
+    def stored_counts(self) -> dict[str, int]:
+        """The counts that the index keeps: rows, and absent records that stay."""
+        return self.counts | {name: getattr(self, name) for name in STAYED_NAMES}
 
     @property
     def adds_up(self) -> bool:

@@ -234,13 +234,15 @@ def hide_outcomes(unit: ReadUnit, source: str, report: Mapping[str, Any]) -> dic
     """
     is_hidden = tells_of_care(unit.viewer, source, find_limited_sources(unit))
     sees_all = unit.viewer.sources is None and not is_hidden
-    shown = {name: value for name, value in report.items() if name != "sealed_rows"}
+    shown: dict[str, Any] = {"newer": None}  # a report of an older release lacks it
+    shown |= {name: value for name, value in report.items() if name != "sealed_rows"}
     if not sees_all:
         shown["bands"] = None
     if is_hidden:
         shown |= {
             "counts": count_file_rows(report["counts"], report.get("sealed_rows", 0)),
             "spared": None,
+            "newer": None,
             "sealed": None,
             "rejects": [reject for reject in report["rejects"] if reject["reason"] != SEALED_ROW],
         }
@@ -258,6 +260,7 @@ def _summarize(preview: DryRun, *, sees_all: bool) -> dict[str, Any]:
         "held_reason": receipt.held_reason,
         "counts": receipt.counts,
         "spared": receipt.spared,
+        "newer": receipt.newer,
         "sealed": preview.sealed,
         "sealed_rows": sum(reject.reason == SEALED_ROW for reject in receipt.rejects),
         "bands": {band.value: count for band, count in preview.bands.items()} if sees_all else None,

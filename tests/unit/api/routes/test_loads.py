@@ -155,6 +155,30 @@ def test_delta_bundle_withdraws_deleted_users_and_is_refused_as_full(tmp_path):
         assert (counts["withdrawn"], counts["unchanged"], tried["report"]["counts"]) == (2, 1, counts)
 
 
+def test_receipt_counts_absent_records_that_stay_and_the_page_says_why(tmp_path):
+    rows = [f"{number},Ana{number},Lopez{number},2010-01-02\n".encode() for number in range(30)]
+    with (
+        open_test_index(tmp_path, "D01") as index,
+        calling(create_app(index), add_key(index, "loader")) as client,
+        calling(create_app(index, open_pages=True), None) as people,
+    ):
+        people.cookies.set("mpi-acting-as", "operator")
+        finish(client, send(client, HEADER + b"".join(rows), snapshot="full"))
+        for content, as_of, spared, newer, said in (
+            ([*rows[:20], b",Nobody,Noid,2010-01-01\n"], "", 10, 0, "10 records that the file lacks stay"),
+            (rows[:29], "2020-01-01", 0, 1, "its source sent it later than this file"),
+        ):
+            fields = {"snapshot": "full", "as_of": as_of}
+            tried = finish(client, send(client, HEADER + b"".join(content), **fields, dry_run="true"))
+            done = finish(client, send(client, HEADER + b"".join(content), **fields))
+            receipt = client.get(f"/v1/loads/{done['result']}").json()
+            assert receipt["entry"]["counts"]["withdrawn"] == 0
+            for told in (receipt, tried["report"]):
+                assert (told["spared"], told["newer"]) == (spared, newer)
+            for path in (f"/loads/{done['result']}", f"/jobs/{tried['id']}"):
+                assert said in people.get(path).text
+
+
 @pytest.mark.parametrize("second", ["b.csv", "b.txt", "b"])
 def test_a_second_file_of_a_form_is_refused(loading, loads_index, second):
     parts = [("file", ("a.csv", HEADER + AMARA)), ("file", (second, HEADER + AMARA))]

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +11,7 @@ from mpi.domain.source import Holdings, SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.holdings.settings import add_source
 from mpi.service.loads.dry_run import dry_run
-from mpi.service.loads.load import LoadOptions
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_log import find_load, list_loads
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.open_outcomes import find_shown_counts
@@ -32,6 +33,7 @@ PROBES = {
     "a full file without the child": (OTHERS, FULL),
     "a full file of half the rows": ([PUPIL, *OTHERS[:30]], FULL),
     "a full file with a row that cannot be read": ([*OTHERS, UNREADABLE], FULL),
+    "an older full file without the child": (OTHERS, FULL, datetime(2020, 1, 1, tzinfo=UTC)),
     "an empty full file": ([], FULL),
     "the child again": ([PUPIL], DELTA),
     "the child under another name": ([{**PUPIL, "first_name": "Another"}], DELTA),
@@ -54,12 +56,12 @@ def open_school(folder, in_care: int):
 
 def read_answers(index, probe) -> dict[str, object]:
     """Return what a loader without the right to read records is told of a preview and a load."""
-    records, snapshot = probe
-    options = LoadOptions(snapshot=snapshot)
+    records, snapshot, *as_of = probe
+    options = LoadOptions(snapshot, *as_of)
     preview = _summarize(dry_run(index, OPERATOR, "school", rows(*records), options), sees_all=True)
     with index.database.read(LOADER) as unit:
         shown = hide_outcomes(unit, "school", preview)
-    number = load_rows(index, "school", *records, snapshot=snapshot).batch
+    number = load(index, OPERATOR, "school", rows(*records), options).batch
     receipt = None if number is None else find_load(index, LOADER, number)
     moments = {"at": "", "as_of": ""}
     return {
@@ -137,3 +139,7 @@ def test_who_may_read_records_is_told_all_outcomes(school):
     reader = replace(LOADER, actions=LOADER.actions | {Action.RECORD_READ})
     receipt = find_load(school, reader, load_rows(school, "school", PUPIL, *OTHERS, snapshot=FULL).batch)
     assert (receipt.entry.counts["unchanged"], receipt.entry.counts["dropped"]) == (1, 60)
+    number = load_rows(school, "school", *OTHERS, UNREADABLE, snapshot=FULL).batch
+    for viewer, stayed in ((reader, (1, 0)), (LOADER, (None, None))):
+        receipt = find_load(school, viewer, number)
+        assert (receipt.spared, receipt.newer) == stayed
