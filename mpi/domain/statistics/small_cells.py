@@ -5,6 +5,8 @@ from typing import TypeVar
 
 SMALLEST_SHOWN_COUNT = 10
 """Smallest count above 0 shown to viewers who may not read records."""
+_FEWEST_HIDDEN = 3
+"""Fewest counts hidden together: of two, the sum can tell both."""
 
 CellName = TypeVar("CellName", bound=str)
 
@@ -14,18 +16,33 @@ def suppress_cells(
 ) -> dict[CellName, int | None]:
     """Replace counts of few people by None, where their total is known.
 
-    Where only one count would be suppressed, the total would reveal it: then the next smallest is
-    suppressed too. A count of 0 is shown, as it identifies nobody.
+    The next smallest are suppressed too until no small count follows from the total, from what is shown and
+    from this rule: a hidden count is at least 1 and at most the smallest shown one. Then each hidden count
+    could be 1, or ``least - 1`` or more. If every count above 0 is hidden, a small total may still tell them.
+    A count of 0 is shown, as it identifies nobody.
 
     Args:
         cells: counts of disjoint groups.
         least: smallest count that is shown.
     """
-    hidden = {name for name, count in cells.items() if 0 < count < least}
-    rest = {name: count for name, count in cells.items() if count and name not in hidden}
-    if len(hidden) == 1 and rest:
-        hidden.add(min(rest, key=lambda name: (rest[name], name)))
+    ordered = sorted((count, name) for name, count in cells.items() if count)
+    size = sum(count < least for count, _ in ordered)
+    while 0 < size < len(ordered) and not _are_protected([count for count, _ in ordered], size, least):
+        size += 1
+    hidden = {name for _, name in ordered[:size]}
     return {name: None if name in hidden else count for name, count in cells.items()}
+
+
+def _are_protected(counts: Sequence[int], size: int, least: int) -> bool:
+    """Return whether the smallest counts, if hidden, cannot be computed.
+
+    Args:
+        counts: all counts above 0, ascending.
+        size: number of those hidden.
+        least: smallest count that is shown.
+    """
+    total, others = sum(counts[:size]), size - 1
+    return size >= _FEWEST_HIDDEN and least - 1 + others <= total <= 1 + others * (counts[size] - 1)
 
 
 def suppress_cells_in_parts(

@@ -9,7 +9,6 @@ from dataclasses import astuple, dataclass
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
-from mpi.domain.statistics.small_cells import suppress_cells
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.loads.open_outcomes import find_shown_counts
@@ -124,8 +123,9 @@ def _make_published_report(unit: ReadUnit, index: Index, name: str) -> Report:
         report = _report_creates(list_rows(publication.counts, publication.day.smallest_shown))
     else:
         smallest = _OVERLAP_FACTOR * publication.day.smallest_shown
-        shown = suppress_cells(publication.counts, smallest)
-        report = _report_overlap({sources: count for sources, count in shown.items() if count})
+        report = _report_overlap(
+            {sources: count for sources, count in publication.counts.items() if count >= smallest}
+        )
     return Report(report.name, report.title, report.columns, report.rows, publication.day, next_day)
 
 

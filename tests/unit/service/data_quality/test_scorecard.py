@@ -82,20 +82,26 @@ def test_delays_are_of_events_that_a_later_file_states_first(index):
 
 
 def test_groups_have_their_own_denominator_and_small_ones_are_for_the_owner(index):
-    children = many_children(23)
+    children = many_children(43)
     load_rows(
         index,
         "sis",
         *({**child, "address_line1": "1 Elm St", "county": "049"} for child in children[:12]),
         *({**child, "county": "041"} for child in children[12:15]),
-        *({**child, "county": "045"} for child in children[15:]),
+        *({**child, "county": "045"} for child in children[15:23]),
+        *({**child, "county": "047"} for child in children[23:]),
         confirm=True,
     )
     groups = {group.group: group for group in read_scorecard(index, OWNER, "sis").groups}
-    assert {name: group.records for name, group in groups.items()} == {"049": 12, "041": 3, "045": 8}
+    assert {name: group.records for name, group in groups.items()} == {
+        "047": 20,
+        "049": 12,
+        "041": 3,
+        "045": 8,
+    }
     assert (groups["049"].completeness.value, groups["041"].completeness.value) == (1, 0)
     sender_of_all = Viewer("loader", None, frozenset({Action.LOAD}), None, rights=_Rights())
-    assert {group.group for group in read_scorecard(index, sender_of_all, "sis").groups} == {"049"}
+    assert {group.group for group in read_scorecard(index, sender_of_all, "sis").groups} == {"047"}
 
 
 def test_the_trend_is_of_loads_in_force(index):
