@@ -25,7 +25,7 @@ from mpi.service.rosters.coverage import find_carried_fields, may_hold, state_ca
 from mpi.service.rosters.items import ChildItem, ItemSubject, Permitted, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SETTLED, SchoolClock, measure_school_clock
 from mpi.service.rosters.students import MAX_EXPORTED, count_days, find_enrollment
-from mpi.standardize.fields.dates import to_birth_day
+from mpi.standardize.fields.dates import ALWAYS, read_period, to_birth_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.caseloads import CareTime
 from mpi.storage.repositories.sources.sources import Source
@@ -63,11 +63,11 @@ class MissingSchool(StrEnum):
     OTHER_STATE = "other-state"
     PRIVATE_SCHOOL = "private-school"
     NOT_ENROLLED = "found-not-enrolled"
-    """A record of a school is linked, and says that the child is not enrolled."""
+    """A record of a school is linked, and says that the child has left it."""
     IN_REVIEW = "waiting-for-review"
     """A steward is asked whether a record of a school is this child."""
     NO_CANDIDATE = "no-candidate"
-    """No record of a school is like the child's, as far as the viewer may know."""
+    """No record of a school says where the child goes or went, as far as the viewer may know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,7 @@ class _LinkedSchool(NamedTuple):
     fields: Permitted
     school: School | None
     is_withheld: bool
+    has_ended: bool
 
 
 class ChildReader:
@@ -366,7 +367,7 @@ class ChildReader:
         payloads = {
             record: content
             for record, content in payloads.items()
-            if self._sources[content[0]].kind in EDUCATION_KINDS
+            if self._sources[content[0]].kind == SourceKind.SIS
         }
         facts = read_facts_by_record(unit, payloads)
         withheld = find_withheld_records(unit, list(payloads))
@@ -376,10 +377,10 @@ class ChildReader:
             source = self._sources[source_id]
             fields = find_carried_fields(unit.viewer, source.code, facts[record_id])
             is_withheld = record_id in withheld or not may_hold(fields, "enrollments")
-            school = None
-            if source.kind == SourceKind.SIS and not is_withheld:
-                school = self._find_school(labels[record_id], record_from_bytes(payload, _READ_FIELDS))
-            schools[record_id] = _LinkedSchool(source.code, fields, school, is_withheld)
+            record = record_from_bytes(payload, _READ_FIELDS)
+            school = None if is_withheld else self._find_school(labels[record_id], record)
+            has_ended = _has_ended_enrollment(record, self._today)
+            schools[record_id] = _LinkedSchool(source.code, fields, school, is_withheld, has_ended)
         return schools
 
     def _find_school(self, label: RecordRef, record: CanonicalRecord) -> School | None:
@@ -408,7 +409,7 @@ class ChildReader:
         outside = None if stated is None else _OUTSIDE.get((stated.district_id or "").casefold())
         if outside is not None:
             return MissingSchool(outside)
-        if linked:
+        if any(each.has_ended for each in linked):
             return MissingSchool.NOT_ENROLLED
         return MissingSchool.IN_REVIEW if in_review else MissingSchool.NO_CANDIDATE
 
@@ -447,6 +448,12 @@ def _add_siblings(children: Mapping[int, ChildInCare], record: int, household: I
     own = children[record]
     others = [sibling for sibling in siblings if sibling.enterprise_id != own.enterprise_id]
     return replace(own, siblings=tuple(sorted(others, key=_sort_key)))
+
+
+def _has_ended_enrollment(record: CanonicalRecord, today: str) -> bool:
+    """Return whether a record states an enrollment that is over."""
+    ends = (read_period(None, each.exit_date)[1] for each in record.enrollments)
+    return any(ALWAYS < end <= today for end in ends)
 
 
 def _is_of_school_age(birth_date: str | None, today: str) -> bool:

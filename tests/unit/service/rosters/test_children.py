@@ -12,6 +12,7 @@ from mpi.domain.viewer import Action
 from mpi.service.records.upsert import upsert
 from mpi.service.rosters.caseload_intake import CaseloadRow, read_caseload_file, replace_caseload
 from mpi.service.rosters.children import MissingSchool, export_children, read_children
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.rosters.caseloads import Caseworker
 from tests.index import OPERATOR, expunge, make_child, open_test_index
 from tests.rosters import (
@@ -91,6 +92,21 @@ def test_child_welfare_may_state_that_the_school_is_outside(index, district, rea
 def test_a_child_who_left_the_school_is_found_and_not_enrolled(index):
     put_student(index, exit_date=days_ago(2))
     assert reason_of(index) is MissingSchool.NOT_ENROLLED
+
+
+@pytest.mark.parametrize("enrollments", [{}, {"enrollments": [{"school_id": "1042"}]}])
+def test_the_state_id_registry_does_not_say_that_a_child_is_not_enrolled(index, enrollments):
+    add_source(index, OPERATOR, NewSource("SSID", kind="state_id"))
+    upsert(index, OPERATOR, "SSID", make_child("9", **MARISOL, **enrollments))
+    put_child(index)
+    assign(index, "c1")
+    [child] = read_children(index, OPERATOR, "cal").children
+    assert child.missing is MissingSchool.NO_CANDIDATE
+
+
+def test_a_school_that_states_no_enrollment_does_not_say_that_the_child_left(index):
+    upsert(index, OPERATOR, "D01", make_child("s1", **MARISOL))
+    assert reason_of(index) is MissingSchool.NO_CANDIDATE
 
 
 def test_a_school_is_withheld_under_a_protective_order(index):

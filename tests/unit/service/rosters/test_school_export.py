@@ -11,11 +11,13 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.viewer import Action
 from mpi.service.access.clients import add_client
 from mpi.service.agreements.register import approve_version, propose_version
+from mpi.service.records.upsert import upsert
 from mpi.service.rosters.case_plan import read_case_plan
 from mpi.service.rosters.item_file import read_item_file
 from mpi.service.rosters.item_intake import store_items
 from mpi.service.rosters.school_export import SchoolRequest, classify_grade, export_schools
-from tests.index import OPERATOR, open_test_index
+from mpi.service.statements.sources import NewSource, add_source
+from tests.index import OPERATOR, make_child, open_test_index
 from tests.rosters import (
     MARISOL,
     add_sources,
@@ -30,20 +32,29 @@ from tests.rosters import (
 
 ODALYS = {**MARISOL, "first_name": "Odalys", "last_name": "Trueblood", "birth_date": "2011-02-03"}
 ZADIE = {**MARISOL, "first_name": "Zadie", "last_name": "Farrow", "birth_date": "2012-05-06"}
+WREN = {**MARISOL, "first_name": "Wren", "last_name": "Ashgrove", "birth_date": "2010-09-10"}
+SABLE = {**MARISOL, "first_name": "Sable", "last_name": "Kestrel", "birth_date": "2009-11-12"}
 BABY = {**MARISOL, "first_name": "Ingmar", "last_name": "Solo", "birth_date": days_ago(400)}
 RIGHTS = ("school.export", "caseload.read", "person.read", "record.read")
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
-    """Marisol is found in D01, Zadie goes to a district without an agreement, and two have no school."""
+    """Marisol is found in D01, and Zadie goes to a district without an agreement.
+
+    Ingmar and Odalys have no school; Wren left one, and of Sable the state-ID registry alone knows.
+    """
     with clock.fixed_clock(clock.now() - timedelta(60)):
         opened = open_test_index(tmp_path_factory.mktemp("schools"))
         new_index = opened.__enter__()
     add_sources(new_index)
     put_student(new_index)
     put_student(new_index, "x1", "D02", child=ZADIE)
-    for local_id, child in (("c1", MARISOL), ("c2", ODALYS), ("c3", BABY), ("c4", ZADIE)):
+    put_student(new_index, "s5", child=WREN, exit_date=days_ago(2))
+    add_source(new_index, OPERATOR, NewSource("SSID", kind="state_id"))
+    upsert(new_index, OPERATOR, "SSID", make_child("9", **SABLE))
+    children = (MARISOL, ODALYS, BABY, ZADIE, WREN, SABLE)
+    for local_id, child in zip(("c1", "c2", "c3", "c4", "c5", "c6"), children, strict=True):
         put_child(new_index, local_id, child=child)
     assign(new_index, "c1", "c2")
     (new_index.home / "schools.csv").write_text(
@@ -52,10 +63,14 @@ def index(tmp_path_factory):
     )
     row = f"local_id,as_of,best_interest_decision,best_interest_date\nc1,{days_ago(3)},stay,{days_ago(4)}\n"
     store_items(new_index, OPERATOR, "CCWIS", read_item_file(row))
-    propose_version(new_index, OPERATOR, replace(make_terms(), is_approved=False))
+    terms = make_terms()
+    agency, district = terms.parties
+    district = replace(district, sources=district.sources | {"SSID"})
+    terms = replace(terms, parties=(agency, district), is_approved=False)
+    propose_version(new_index, OPERATOR, terms)
     approve_version(new_index, OPERATOR, "dsa-1", alone=True)
     for name, rights in (("nightly", RIGHTS), ("reader", RIGHTS[1:])):
-        add_client(new_index, OPERATOR, name, rights, ["CCWIS", "D01"], "dsa-1", "agency")
+        add_client(new_index, OPERATOR, name, rights, ["CCWIS", "D01", "SSID"], "dsa-1", "agency")
     yield new_index
     opened.__exit__(None, None, None)
 
@@ -86,6 +101,8 @@ def test_the_file_has_the_agencys_own_ids_with_school_and_afcars_values(index):
     missing = {name: (row.reason, row.afcars_e35_school_enrollment) for name, row in rows.items()}
     assert missing["c2"] == ("no-candidate", "")
     assert missing["c3"] == ("not-of-school-age", "1")
+    assert missing["c5"] == ("found-not-enrolled", "0")
+    assert missing["c6"] == ("no-candidate", ""), "the state-ID registry does not say who is enrolled"
     assert missing["c4"] == ("no-candidate", ""), "of a district without an agreement nothing is told"
 
 
