@@ -360,7 +360,10 @@ class ChildReader:
         return dict(zip(record_ids, read_items(self._unit, subjects), strict=True))
 
     def _read_schools(self, record_ids: Collection[int]) -> dict[int, "_LinkedSchool"]:
-        """Return each school's record with today's school, if it may be told."""
+        """Return each school's record with today's school, unless withheld.
+
+        A record whose enrollments the agreement does not disclose is left out, as if it did not exist.
+        """
         unit = self._unit
         labels = visible_labels(unit, record_ids)
         payloads = unit.record_versions.payloads(list(labels))
@@ -371,16 +374,18 @@ class ChildReader:
         }
         facts = read_facts_by_record(unit, payloads)
         withheld = find_withheld_records(unit, list(payloads))
-        self.read_records |= payloads.keys()
         schools: dict[int, _LinkedSchool] = {}
         for record_id, (source_id, payload) in payloads.items():
             source = self._sources[source_id]
             fields = find_carried_fields(unit.viewer, source.code, facts[record_id])
-            is_withheld = record_id in withheld or not may_hold(fields, "enrollments")
+            if not may_hold(fields, "enrollments"):
+                continue
+            is_withheld = record_id in withheld
             record = record_from_bytes(payload, _READ_FIELDS)
             school = None if is_withheld else self._find_school(labels[record_id], record)
             has_ended = _has_ended_enrollment(record, self._today)
             schools[record_id] = _LinkedSchool(source.code, fields, school, is_withheld, has_ended)
+        self.read_records |= schools.keys()
         return schools
 
     def _find_school(self, label: RecordRef, record: CanonicalRecord) -> School | None:

@@ -1,6 +1,7 @@
 """A caseworker's list: the children of the caseload, each with school or the reason why there is none."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,19 @@ def test_a_school_is_withheld_under_a_protective_order(index):
     put_student(index)
     order = [{"kind": "protective_order", "begin": days_ago(5)}]
     assert reason_of(index, restrictions=order) is MissingSchool.WITHHELD
+
+
+def test_a_school_whose_enrollments_are_not_disclosed_looks_as_if_it_did_not_exist(index):
+    terms = make_terms()
+    to_district, to_agency = terms.grants
+    terms = replace(terms, grants=(to_district, replace(to_agency, output_fields=frozenset({"grade"}))))
+    put_child(index)
+    assign(index, "c1")
+    without_record = read_children(index, caseworker(terms)).children
+    put_student(index)
+    assert read_children(index, caseworker(terms)).children == without_record
+    assert without_record[0].missing is MissingSchool.NO_CANDIDATE
+    assert len(ledger(index)[-1].record_ids) == 1
 
 
 def test_a_question_is_told_only_to_who_may_see_every_record_of_the_school(index):
