@@ -7,6 +7,9 @@ from exports and the change feed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
 
 from mpi.domain.source import CARE_KINDS, SourceKind
 from mpi.domain.viewer import Action, RecordAccess, StatedFacts, Viewer
@@ -17,6 +20,7 @@ from mpi.storage.unit_of_work.units import ReadUnit
 
 FOSTER_CARE = "foster_care"
 _PLACEMENTS = "placements"
+_FINGERPRINT_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class Coverage:
     def is_empty(self) -> bool:
         """Whether no child can be on the list."""
         return not self.schools or not self.cares
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that only the same sources and kinds have."""
+        cares = sorted((number, *sorted(kinds)) for number, (_, kinds) in self.cares.items())
+        return sha256(orjson.dumps([sorted(self.schools), cares])).hexdigest()[:_FINGERPRINT_DIGITS]
 
     @property
     def roster_sources(self) -> RosterSources:

@@ -190,8 +190,8 @@ def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], in
     for action in (Action.ROSTER_READ, Action.PERSON_READ, Action.RECORD_READ):
         require_permission(viewer, action)
     with index.database.read(viewer) as unit:
-        history = read_visits(unit, LIST_NAME, clock.today())
         coverage = find_coverage(unit)
+        history = read_visits(unit, LIST_NAME, coverage, clock.today())
         listed, _ = _list_students(unit, coverage, history)
         parts = _divide(listed)
         records = [one.school_record for one in parts[Show.ALL]]
@@ -206,8 +206,8 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
     today = clock.today()
     with index.database.read(viewer) as unit:
         commit_no = unit.last_commit()
-        history = read_visits(unit, LIST_NAME, today)
         coverage = find_coverage(unit)
+        history = read_visits(unit, LIST_NAME, coverage, today)
         listed, figures = _list_students(unit, coverage, history)
         parts = _divide(listed)
         page = parts[show][first : first + size]
@@ -228,7 +228,8 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
     told = list_told_fields([item for student in students for item in student.items])
     fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()), *told)
     disclose(index, viewer, action, record_ids, fields)
-    record_visit(index, viewer, LIST_NAME, history, commit_no)
+    if roster.is_covered:
+        record_visit(index, viewer, history, commit_no)
     return roster
 
 

@@ -1,4 +1,7 @@
-"""Visits to a list: who is new, and who has left it."""
+"""Visits to a list: who is new, and who has left it.
+
+A visit counts for a list of the same coverage alone: another would have shown other children.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from datetime import date, timedelta
 
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
+from mpi.service.rosters.coverage import Coverage
 from mpi.storage.repositories.rosters.care_rosters import RosterRow
 from mpi.storage.repositories.rosters.caseloads import Visit
 from mpi.storage.unit_of_work.database import Lock
@@ -23,10 +27,12 @@ class VisitHistory:
 
     Args:
         today: the present day (``YYYY-MM-DD``).
+        list_name: name of the list, with the coverage.
         visits: earlier visits, oldest first; that of today is the last where there is one.
     """
 
     today: str
+    list_name: str
     visits: tuple[Visit, ...]
 
     @property
@@ -55,18 +61,18 @@ class VisitHistory:
         return any(_was_listed(row, visit) for visit in self.visits)
 
 
-def read_visits(unit: ReadUnit, name: str, today: str) -> VisitHistory:
-    """Return the earlier visits of the viewer to a list."""
-    return VisitHistory(today, tuple(unit.caseloads.visits(unit.viewer.client, name)))
+def read_visits(unit: ReadUnit, name: str, coverage: Coverage, today: str) -> VisitHistory:
+    """Return the viewer's earlier visits to a list of the same coverage."""
+    covered = f"{name}:{coverage.fingerprint}"
+    return VisitHistory(today, covered, tuple(unit.caseloads.visits(unit.viewer.client, covered)))
 
 
-def record_visit(index: Index, viewer: Viewer, name: str, history: VisitHistory, commit_no: int) -> None:
+def record_visit(index: Index, viewer: Viewer, history: VisitHistory, commit_no: int) -> None:
     """Store today's visit to a list, if it is not stored yet.
 
     Args:
         index: the open index.
         viewer: who reads the list.
-        name: name of the list.
         history: earlier visits.
         commit_no: last commit that the list shows.
     """
@@ -74,7 +80,9 @@ def record_visit(index: Index, viewer: Viewer, name: str, history: VisitHistory,
         return
     kept_since = (date.fromisoformat(history.today) - timedelta(KEPT_DAYS)).isoformat()
     with index.database.write(viewer, "roster-visit", Lock.NONE) as unit:
-        unit.caseloads.add_visit(viewer.client, name, Visit(history.today, commit_no), kept_since)
+        unit.caseloads.add_visit(
+            viewer.client, history.list_name, Visit(history.today, commit_no), kept_since
+        )
 
 
 def keep_left(

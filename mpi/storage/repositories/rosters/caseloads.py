@@ -218,9 +218,9 @@ class Caseloads:
         return [Visit(*row) for row in rows]
 
     def add_visit(self, client: str, name: str, visit: Visit, kept_since: str) -> None:
-        """Store that somebody read a list, and forget visits before a day."""
+        """Store a visit, and forget the client's visits before a day."""
         key = {"visitor": client, "name": name}
-        self._connection.execute(delete(_visit).where(_IS_VISITOR, _visit.c.day < kept_since), key)
+        self._connection.execute(delete(_visit).where(_visit.c.client == client, _visit.c.day < kept_since))
         is_there = select(_visit.c.day).where(_IS_VISITOR, _visit.c.day == visit.day)
         if self._connection.execute(is_there, key).first() is None:
             self._connection.execute(

@@ -1,6 +1,7 @@
 """A point of contact's list: the district's own students who are in care today, and nobody else."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action
+from mpi.service.access.viewers import Caller, build_viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
@@ -180,6 +182,46 @@ def test_entries_and_exits_of_the_week_are_shown(index):
         assert names(index) == []
         stranger = person_of(Role.POINT_OF_CONTACT, "school_stability", name="new-contact")
         assert read_students(index, stranger, Show.LEFT).students == ()
+
+
+def test_a_visit_that_could_show_nobody_is_none(index):
+    put_student(index)
+    put_child(index)
+    assert not read_students(index, contact(make_terms(to_district={"first_name"}))).is_covered
+    with at(1):
+        roster = read_students(index, contact())
+        assert (roster.last_visit, roster.counts[Show.ALL], roster.counts[Show.NEW]) == (None, 1, 0)
+
+
+@pytest.mark.parametrize("visited_under", [
+    make_terms("all", {"first_name"}), make_terms("all", {"flags.foster_care"}),
+])  # fmt: skip
+def test_a_child_whom_no_visit_showed_does_not_leave_the_list(index, visited_under):
+    put_student(index)
+    stay = {"type": "kinship", "begin": days_ago(9)}
+    put_child(index, flags=[], placements=[stay])
+    assert names(index, contact(visited_under)) == []
+    with at(1):
+        put_child(index, flags=[], placements=[{**stay, "end": days_ago(0)}])
+        broader = contact(make_terms("all", {"flags.foster_care", "placements"}))
+        assert read_students(index, broader, Show.LEFT).students == ()
+
+
+def test_visits_of_an_account_do_not_count_for_another_district(index):
+    put_student(index)
+    put_student(index, "x1", "D02")
+    put_child(index)
+    assert names(index) == ["s1"]
+    with at(1):
+        upsert(index, OPERATOR, "CCWIS", make_child("c1", **MARISOL, **in_care(days_ago(31), days_ago(0))))
+        assert names(index, show=Show.LEFT) == ["s1"]
+        terms = make_terms()
+        agency, district = terms.parties
+        terms = replace(terms, parties=(agency, replace(district, sources=frozenset({"D02"}))))
+        caller = Caller("pat", frozenset(), frozenset({"CCWIS", "D02"}), terms.code, 1, Role.POINT_OF_CONTACT)
+        elsewhere = build_viewer(caller, "school_stability", terms, clock.now().date())
+        roster = read_students(index, elsewhere, Show.LEFT)
+        assert (roster.is_covered, roster.students, roster.last_visit) == (True, (), None)
 
 
 def test_a_sealed_or_expunged_child_leaves_without_a_mark(index):
