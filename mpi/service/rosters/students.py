@@ -4,7 +4,7 @@ A child is on it while a record of the district says "enrolled" and a record of 
 person, says "in care". Newest stays come first.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -30,7 +30,7 @@ from mpi.service.rosters.coverage import (
 )
 from mpi.service.rosters.items import ChildItem, ItemSubject, list_told_fields, read_items
 from mpi.service.rosters.school_clock import SchoolClock, measure_school_clock
-from mpi.service.rosters.visits import VisitHistory, keep_left, read_visits, record_visit
+from mpi.service.rosters.visits import VisitHistory, read_visits, record_visit
 from mpi.standardize.fields.dates import is_within_period, to_iso_day
 from mpi.standardize.serialization import record_from_bytes
 from mpi.storage.repositories.rosters.care_rosters import RosterRow
@@ -132,12 +132,12 @@ class StudentRoster:
 class _Listed(NamedTuple):
     """A student of the list, before the records are read.
 
-    A named tuple, since a district may have thousands. ``care_sources`` has the source of each of
-    ``care_records``.
+    A named tuple, since a district may have thousands. ``school_sources`` has the source of each of
+    ``school_records``, of which the enrollment that began last comes first; ``care_sources`` likewise.
     """
 
-    school_record: int
-    school_source: int
+    school_records: tuple[int, ...]
+    school_sources: tuple[int, ...]
     care_records: tuple[int, ...]
     care_sources: tuple[int, ...]
     care_begin: str
@@ -146,6 +146,17 @@ class _Listed(NamedTuple):
     is_new: bool = False
     has_entered: bool = False
     has_left: bool = False
+
+    @property
+    def school_record(self) -> int:
+        """The school's record that the list shows."""
+        return self.school_records[0]
+
+    @property
+    def records_of_district(self) -> list[int]:
+        """Records of the shown one's source; that one comes first."""
+        pairs = zip(self.school_records, self.school_sources, strict=True)
+        return [record for record, source in pairs if source == self.school_sources[0]]
 
 
 def read_students(
@@ -194,8 +205,7 @@ def count_students(index: Index, viewer: Viewer) -> tuple[Mapping[Show, int], in
         history = read_visits(unit, LIST_NAME, coverage, clock.today())
         listed, _ = _list_students(unit, coverage, history)
         parts = _divide(listed)
-        records = [one.school_record for one in parts[Show.ALL]]
-        withheld = find_withheld_records(unit, [*records, *_list_care_records(parts[Show.ALL])])
+        withheld = find_withheld_records(unit, _list_records(parts[Show.ALL]))
         items = _read_items(unit, coverage, parts[Show.ALL], withheld)
     late = sum(item.is_late for group in items.values() for item in group)
     return {part: len(members) for part, members in parts.items()}, late
@@ -223,7 +233,7 @@ def _read(index: Index, viewer: Viewer, action: Action, show: Show, first: int, 
             next=first + size if len(parts[show]) > first + size else None,
             contacts=_list_contacts(index, coverage),
         )
-    record_ids = {record for one in page for record in (one.school_record, *one.care_records)}
+    record_ids = {record for one in page for record in (*one.school_records, *one.care_records)}
     with_caseworker = any(student.caseworker is not None for student in students)
     told = list_told_fields([item for student in students for item in student.items])
     fields = (*_LEDGER_FIELDS, *((CASEWORKER_FIELD,) if with_caseworker else ()), *told)
@@ -250,15 +260,15 @@ def _list_students(
         return [], None
     sources = coverage.roster_sources
     rows = unit.care_rosters.find_current(sources, history.today)
-    current = _group(filter(coverage.covers, rows))
+    current = _group_by_person(unit, filter(coverage.covers, rows))
     week_ago = history.week_ago
     is_new = history.is_new if history.last is not None else _never
     listed = [
         _summarize(group, is_new=all(map(is_new, group)), week_ago=week_ago) for group in current.values()
     ]
     ended = unit.care_rosters.find_ended(sources, week_ago, history.today)
-    left = _group(keep_left(list(filter(coverage.covers, ended)), current.keys(), history))
-    listed += [_summarize(group, has_left=True) for group in left.values()]
+    left = _group_by_person(unit, filter(history.was_shown, filter(coverage.covers, ended)))
+    listed += [_summarize(group, has_left=True) for person, group in left.items() if person not in current]
     listed.sort(key=lambda one: (one.care_begin, one.enrolled_begin, one.school_record), reverse=True)
     known = [(one.care_begin, one.since_commit) for one in listed if not one.has_left]
     return listed, measure_school_clock(unit, known)
@@ -268,17 +278,20 @@ def _never(_: RosterRow) -> bool:
     return False
 
 
-def _group(rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
+def _group_by_person(unit: ReadUnit, rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
+    """Return the rows of each person, who may have several records."""
+    kept = list(rows)
+    persons = unit.persons.current_persons({row.school_record_id for row in kept})
     groups: dict[int, list[RosterRow]] = {}
-    for row in rows:
-        groups.setdefault(row.school_record_id, []).append(row)
+    for row in kept:
+        groups.setdefault(persons[row.school_record_id], []).append(row)
     return groups
 
 
 def _summarize(
     rows: Collection[RosterRow], *, is_new: bool = False, week_ago: str | None = None, has_left: bool = False
 ) -> _Listed:
-    """Return one student for all rows of one school record.
+    """Return one student for all rows of one person.
 
     Args:
         rows: the rows.
@@ -286,16 +299,17 @@ def _summarize(
         week_ago: day after which an entry into care is one of this week; None where none is.
         has_left: whether the student is not on the list any more.
     """
-    first = next(iter(rows))
+    latest_first = sorted(rows, key=lambda row: (row.enrolled_begin, row.school_record_id), reverse=True)
+    school_sources = {row.school_record_id: row.school_source_id for row in latest_first}
     care_begin = min([row.care_begin for row in rows])
     care_sources = {row.care_record_id: row.care_source_id for row in rows}
     return _Listed(
-        school_record=first.school_record_id,
-        school_source=first.school_source_id,
+        school_records=tuple(school_sources),
+        school_sources=tuple(school_sources.values()),
         care_records=tuple(care_sources),
         care_sources=tuple(care_sources.values()),
         care_begin=care_begin,
-        enrolled_begin=max([row.enrolled_begin for row in rows]),
+        enrolled_begin=latest_first[0].enrolled_begin,
         since_commit=min([row.since_commit for row in rows]),
         is_new=is_new,
         has_entered=week_ago is not None and week_ago < care_begin,
@@ -317,10 +331,10 @@ def _describe(
     unit: ReadUnit, coverage: Coverage, page: Collection[_Listed], today: str
 ) -> list[StudentInCare]:
     """Return a page's students, with what the viewer may know of each."""
-    records = [one.school_record for one in page]
+    records = [record for one in page for record in one.school_records]
     labels = visible_labels(unit, records)
     payloads = unit.record_versions.payloads(list(labels))
-    withheld = find_withheld_records(unit, [*labels, *_list_care_records(page)])
+    withheld = find_withheld_records(unit, _list_records(page))
     person_by_record = unit.persons.current_persons(records)
     persons = unit.persons.by_ids(set(person_by_record.values()))
     caseworkers = _find_caseworkers(unit, coverage, page)
@@ -329,7 +343,7 @@ def _describe(
     for one in page:
         if one.school_record not in payloads:
             continue
-        school = coverage.schools[one.school_source].code
+        school = coverage.schools[one.school_sources[0]].code
         facts = state_care(coverage.cares[source][0].code for source in one.care_sources)
         fields = find_carried_fields(unit.viewer, school, frozenset() if one.has_left else facts)
         record = record_from_bytes(payloads[one.school_record][1], _READ_FIELDS)
@@ -347,7 +361,12 @@ def _describe(
             items=items.get(one.school_record, ()),
         )
         if may_hold(fields, "enrollments") and one.school_record not in withheld:
-            student = _add_school(student, record, one.care_begin, today)
+            stated = [
+                record_from_bytes(payloads[number][1], _READ_FIELDS)
+                for number in one.records_of_district
+                if number in payloads
+            ]
+            student = _add_school(student, stated, one.care_begin, today)
         students.append(student)
     return students
 
@@ -364,26 +383,36 @@ def _read_items(
             for record, source in zip(one.care_records, one.care_sources, strict=True)
         }
         facts = state_care(codes.values())
-        school = coverage.schools[one.school_source].code
+        schools = {
+            record: coverage.schools[source].code
+            for record, source in zip(one.school_records, one.school_sources, strict=True)
+        }
         subjects.append(
             ItemSubject(
                 {
                     record: (code, find_carried_fields(unit.viewer, code, state_care([code])))
                     for record, code in codes.items()
                 },
-                {one.school_record: (school, find_carried_fields(unit.viewer, school, facts))},
+                {
+                    record: (code, find_carried_fields(unit.viewer, code, facts))
+                    for record, code in schools.items()
+                },
                 care_begin=one.care_begin,
                 enrolled_begin=one.enrolled_begin,
-                is_withheld=not withheld.isdisjoint((one.school_record, *one.care_records)),
+                is_withheld=not withheld.isdisjoint((*one.school_records, *one.care_records)),
             )
         )
     records = [one.school_record for one in present]
     return dict(zip(records, read_items(unit, subjects), strict=True))
 
 
-def _list_care_records(page: Iterable[_Listed]) -> list[int]:
-    """Return the child-welfare records of the students who are in care."""
-    return [record for one in page if not one.has_left for record in one.care_records]
+def _list_records(page: Iterable[_Listed]) -> list[int]:
+    """Return the records of students; of one who left, the school's alone."""
+    return [
+        record
+        for one in page
+        for record in (*one.school_records, *(() if one.has_left else one.care_records))
+    ]
 
 
 def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed]) -> dict[int, Caseworker]:
@@ -406,11 +435,19 @@ def _find_caseworkers(unit: ReadUnit, coverage: Coverage, page: Iterable[_Listed
 
 
 def _add_school(
-    student: StudentInCare, record: CanonicalRecord, care_begin: str, today: str
+    student: StudentInCare, records: Sequence[CanonicalRecord], care_begin: str, today: str
 ) -> StudentInCare:
-    """Return a student with the school of today and that of origin."""
-    present = find_enrollment(record, today) or Enrollment()
-    origin = find_enrollment(record, care_begin) if care_begin else None
+    """Return a student with the school of today and that of origin.
+
+    Args:
+        student: the student.
+        records: the district's records of the student, the shown one first.
+        care_begin: first day in care; empty where it is not known.
+        today: the present day.
+    """
+    present = find_enrollment(records[0], today) or Enrollment()
+    held = (find_enrollment(record, care_begin) for record in records if care_begin)
+    origin = next((enrollment for enrollment in held if enrollment is not None), None)
     return replace(
         student,
         school_id=present.school_id,

@@ -3,7 +3,6 @@
 A visit counts for a list of the same coverage alone: another would have shown other children.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -83,13 +82,6 @@ def record_visit(index: Index, viewer: Viewer, history: VisitHistory, commit_no:
         unit.caseloads.add_visit(
             viewer.client, history.list_name, Visit(history.today, commit_no), kept_since
         )
-
-
-def keep_left(
-    rows: Collection[RosterRow], current: Collection[int], history: VisitHistory
-) -> list[RosterRow]:
-    """Return the rows of earlier visits that have left the list."""
-    return [row for row in rows if row.school_record_id not in current and history.was_shown(row)]
 
 
 def _was_listed(row: RosterRow, visit: Visit) -> bool:

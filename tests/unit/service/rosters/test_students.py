@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from mpi.domain import clock
+from mpi.domain.children.items import ItemKind
 from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
@@ -18,7 +19,9 @@ from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.service.records.withdrawal import withdraw
-from mpi.service.rosters.students import Show, export_students, read_students
+from mpi.service.rosters.item_file import read_item_file
+from mpi.service.rosters.item_intake import store_items
+from mpi.service.rosters.students import Show, count_students, export_students, read_students
 from mpi.service.stewardship.merge_split_move import StepOptions, split
 from mpi.storage.tables import CarePeriodRow, CareRosterRow, EnrollmentPeriodRow, table_of
 from tests.index import OPERATOR, expunge, load_rows, make_child, open_test_index
@@ -75,6 +78,31 @@ def test_neither_other_students_nor_other_children_in_care_are_listed(index):
     assert names(index) == []
     put_child(index)
     assert names(index) == ["s1"]
+
+
+def test_a_child_with_two_records_of_a_district_is_one_student(index):
+    put_student(index)
+    put_student(index, "s2", school_id="2042", entry_date=days_ago(10))
+    put_child(index)
+    row = f"local_id,as_of,records_requested\ns1,{days_ago(1)},{days_ago(2)}\n"
+    store_items(index, OPERATOR, "D01", read_item_file(row))
+    roster = read_students(index, contact())
+    [student] = roster.students
+    assert (student.record.local_id, student.school_id) == ("s2", "2042"), "the enrollment that began last"
+    assert (student.school_of_origin, student.is_in_school_of_origin) == ("1042", False)
+    assert [(item.kind, item.is_missing) for item in student.items] == [
+        (ItemKind.RECORDS_REQUESTED, False), (ItemKind.RECORDS_RECEIVED, True),
+    ]  # fmt: skip
+    assert (roster.counts[Show.ALL], roster.clock.known) == (1, 1)
+    assert count_students(index, contact())[0][Show.ALL] == 1
+    assert len(ledger(index)[-1].record_ids) == 3
+    with at(1):
+        put_student(index, "s2", exit_date=days_ago(0))
+        assert names(index) == ["s1"]
+        assert names(index, show=Show.NEW) == []
+        upsert(index, OPERATOR, "CCWIS", make_child("c1", **MARISOL, **in_care(days_ago(31), days_ago(0))))
+        left = read_students(index, contact(), Show.LEFT)
+        assert (len(left.students), left.counts[Show.LEFT]) == (1, 1)
 
 
 def test_a_child_who_left_care_or_school_is_not_listed(index):
