@@ -1,6 +1,6 @@
 """Days until a child's school is known, against the agreement's clock.
 
-They count from the first day in care.
+They count from the first day in care. Children whose first day is not known are left out.
 """
 
 from collections import Counter
@@ -33,7 +33,8 @@ class SchoolClock:
         p90: days within which nine of ten were known; None for none.
         open_by_reason: number of children whose school is not known, by reason.
         limit: days that the agreement allows; None where it has no such clock.
-        late: number of children without a school for longer than that.
+        late: number of children without a school for longer than that; those whose first day in care is not
+            known do not count.
     """
 
     known: int
@@ -54,7 +55,7 @@ def measure_school_clock(
     Args:
         unit: the viewer's transaction.
         known: first day in care, and the commit since which the school is known, of each child with a school.
-        still_open: first day in care and reason, of each child without one.
+        still_open: first day in care (empty if not known) and reason, of each child without one.
     """
     today = clock.now().date()
     since = _find_first_day(unit, today)
@@ -66,7 +67,7 @@ def measure_school_clock(
     )
     rights = unit.viewer.rights
     limit = None if rights is None else rights.find_clock(CLOCK)
-    last_day = today - timedelta(limit or 0)
+    last_day = (today - timedelta(limit or 0)).isoformat()
     return SchoolClock(
         known=len(days),
         median=_find_quantile(days, 0.5),
@@ -75,7 +76,7 @@ def measure_school_clock(
         limit=limit,
         late=0
         if limit is None
-        else sum(begin < last_day.isoformat() and reason not in SETTLED for begin, reason in still_open),
+        else sum("" < begin < last_day and reason not in SETTLED for begin, reason in still_open),
     )
 
 

@@ -77,7 +77,10 @@ class SchoolClockOut(BaseModel):
     p90: int | None = Field(description="Days within which nine of ten were known.")
     open_by_reason: dict[str, int] = Field(description="Number of children without a school, by reason.")
     limit: int | None = Field(description="Days that the clock `school_known` of the agreement allows.")
-    late: int = Field(description="Number of children without a school for longer than that.")
+    late: int = Field(
+        description="Number of children without a school for longer than that. Those whose first day in care "
+        "is not known do not count."
+    )
 
 
 class ChildItemOut(BaseModel):

@@ -82,6 +82,14 @@ def test_a_child_without_a_school_has_the_reason(index):
     assert read_children(index, caseworker()).clock.late == 0
 
 
+def test_a_child_whose_first_day_in_care_is_not_known_is_not_late(index):
+    flag = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+    assert reason_of(index, flags=[flag]) is MissingSchool.NO_CANDIDATE
+    roster = read_children(index, caseworker())
+    assert roster.children[0].in_care_since is None
+    assert (roster.clock.late, roster.clock.open_by_reason) == (0, {MissingSchool.NO_CANDIDATE: 1})
+
+
 @pytest.mark.parametrize(
     ("district", "reason"), [("private", "private-school"), ("out-of-state", "other-state")]
 )
