@@ -15,7 +15,7 @@ from mpi.reports.definitions import DEFAULT_DEFINITION, CareDefinition, find_def
 from mpi.reports.edfacts_comparison import EDFACTS, SPECIFICATIONS, make_edfacts_report
 from mpi.reports.edfacts_file import read_edfacts_count
 from mpi.reports.education_extract import read_extract
-from mpi.reports.outcomes import Period, count_outcomes, make_outcomes
+from mpi.reports.outcomes import OutcomeCounts, Period, count_outcomes, make_outcomes
 from mpi.reports.population_trend import list_trend_days, make_trend
 from mpi.reports.populations import count_populations, make_populations
 from mpi.reports.reconciliation import make_reconciliation
@@ -167,7 +167,7 @@ class ReportSet:
         steps: counts of the waterfall.
         populations: counts of special populations, by population.
         combinations: counts of their combinations.
-        outcomes: counts of outcomes; none without an education extract.
+        outcomes: counts of outcomes; None without an education extract.
     """
 
     children: ChildTables
@@ -176,11 +176,12 @@ class ReportSet:
     steps: StepCounts
     populations: Mapping[str, FrequencyTable]
     combinations: CombinationTable
-    outcomes: Mapping[str, FrequencyTable]
+    outcomes: OutcomeCounts | None
 
     def list_tables(self) -> list[CountedTable]:
         """Return the counts of all reports."""
-        return [self.steps, *self.populations.values(), self.combinations, *self.outcomes.values()]
+        tables: list[CountedTable] = [self.steps, *self.populations.values(), self.combinations]
+        return tables if self.outcomes is None else [*tables, *self.outcomes.tables.values(), self.outcomes]
 
     def make_reports(self, counts: Mapping[Cell, int | None]) -> list[ReportTable]:
         """Return the reports by counts of their cells; None hides a count."""
@@ -192,10 +193,9 @@ class ReportSet:
             make_populations(self.populations, counts, children, self.definitions, day),
             make_combinations(self.combinations, counts, children, self.definitions, day),
         ]
-        if children.has_education:
-            reports.append(
-                make_outcomes(self.outcomes, counts, children, definition, _find_period(self.request))
-            )
+        if self.outcomes is not None:
+            period = _find_period(self.request)
+            reports.append(make_outcomes(self.outcomes.tables, counts, children, definition, period))
         return reports
 
 
@@ -203,14 +203,14 @@ def count_reports(children: ChildTables, request: ReportRequest) -> ReportSet:
     """Count the cells of every report on children, but the reconciliation."""
     definitions = read_definitions(request.definitions)
     definition = find_definition(definitions, request.care)
-    outcomes = {}
+    steps, outcomes = count_steps(children, definition, request.day), None
     if children.has_education:
-        outcomes = count_outcomes(children, definition, _find_period(request))
+        outcomes = count_outcomes(children, definition, _find_period(request), steps)
     return ReportSet(
         children,
         request,
         definitions,
-        count_steps(children, definition, request.day),
+        steps,
         count_populations(children, definitions.values(), request.day),
         count_combinations(
             children,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 
@@ -20,7 +21,10 @@ from tests.index import OPERATOR, load_rows, many_children, open_test_index
 DAY = "2026-09-01"
 STAY = {"type": "foster_family_home", "begin": "2026-01-10"}
 TRIAL = {"type": "trial_home_visit", "begin": "2026-02-10"}
+PAST = {"type": "foster_family_home", "begin": "2025-01-10", "end": "2026-05-01"}
 LEARNER = {"population": "english_learner", "value": "Y", "definition": "ESEA Title III"}
+NESTED = ("In care", "Expected in a school here", "Linked to a school record")
+JUDGED = ("Changed school in the year", "Chronically absent: missed 10 % of the days or more")
 ALL = ReportRequest("all", DAY, is_published=True)
 
 
@@ -39,6 +43,26 @@ def index(tmp_path, manual_clock):
 def place(number, **more):
     child = {**many_children(60)[number], "birth_date": f"2014-03-{1 + number % 28:02}"}
     return {**child, "placements": [STAY if number < 40 else TRIAL], **more}
+
+
+def write_extract(tmp_path, days):
+    """Write an extract of students by number, with the days that each was enrolled."""
+    rows = [
+        f"sis,c{n},2025-2026,{'N' if n % 5 == 4 else 'Y'},{d},{min(d, n % 3 * 9)},{n % 2}"
+        for n, d in days.items()
+    ]
+    header = "source,local_id,school_year,on_count_day,days_enrolled,days_absent,school_changes"
+    path = tmp_path / "education.csv"
+    path.write_text("\n".join([header, *rows, ""]))
+    return path
+
+
+def add_students(index, numbers):
+    """Add a school with some children, those in care by the numbers of ``place``."""
+    add_source(index, OPERATOR, NewSource("sis", kind=SourceKind.SIS))
+    born = {"birth_date": "2014-03-01"}
+    pupils = [{**child, **(place(n) if n < 60 else born)} for n, child in enumerate(many_children(160))]
+    load_rows(index, "sis", *({**pupils[n], "placements": []} for n in numbers))
 
 
 def take_flags(index, numbers):
@@ -72,6 +96,37 @@ def test_all_tables_of_two_consecutive_days_bound_no_small_cell_tighter_than_the
             least, greatest = bound(cell, mine, other)
             assert least <= 1 + 1e-4, cell
             assert greatest >= 9 - 1e-4, cell
+
+
+@pytest.mark.parametrize(
+    ("days", "since"),
+    [
+        # Three of forty in care have no school record.
+        (dict.fromkeys(range(3, 160), 170), None),
+        # Three of forty are enrolled too short a time for their absence to be judged.
+        (dict.fromkeys(range(3), 5) | dict.fromkeys(range(3, 160), 170), None),
+        # Three are not in care any more.
+        (dict.fromkeys(range(160), 170), "2025-08-15"),
+    ],
+)
+def test_steps_and_outcomes_of_one_release_tell_no_small_count_together(index, tmp_path, days, since):
+    add_students(index, days)
+    for number in range(40, 43):
+        upsert(index, OPERATOR, "ccwis", place(number, placements=[PAST]))
+    request = replace(ALL, since=since, education=write_extract(tmp_path, days))
+    waterfall, _, _, outcomes = make_child_reports(index, OPERATOR, request)
+    # Each of these groups of children in care holds the next one, so the difference of two is a group, too.
+    nested = [row[2] for row in waterfall.rows if row[0] in NESTED]
+    nested += [row[2] for row in outcomes.rows if row[1] == "in care, 1 placement" and row[0] in JUDGED]
+    assert len(nested) == 5
+    shown = [count for count in nested if count]
+    assert all(not 0 < one - other < 10 for one, other in permutations(shown, 2))
+    [publication] = read_publications(index)
+    assert publication.small
+    for cell in publication.small:
+        least, greatest = bound(cell, publication, publication)
+        assert least <= 1 + 1e-4, cell
+        assert greatest >= 9 - 1e-4, cell
 
 
 def test_a_count_that_becomes_small_holds_the_earlier_reports(index, manual_clock):

@@ -12,17 +12,16 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.source import SourceKind
 from mpi.intake.rows import CanonicalRow
-from mpi.reports.cell_bounds import CellProgram, CellRule, Publication
-from mpi.reports.combinations import COMBINATIONS, count_combinations, name_combination
+from mpi.reports.cell_bounds import CellProgram, CellRule
+from mpi.reports.combinations import COMBINATIONS, name_combination
 from mpi.reports.definitions import read_definitions
-from mpi.reports.outcomes import MEASURES, NEVER, Period, count_outcomes
-from mpi.reports.populations import POPULATIONS, count_populations
+from mpi.reports.outcomes import MEASURES, NEVER
+from mpi.reports.populations import POPULATIONS
 from mpi.reports.suppression import publish_tables
-from mpi.reports.waterfall import count_steps
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.records.upsert import upsert
 from mpi.service.reporting.child_reports import make_child_report
-from mpi.service.reporting.report_set import ReportRequest, open_children
+from mpi.service.reporting.report_set import ReportRequest, count_reports, open_children
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk
 from training.simulate.education.extract import write_education
@@ -225,32 +224,11 @@ def test_an_edfacts_file_of_the_truth_differs_by_no_more_than_its_reasons_and_wr
     assert abs(figures["in the index"] - linked) <= state.wrong_in_care
 
 
-def publish_all(state, day, previous=((), (), ())):
-    """Publish every report of a day as the product does, each after that of the day before."""
-    definitions = read_definitions()
-    request = ReportRequest("outcomes", day, education=state.folder / "education.csv")
+def publish_all(state, day, previous=()):
+    """Publish every report of a day as the product does, after those of the day before."""
+    request = ReportRequest("all", day, education=state.folder / "education.csv", is_published=True)
     with state.index.database.read(OPERATOR) as unit, open_children(unit, request) as tables:
-        sets = (
-            [count_steps(tables, definitions["essa"], day)],
-            [
-                *count_populations(tables, definitions.values(), day).values(),
-                count_combinations(tables, definitions.values(), day, ["essa"]),
-            ],
-            list(count_outcomes(tables, definitions["essa"], Period(day, day)).values()),
-        )
-        return tuple(
-            publish_tables(group, previous=before) for group, before in zip(sets, previous, strict=True)
-        )
-
-
-def combine(publications):
-    """Return what a reader knows who has read several publications of one day."""
-    counts = {}
-    for publication in publications:
-        for cell, count in publication.counts.items():
-            counts[cell] = count if counts.get(cell) is None else counts[cell]
-    small = frozenset(cell for each in publications for cell in each.small)
-    return Publication(counts, small, tuple(line for each in publications for line in each.sums))
+        return publish_tables(count_reports(tables, request).list_tables(), previous=previous)
 
 
 def test_no_small_cell_is_bounded_by_all_tables_of_two_consecutive_days(state):
@@ -258,8 +236,8 @@ def test_no_small_cell_is_bounded_by_all_tables_of_two_consecutive_days(state):
     child = {"local_id": "new", "first_name": "Zo", "last_name": "Newcomer", "birth_date": "2015-05-05"}
     stay = {"type": "trial_home_visit", "begin": "2026-09-01"}
     upsert(state.index, OPERATOR, "ccwis", {**child, "placements": [stay]})
-    second = publish_all(state, "2026-09-02", [(each,) for each in first])
-    known = [combine(first), combine(second)]
+    second = publish_all(state, "2026-09-02", [first])
+    known = [first, second]
     assert sum(len(each.small) for each in known) > 20
     for mine, other in (known, reversed(known)):
         program = CellProgram(CellRule(), [mine, other])
