@@ -1,5 +1,7 @@
 """Linear program of a reader of two publications, written for tests alone."""
 
+from collections import Counter
+
 from scipy.optimize import linprog
 
 
@@ -7,10 +9,14 @@ def bound(cell, mine, other):
     """Return the least and greatest count of a cell of one publication that fit both."""
     hidden = [(which, each) for which, table in enumerate((mine, other)) for each in sorted(table.hidden)]
     places = {variable: place for place, variable in enumerate(hidden)}
-    move = len(hidden)
+    common = mine.counts.keys() & other.counts.keys()
+    shown = Counter(each.population for each in common if None not in (mine.counts[each], other.counts[each]))
+    populations = sorted({each.population for each in common}, key=lambda each: (-shown[each], each))
+    moves_at = {each: len(hidden) + n for n, each in enumerate(populations)}
+    width = len(hidden) + len(moves_at)
 
     def line(*terms):
-        row, rest = [0.0] * (move + 1), 0.0
+        row, rest = [0.0] * width, 0.0
         for sign, which, each in terms:
             count = (mine, other)[which].counts[each]
             if count is None:
@@ -25,10 +31,10 @@ def bound(cell, mine, other):
         for total in table.sums
     ]
     moves = []
-    for each in mine.counts.keys() & other.counts.keys():
+    for each in common:
         for sign in (1, -1):
             row, rest = line((sign, 0, each), (-sign, 1, each))
-            row[move] = -1.0
+            row[moves_at[each.population]] = -1.0
             moves.append((row, rest))
     lowest = []
     for which, each in hidden:
@@ -42,11 +48,14 @@ def bound(cell, mine, other):
         "b_ub": [-rest for _, rest in moves],
     }
 
-    def solve(column, sign, most):
-        objective = [0.0] * (move + 1)
+    bounds = [*((low, None) for low in lowest), *((0, None) for _ in moves_at)]
+
+    def solve(column, sign):
+        objective = [0.0] * width
         objective[column] = sign
-        answer = linprog(objective, **system, bounds=[*((low, None) for low in lowest), (0, most)])
+        answer = linprog(objective, **system, bounds=bounds)
         return sign * answer.fun if answer.status == 0 else sign * float("-inf")
 
-    least_move = solve(move, 1, None)
-    return tuple(solve(places[0, cell], sign, least_move + 1e-7) for sign in (1, -1))
+    for column in moves_at.values():
+        bounds[column] = (0, solve(column, 1) + 1e-7)
+    return tuple(solve(places[0, cell], sign) for sign in (1, -1))

@@ -1,5 +1,6 @@
 """Bounds of hidden cells that follow from everything published, by linear programs."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -49,7 +50,8 @@ class CellRule:
     Args:
         smallest_shown: smallest count above 0 that is shown.
         movement: by how much a reader assumes that a count at most changed between two publications; None
-            for the least change that their shown counts allow, with which a reader learns most.
+            for the least change that their shown counts allow, with which a reader learns most. Each
+            population has its own, as one can change much while another one stays.
     """
 
     smallest_shown: int = SMALLEST_SHOWN_COUNT
@@ -77,8 +79,8 @@ def bound_cell(
 class CellProgram:
     """Linear program over the hidden cells of one or two publications.
 
-    A variable is the place of the publication, and a cell; the last one is the movement. A hidden count is
-    at least 1, except where it may be 0.
+    A variable is the place of the publication, and a cell; the last ones are the movements of populations. A
+    hidden count is at least 1, except where it may be 0.
     """
 
     def __init__(self, rule: CellRule, publications: Sequence[Publication]) -> None:
@@ -102,21 +104,33 @@ class CellProgram:
         self._at_most: list[_Row] = []
         for place, publication in enumerate(publications):
             self._add_sums(place, publication)
-        self._bounds.append((0, None))
+        self._first_movement = len(self._bounds)
+        self._movements: dict[str, int] = {}
+        """Column of the movement of each population, the one with most shown counts first."""
+        self._least_movements: dict[int, int] = {}
+        """Least movement that the counts shown both times allow, by column."""
         if len(publications) > 1:
-            self._add_movement(*publications)
+            self._add_movements(*publications)
         self._solve, make_matrix = _import_solver()
         size = len(self._bounds)
         self._matrices = (make_matrix(self._at_most, size), make_matrix(self._equal, size))
-        if len(publications) > 1:
-            self._bounds[-1] = (0, self._find_movement())
+        self._bound_movements()
 
-    def _find_movement(self) -> float:
-        """Return the greatest change of counts that a reader assumes."""
+    def _bound_movements(self) -> None:
+        """Set the greatest change that a reader assumes of each population."""
+        columns = list(self._movements.values())
         if self._rule.movement is not None:
-            return self._rule.movement
-        answer = self._minimize(len(self._bounds) - 1, 1)
-        return ceil(answer.fun - _SLACK) if answer.status == _OPTIMAL else float("inf")
+            self._bounds[self._first_movement :] = [(0, self._rule.movement)] * len(columns)
+            return
+        self._bounds[self._first_movement :] = [(0, self._least_movements[column]) for column in columns]
+        if not columns or self._minimize(columns[0], 1).status == _OPTIMAL:
+            return
+        # Hidden counts changed more than those that are shown: one population after the other.
+        self._bounds[self._first_movement :] = [(0, None)] * len(columns)
+        for column in columns:
+            answer = self._minimize(column, 1)
+            if answer.status == _OPTIMAL:
+                self._bounds[column] = (0, ceil(answer.fun - _SLACK))
 
     def _add_sums(self, place: int, publication: Publication) -> None:
         for line in publication.sums:
@@ -131,13 +145,19 @@ class CellProgram:
             if row:
                 self._equal.append((row, -constant))
 
-    def _add_movement(self, first: Publication, second: Publication) -> None:
-        """Bound the change of every cell by the movement.
+    def _add_movements(self, first: Publication, second: Publication) -> None:
+        """Bound the change of every cell by the movement of its population.
 
         Cells that are shown are bounded too.
         """
-        movement = len(self._bounds) - 1
-        for cell in first.counts.keys() & second.counts.keys():
+        cells = first.counts.keys() & second.counts.keys()
+        shown = Counter(each.population for each in cells - first.hidden - second.hidden)
+        for population in sorted({cell.population for cell in cells}, key=lambda each: (-shown[each], each)):
+            self._movements[population] = len(self._bounds)
+            self._bounds.append((0, None))
+        self._least_movements = dict.fromkeys(self._movements.values(), 0)
+        for cell in cells:
+            movement = self._movements[cell.population]
             row: dict[int, float] = {}
             constant = 0.0
             for place, sign, publication in ((0, 1.0, first), (1, -1.0, second)):
@@ -146,6 +166,8 @@ class CellProgram:
                     row[self._columns[place, cell]] = sign
                 else:
                     constant += sign * count
+            if not row:
+                self._least_movements[movement] = max(self._least_movements[movement], int(abs(constant)))
             self._at_most.append(({**row, movement: -1.0}, -constant))
             self._at_most.append(
                 ({**{column: -sign for column, sign in row.items()}, movement: -1.0}, constant)

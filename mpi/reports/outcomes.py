@@ -89,6 +89,11 @@ class Period:
             return f"in care on {self.first}"
         return f"in care at any time from {self.first} to {self.last}"
 
+    @property
+    def question(self) -> str:
+        """Whether care is asked for on each day, or since one."""
+        return "on the day" if self.first == self.last else f"since {self.first}"
+
 
 class StudentClass(NamedTuple):
     """Children who are counted alike by the waterfall and the outcomes.
@@ -177,14 +182,16 @@ def count_outcomes(
         _STUDENT_CLASSES, {"least_days": _LEAST_DAYS, "outside": _OUTSIDE, "stranger": _STRANGER}
     )
     classes = {StudentClass(*row[:4]): row[4] for row in rows}
+    # Another question has other cells: beside this one's they would suggest that counts changed much.
+    question = f"{definition.code}, {period.question}"
     # Outcomes of the same students share their totals, so that none can show what another one hides.
     populations: dict[frozenset[StudentClass], str] = {}
     outcomes = {}
     for name in MEASURES:
         judged = frozenset(each for each in classes if name in each.measures.split("|"))
-        population = populations.setdefault(judged, f"students judged by {name}")
+        population = populations.setdefault(judged, f"students judged by {name} ({question})")
         outcomes[name] = FrequencyTable(population, (("care", GROUPS), (name, (YES, NO))), counts[name])
-    return OutcomeCounts(outcomes, steps, "children and students", classes)
+    return OutcomeCounts(outcomes, steps, f"children and students ({question})", classes)
 
 
 def make_outcomes(

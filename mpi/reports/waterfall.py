@@ -36,6 +36,7 @@ TITLES = {
     IN_OUTCOME: "In the outcome",
 }
 """Steps of the waterfall in order, with what each leaves out."""
+_EXTRACT_STEPS = (NOT_COUNTED, COUNTED, NO_OUTCOME, IN_OUTCOME)
 STEPS = (IN_CARE, OF_AGE, EXPECTED, LINKED, COUNTED, IN_OUTCOME)
 _SUMS = (
     (IN_CARE, (NO_AGE, NOT_OF_AGE, OF_AGE)),
@@ -114,11 +115,13 @@ class StepCounts:
     def find_cell(self, step: str) -> Cell:
         """Return the cell of a step.
 
-        All children in care are a cell of the populations, too.
+        All children in care are a cell of the populations, too. Steps of the extract are a population of
+        their own, since another extract changes these alone.
         """
         if step == IN_CARE:
             return Cell(CHILDREN, (("care", f"by {self.care}"),))
-        return Cell(f"in care ({self.care})", (("step", step),))
+        source = ", in the extract" if step in _EXTRACT_STEPS else ""
+        return Cell(f"in care ({self.care}){source}", (("step", step),))
 
 
 def count_steps(tables: ChildTables, definition: CareDefinition, day: str) -> StepCounts:

@@ -90,6 +90,19 @@ def test_publication_that_would_tell_a_small_count_is_held():
     assert second.counts == first.counts
 
 
+def test_a_population_that_changes_much_does_not_loosen_the_bounds_of_another_one():
+    def publish(learners, pupils, previous=()):
+        tables = [
+            FrequencyTable(population, (("learner", ("yes", "no")),), {("yes",): yes, ("no",): no})
+            for population, (yes, no) in (("in care", learners), ("pupils", pupils))
+        ]
+        return publish_tables(tables, previous=previous)
+
+    first = publish((10, 50), (100, 900))
+    assert publish((9, 51), (200, 900), (first,)).is_held
+    assert not publish((11, 49), (200, 900), (first,)).is_held
+
+
 def test_difference_of_overlapping_groups_is_a_cell_like_others():
     counts = {("both", "yes"): 31, ("both", "no"): 600, ("wide alone", "yes"): 1, ("wide alone", "no"): 24}
     table = FrequencyTable(

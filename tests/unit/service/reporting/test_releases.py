@@ -141,6 +141,20 @@ def test_a_count_that_becomes_small_holds_the_earlier_reports(index, manual_cloc
     assert [each.is_held for each in read_publications(index)] == [False, True]
 
 
+def test_another_extract_does_not_hide_that_a_count_of_another_report_became_small(
+    index, tmp_path, manual_clock
+):
+    take_flags(index, range(50, 54))
+    add_students(index, range(160))
+    half = write_extract(tmp_path, dict.fromkeys(range(0, 160, 2), 170))
+    before = make_child_reports(index, OPERATOR, replace(ALL, education=half))
+    manual_clock.now += timedelta(days=1)
+    take_flags(index, [49])
+    whole = write_extract(tmp_path, dict.fromkeys(range(160), 170))
+    assert make_child_reports(index, OPERATOR, replace(ALL, day="2026-09-02", education=whole)) == before
+    assert [each.is_held for each in read_publications(index)] == [False, True]
+
+
 def test_the_same_request_of_a_day_gives_the_same_release(index):
     reports = make_child_reports(index, OPERATOR, ALL)
     upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
