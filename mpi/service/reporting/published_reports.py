@@ -21,6 +21,7 @@ from mpi.domain.viewer import Action, Refusal, Viewer, require_permission
 from mpi.reports.report_table import ReportTable
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
+from mpi.service.reporting.release_questions import is_same_question
 from mpi.service.reporting.releases import PROTECTED_TOGETHER, read_reports
 from mpi.storage.repositories.review.report_releases import StoredRelease
 from mpi.storage.unit_of_work.units import ReadUnit
@@ -163,17 +164,18 @@ def permit_published_reports(viewer: Viewer) -> None:
 def _iterate_reports(unit: ReadUnit, index: Index) -> Iterator[PublishedReport]:
     """Yield the published reports that readers may choose from, latest first.
 
-    These are protected against each other, all together. Of several of one name, day and definition of care,
-    the latest is yielded.
+    These are protected against each other, all together, and answer the question of the latest one. Of
+    several of one name and day, the latest is yielded.
     """
     lag = timedelta(days=index.settings.publication_rules.lag_days)
     last_day = (date.fromisoformat(clock.today()) - lag).isoformat()
     seen = set()
-    for stored in unit.report_releases.latest(PROTECTED_TOGETHER, last_day):
-        if stored.is_restored:
+    releases = unit.report_releases.latest(PROTECTED_TOGETHER, last_day)
+    for stored in releases:
+        if stored.is_restored or not is_same_question(stored.request, releases[0].request):
             continue
         for report in _read_reports(stored):
-            key = (report.table.name, report.day, report.care)
+            key = (report.table.name, report.day)
             if key not in seen:
                 seen.add(key)
                 yield report

@@ -21,6 +21,7 @@ from mpi.reports.report_table import ReportTable, read_report, write_report
 from mpi.reports.suppression import publish_tables
 from mpi.service.core.index import Index
 from mpi.service.reporting.extract_file import digest_file
+from mpi.service.reporting.release_questions import check_question, is_same_question
 from mpi.service.reporting.report_set import (
     ALL,
     Moment,
@@ -51,8 +52,6 @@ _DAYS_REMEMBERED = 7
 
 _FILES = ("education", "definitions")
 """Members of a request with the digest of a file, or None."""
-_QUESTION = ("care", "definitions")
-"""Members of a request that say who is counted."""
 _TREND = ("definitions", "known_on")
 """Members of a request that all releases of one trend share."""
 _REFUSAL = (
@@ -91,7 +90,8 @@ def publish_reports(index: Index, viewer: Viewer, request: ReportRequest) -> Rel
     Raises:
         InputError: no suppression protects the small counts, or the extra ``reports`` is not installed.
         FileError: a file cannot be read.
-        ConflictError: another release was published meanwhile, or a record was sealed or expunged.
+        ConflictError: another release was published meanwhile, or a record was sealed or expunged; or the
+            latest release answers another question.
     """
     _restore_releases(index, viewer, request)
     asked = (clock.today(), _write_request(request))
@@ -253,9 +253,14 @@ def _make_release(
     """Return a release that is not stored yet.
 
     If it is held, it has the reports of the latest one.
+
+    Raises:
+        ConflictError: the latest release answers another question.
     """
     number = max((stored.number for stored in unit.report_releases.latest(1)), default=0) + 1
     key = _write_request(request)
+    if latest:
+        check_question(key, latest[-1].request, latest[-1].day)
     moment = moment or find_moment(unit, request)
     if moment.open_records is None:
         moment = replace(moment, open_records=frozenset(unit.known_records.list_open_records()))
@@ -284,10 +289,8 @@ def _find_held(latest: Sequence[Release], key: str, name: str) -> Release:
     Raises:
         ConflictError: there is none.
     """
-    wanted = orjson.loads(key)
     for release in reversed(latest):
-        asked = orjson.loads(release.request)
-        is_same = all(asked[member] == wanted[member] for member in _QUESTION)
+        is_same = is_same_question(release.request, key)
         if is_same and not release.earlier and any(name in {ALL, report.name} for report in release.reports):
             return release
     last_days = [day for day in map(_find_last_day, latest) if day is not None]

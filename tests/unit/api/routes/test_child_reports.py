@@ -204,5 +204,16 @@ def test_readers_choose_from_releases_that_are_protected_against_each_other(tmp_
             read_published_report(index, make_reader(), "waterfall", days_ago(10))
 
 
+def test_readers_choose_from_releases_of_the_latest_question(tmp_path):
+    with open_test_index(tmp_path / "asked") as index:
+        add_children(index, 40, 24)
+        publish_ago(index, 40, replace(PUBLISHED, care="afcars"))
+        assert read_published_report(index, make_reader(), "waterfall").care == "afcars"
+        publish_ago(index)
+        assert {entry.care for entry in list_published_reports(index, make_reader()).reports} == {"essa"}
+        with pytest.raises(NotFoundError):
+            read_published_report(index, make_reader(), "waterfall", care="afcars")
+
+
 def days_ago(days):
     return (clock.now() - timedelta(days=days)).date().isoformat()

@@ -155,6 +155,32 @@ def test_another_extract_does_not_hide_that_a_count_of_another_report_became_sma
     assert [each.is_held for each in read_publications(index)] == [False, True]
 
 
+def test_another_question_is_refused_for_four_weeks(index, manual_clock):
+    make_child_reports(index, OPERATOR, replace(ALL, since=DAY))
+    afcars, cohort = replace(ALL, care="afcars"), replace(ALL, since="2025-08-15")
+    with pytest.raises(ConflictError, match=r"--care essa without --since.* after 2026-09-29 or use --exact"):
+        make_child_reports(index, OPERATOR, afcars)
+    with pytest.raises(ConflictError, match="begin --since after 2026-09-01 or use --exact"):
+        make_child_reports(index, OPERATOR, cohort)
+    with pytest.raises(ConflictError, match="answer another question"):
+        freeze_report(index, OPERATOR, "fall", replace(afcars, name="waterfall"))
+    manual_clock.now += timedelta(days=28)
+    with pytest.raises(ConflictError, match="answer another question"):
+        make_child_reports(index, OPERATOR, afcars)
+    manual_clock.now += timedelta(days=1)
+    assert make_child_reports(index, OPERATOR, afcars)[0].number == 60
+    with pytest.raises(ConflictError, match="--care afcars without --since"):
+        make_child_reports(index, OPERATOR, ALL)
+    assert read_numbers(index) == [1, 2]
+
+
+def test_a_new_school_year_is_asked_for_at_once(index, manual_clock):
+    make_child_reports(index, OPERATOR, replace(ALL, since="2025-08-15"))
+    manual_clock.now += timedelta(days=7)
+    new = replace(ALL, day="2026-09-08", since="2026-09-02")
+    assert make_child_reports(index, OPERATOR, new)[0].as_of == "2026-09-08"
+
+
 def test_the_same_request_of_a_day_gives_the_same_release(index):
     reports = make_child_reports(index, OPERATOR, ALL)
     upsert(index, OPERATOR, "ccwis", {**many_children(61)[60], "placements": [STAY]})
