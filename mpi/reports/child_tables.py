@@ -43,9 +43,9 @@ SELECT DISTINCT r.person FROM record r WHERE r.record IN (
     WHERE $flag = '' AND begin_on <= $last AND coalesce(end_on, $never) > $first
       AND NOT list_contains($left_out, type)
     UNION ALL
-    SELECT record FROM flag
+    SELECT record FROM flag JOIN record USING (record)
     WHERE $flag <> '' AND population = $flag AND coalesce(begin_on, '') <= $last
-      AND coalesce(end_on, $never) > $first
+      AND coalesce(end_on, $never) > $first AND (len($kinds) = 0 OR list_contains($kinds, kind))
 )
 """
 _STAY_COUNTS = """
@@ -122,6 +122,7 @@ class ChildTables:
             _OPEN_STAYS,
             {
                 "flag": definition.flag,
+                "kinds": sorted(definition.kinds),
                 "left_out": sorted(definition.leaves_out),
                 "first": first,
                 "last": last or first,

@@ -6,9 +6,10 @@ from importlib import resources
 from pathlib import Path
 
 from mpi.domain.errors import FileError, InputError
+from mpi.domain.source import SourceKind
 
 DEFAULT_DEFINITION = "essa"
-_KEYS = {"title", "authority", "leaves_out", "flag"}
+_KEYS = {"title", "authority", "leaves_out", "flag", "kinds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class CareDefinition:
         authority: the law or rule that it follows.
         leaves_out: types of placements that do not count.
         flag: population of the flag that decides instead of placements; empty if placements do.
+        kinds: kinds of sources whose flags count; empty for all.
     """
 
     code: str
@@ -28,6 +30,7 @@ class CareDefinition:
     authority: str
     leaves_out: frozenset[str] = frozenset()
     flag: str = ""
+    kinds: frozenset[str] = frozenset()
 
 
 def read_definitions(path: Path | None = None) -> dict[str, CareDefinition]:
@@ -44,19 +47,27 @@ def read_definitions(path: Path | None = None) -> dict[str, CareDefinition]:
         return {code: _to_definition(code, entry) for code, entry in tomllib.loads(text).items()}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError):
         raise FileError(
-            f"{path}: is no file of definitions: a section needs title, authority, and leaves_out or flag"
+            f"{path}: is no file of definitions: a section needs title, authority, and leaves_out or flag; "
+            f"a flag may name kinds of sources: {', '.join(SourceKind)}"
         ) from None
 
 
 def _to_definition(code: str, entry: dict[str, object]) -> CareDefinition:
     if entry.keys() - _KEYS or ("leaves_out" in entry) == ("flag" in entry):
         raise KeyError(code)
-    left_out = entry.get("leaves_out", [])
-    if not isinstance(left_out, list) or not all(isinstance(text, str) for text in left_out):
-        raise TypeError(code)
+    left_out, kinds = _read_texts(entry, "leaves_out"), _read_texts(entry, "kinds")
+    if kinds - set(SourceKind) or ("kinds" in entry and (not kinds or "flag" not in entry)):
+        raise KeyError(code)
     return CareDefinition(
-        code, str(entry["title"]), str(entry["authority"]), frozenset(left_out), str(entry.get("flag", ""))
+        code, str(entry["title"]), str(entry["authority"]), left_out, str(entry.get("flag", "")), kinds
     )
+
+
+def _read_texts(entry: dict[str, object], name: str) -> frozenset[str]:
+    texts = entry.get(name, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(name)
+    return frozenset(texts)
 
 
 def find_definition(definitions: dict[str, CareDefinition], code: str) -> CareDefinition:

@@ -176,6 +176,23 @@ def test_definitions_of_care_differ(index):
         count(index, replace(WATERFALL, care="lcff"))
 
 
+def test_flags_count_of_the_kinds_of_sources_that_a_definition_names(index, tmp_path):
+    flag = {"flags": [{"population": "foster_care", "value": "Y", "definition": "ESSA"}]}
+    children = [child | {"birth_date": "2014-03-01"} for child in many_children(83)]
+    load_rows(index, "sis", *(child | flag for child in children[80:82]))
+    load_rows(index, "ccwis", children[82] | flag)
+    file = tmp_path / "definitions.toml"
+    section = '[own]\ntitle = "Own"\nauthority = "state law"\nflag = "foster_care"\n'
+    for kinds, in_care in (("", 3), ('kinds = ["sis"]', 2), ('kinds = ["ccwis", "sis"]', 3)):
+        file.write_text(section + kinds)
+        assert count(index, replace(WATERFALL, care="own", definitions=file))["in_care"] == in_care
+    assert count(index, replace(WATERFALL, care="stated"))["in_care"] == 1
+    for wrong in ("kinds = []", 'kinds = ["school"]', 'kinds = "sis"'):
+        file.write_text(section + wrong)
+        with pytest.raises(FileError, match="kinds of sources: sis, ccwis"):
+            count(index, replace(WATERFALL, care="own", definitions=file))
+
+
 def test_a_link_that_a_person_made_counts_as_such(index):
     groups = [[RecordRef("ccwis", "c4"), RecordRef("sis", "c8")]]
     decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "the same child"))
