@@ -49,8 +49,7 @@ def make_file_server(connection: Connection) -> "SftpServer":
         if error.name != "asyncssh":
             raise
         raise InputError(
-            "files over SFTP need the extra sftp, which is not installed: "
-            "pip install '.[sftp]' in a checkout"
+            "files over SFTP need the extra sftp, which is not installed: pip install '.[sftp]' in a checkout"
         ) from None
     return SftpServer(connection)
 

@@ -119,7 +119,8 @@ def test_an_offline_bundle_is_installed_without_an_index_and_lists_its_parts(tmp
     release.run([python, *simulate], tmp_path, home)
     assert any((tmp_path / "state").iterdir())
     sample = sorted((ROOT / "docs" / "tutorials" / "sample").iterdir())
-    release.run([python, "-m", "mpi", "pilot", *sample, "--state", "OH", "--yes"], tmp_path, {"PYTHONPATH": ""})
+    pilot = ("-m", "mpi", "pilot", *sample, "--state", "OH", "--yes")
+    release.run([python, *pilot], tmp_path, {"PYTHONPATH": ""})
     assert "fitted to these files" in (tmp_path / "pilot.html").read_text()
     demo = "from mpi.domain.training_tools import import_training_tools as f; f(); import mpi.cli.demo.run"
     release.run([python, "-c", demo], tmp_path, home)

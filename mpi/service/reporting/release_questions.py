@@ -1,7 +1,8 @@
 """Question of a release: who is in care, and since when.
 
-The definition of care and the first day of the period say it. Readers get releases of one question at a time. Two questions of one time tell their difference, such as the
-children at home on trial whom one definition counts, and this difference may be a small count.
+The definition of care and the first day of the period say it. Readers get releases of one question at a
+time. Two questions of one time tell their difference, such as the children at home on trial whom one
+definition counts, and this difference may be a small count.
 """
 
 from datetime import date, timedelta
