@@ -83,7 +83,7 @@ class DropOutcome:
 
 
 def _read_file_state(file: Path) -> tuple[int, int, int] | None:
-    """Return what differs once a file is replaced or written to; None if gone."""
+    """Return what a change of a file changes; None if gone."""
     try:
         status = file.stat()
     except FileNotFoundError:
@@ -92,7 +92,10 @@ def _read_file_state(file: Path) -> tuple[int, int, int] | None:
 
 
 def _shorten_name(name: str) -> str:
-    """Return a file name that leaves room for the moment; its ending stays."""
+    """Shorten a file name to leave room for the moment.
+
+    Its ending stays.
+    """
     content = os.fsencode(name)
     if len(content) <= _MAX_NAME_BYTES:
         return name

@@ -200,7 +200,7 @@ def _drop_last_line(data: bytes) -> bytes:
 
 
 def _read_first_rows(text: str, delimiter: str, most: int) -> list[list[str]]:
-    """Return the first rows of a CSV text, up to one that cannot be read."""
+    """Return the first readable rows of a CSV text."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
         for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), most):

@@ -59,7 +59,7 @@ class LoadOptions:
 def make_load_options(
     rows: FileRows, snapshot: Snapshot, as_of: datetime | None = None, *, confirm: bool = False
 ) -> LoadOptions:
-    """Return the options of a file's load, with what the file itself states.
+    """Return a load's options, with what its file itself states.
 
     Args:
         rows: the opened file.

@@ -16,6 +16,8 @@ from mpi.service.quality.throughput import measure_throughput
 from mpi.standardize.care_periods import FROM_FLAG
 from mpi.storage.unit_of_work.units import ReadUnit
 
+IN_CARE_FLAG = "foster_care"
+"""Flag of a child who is in foster care."""
 THROUGHPUT_DAYS = 28
 """Days that figures of answers cover."""
 _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
@@ -23,7 +25,7 @@ _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
 
 def count_in_care(unit: ReadUnit, today: str) -> tuple[int, int]:
     """Count children in care, and those whose school record is found."""
-    return unit.figures.count_in_care(FROM_FLAG, _SCHOOL_SOURCE_KINDS, today)
+    return unit.figures.count_in_care(IN_CARE_FLAG, FROM_FLAG, _SCHOOL_SOURCE_KINDS, today)
 
 
 def count_quality(unit: ReadUnit, now: datetime, months: tuple[MonthlyAccuracy, ...]) -> dict[str, int]:

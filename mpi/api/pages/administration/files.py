@@ -148,7 +148,7 @@ def _read_load_options(form: Form) -> UploadOptions:
 
 
 def _read_end_of_day(form: Form) -> str | None:
-    """Return the end of a file's day; None if it has not ended.
+    """Return the end of a file's day; None if still ahead.
 
     At its beginning, the file would be older than all that was loaded on its day. The day is one of the
     reader's clock, whose offset the script of the pages sends; without it, one of UTC.

@@ -74,7 +74,7 @@ def _watch(folder: DropFolder, load: FileLoad, settle_s: float, interval_s: floa
 
 
 def _load_settled(folder: DropFolder, load: FileLoad, settle_s: float) -> int:
-    """Load the files that nobody writes any more, and count those that failed."""
+    """Load the files that are complete, and count those that failed."""
     files = _list_settled(folder.path, settle_s)
     return sum(not _load_file(folder, file, load) for file in files if file.exists())
 

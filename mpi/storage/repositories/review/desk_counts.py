@@ -28,6 +28,7 @@ from mpi.storage.tables import (
     CarePeriodRow,
     CommitRow,
     DecisionRow,
+    FlagRow,
     MembershipRow,
     RecordRow,
     RecordVersionRow,
@@ -44,6 +45,7 @@ _action = table_of(TaskActionRow)
 _commit = table_of(CommitRow)
 _decision = table_of(DecisionRow)
 _period = table_of(CarePeriodRow)
+_flag = table_of(FlagRow)
 _version = table_of(RecordVersionRow)
 _record = table_of(RecordRow)
 _source = table_of(SourceRow)
@@ -288,10 +290,13 @@ class DeskFigures:
             counts[sources] = counts.get(sources, 0) + row[1]
         return counts
 
-    def count_in_care(self, care_kind: str, school_kinds: Sequence[str], today: str) -> tuple[int, int]:
+    def count_in_care(
+        self, population: str, care_kind: str, school_kinds: Sequence[str], today: str
+    ) -> tuple[int, int]:
         """Count persons in foster care, and those with a school record.
 
         Args:
+            population: flag of being in care. Its index finds the versions whose periods are read.
             care_kind: kind of the periods in care that count. Only those of active versions do.
             school_kinds: kinds of school sources.
             today: day, ``YYYY-MM-DD``.
@@ -299,11 +304,14 @@ class DeskFigures:
         persons = (
             select(_member.c.person_id)
             .distinct()
-            .select_from(_period)
-            .join(_version, _version.c.id == _period.c.version_id)
+            .select_from(_flag)
+            .join(_period, _period.c.version_id == _flag.c.version_id)
+            .join(_version, _version.c.id == _flag.c.version_id)
             .join(_record, and_(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id))
             .join(_member, and_(_member.c.scope == SCOPE, _member.c.record_id == _record.c.id))
             .where(
+                _flag.c.population == population,
+                _flag.c.value == "Y",
                 _period.c.kind == care_kind,
                 _period.c.begin <= today,
                 _period.c.end > today,

@@ -185,7 +185,7 @@ def test_an_install_without_the_extra_says_which_one_brings_traces(index, monkey
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     app = create_app(index)
     if is_by_setting:
-        with pytest.raises(InputError, match=r"master-person-index\[otel\]"):
+        with pytest.raises(InputError, match=r"pip install '\.\[otel\]'"):
             trace_calls(app, "http://127.0.0.1:4318")
         return
     # A variable that a cluster sets for all programs ends no server.
