@@ -260,15 +260,18 @@ def _list_students(
         return [], None
     sources = coverage.roster_sources
     rows = unit.care_rosters.find_current(sources, history.today)
-    current = _group_by_person(unit, filter(coverage.covers, rows))
+    current = _group_by_child(filter(coverage.covers, rows))
+    present = {row.school_record_id for group in current for row in group}
     week_ago = history.week_ago
     is_new = history.is_new if history.last is not None else _never
-    listed = [
-        _summarize(group, is_new=all(map(is_new, group)), week_ago=week_ago) for group in current.values()
-    ]
+    listed = [_summarize(group, is_new=all(map(is_new, group)), week_ago=week_ago) for group in current]
     ended = unit.care_rosters.find_ended(sources, week_ago, history.today)
     left = _group_by_person(unit, filter(history.was_shown, filter(coverage.covers, ended)))
-    listed += [_summarize(group, has_left=True) for person, group in left.items() if person not in current]
+    listed += [
+        _summarize(group, has_left=True)
+        for group in left
+        if present.isdisjoint(row.school_record_id for row in group)
+    ]
     listed.sort(key=lambda one: (one.care_begin, one.enrolled_begin, one.school_record), reverse=True)
     known = [(one.care_begin, one.since_commit) for one in listed if not one.has_left]
     return listed, measure_school_clock(unit, known)
@@ -278,18 +281,35 @@ def _never(_: RosterRow) -> bool:
     return False
 
 
-def _group_by_person(unit: ReadUnit, rows: Iterable[RosterRow]) -> dict[int, list[RosterRow]]:
-    """Return the rows of each person, who may have several records."""
+def _group_by_child(rows: Iterable[RosterRow]) -> list[list[RosterRow]]:
+    """Return the rows of each child of one day.
+
+    Every school record of a child that holds on the day is paired with every such record of care. So the
+    smallest of these names the child, and no person has to be read for a list of thousands.
+    """
+    kept = list(rows)
+    smallest: dict[int, int] = {}
+    for row in kept:
+        known = smallest.get(row.school_record_id, row.care_record_id)
+        smallest[row.school_record_id] = min(known, row.care_record_id)
+    groups: dict[int, list[RosterRow]] = {}
+    for row in kept:
+        groups.setdefault(smallest[row.school_record_id], []).append(row)
+    return list(groups.values())
+
+
+def _group_by_person(unit: ReadUnit, rows: Iterable[RosterRow]) -> list[list[RosterRow]]:
+    """Return the rows of each person, on whatever day they hold."""
     kept = list(rows)
     persons = unit.persons.current_persons({row.school_record_id for row in kept})
     groups: dict[int, list[RosterRow]] = {}
     for row in kept:
         groups.setdefault(persons[row.school_record_id], []).append(row)
-    return groups
+    return list(groups.values())
 
 
 def _summarize(
-    rows: Collection[RosterRow], *, is_new: bool = False, week_ago: str | None = None, has_left: bool = False
+    rows: Sequence[RosterRow], *, is_new: bool = False, week_ago: str | None = None, has_left: bool = False
 ) -> _Listed:
     """Return one student for all rows of one person.
 
@@ -299,7 +319,9 @@ def _summarize(
         week_ago: day after which an entry into care is one of this week; None where none is.
         has_left: whether the student is not on the list any more.
     """
-    latest_first = sorted(rows, key=lambda row: (row.enrolled_begin, row.school_record_id), reverse=True)
+    latest_first = rows
+    if len(rows) > 1:  # each page makes a list of thousands, nearly all of one row
+        latest_first = sorted(rows, key=lambda row: (row.enrolled_begin, row.school_record_id), reverse=True)
     school_sources = {row.school_record_id: row.school_source_id for row in latest_first}
     care_begin = min([row.care_begin for row in rows])
     care_sources = {row.care_record_id: row.care_source_id for row in rows}
