@@ -15,7 +15,7 @@ how much the two have in common beyond the household.
 from dataclasses import dataclass
 from typing import Any
 
-from training.fit.sql_fragments import (
+from mpi.matching.model.record_conditions import (
     BIRTH_ONE_EDIT,
     BIRTH_TWO_EDITS,
     DAY_UNKNOWN,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from mpi.matching.model.record_conditions import BIRTH_TWO_EDITS, NEAR_BIRTH, SIMILAR_GIVEN, any_of, differ
 from training.fit.comparisons import ComparisonSpec, LevelSpec
-from training.fit.sql_fragments import BIRTH_TWO_EDITS, NEAR_BIRTH, SIMILAR_GIVEN, any_of, differ
 
 USUAL_RELATIVES = 1.0
 """Ratio of relative pairs at which guards against relatives weigh in full.

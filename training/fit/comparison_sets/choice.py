@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mpi.matching.model.record_conditions import all_of, any_of, equal, similar
 from training.fit.comparison_sets.common_values import (
     CommonDates,
     find_common_dates,
@@ -15,7 +16,6 @@ from training.fit.comparison_sets.common_values import (
 )
 from training.fit.comparison_sets.contacts import CONTACT_COMPARISONS, corroborate_by_postal_code
 from training.fit.comparisons import COMPARISONS, FAMILY, RESIDENCE, ComparisonSpec, LevelSpec
-from training.fit.sql_fragments import all_of, any_of, equal, similar
 
 HOME_COLUMNS = ("addresses", "street", "shared_homes", "household_ids", "guardians")
 """Feature columns that tell of a home, or of a family that has one."""

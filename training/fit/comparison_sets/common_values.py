@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mpi.matching.model.record_conditions import FIRST_OF_JANUARY, all_of, equal
 from mpi.standardize.shared_values import MIN_BIRTH_DATES
 from training.fit.comparison_sets.contacts import POSTAL_CODE
 from training.fit.comparisons import BIRTH_DATE, ComparisonSpec, LevelSpec
-from training.fit.sql_fragments import FIRST_OF_JANUARY, all_of, equal
 
 LEAST_VALUE_SHARE = 0.01
 """Least share of the known values from which one date or postal code is common."""

@@ -7,8 +7,7 @@ addresses and guardians each of them is evidence of its own.
 
 from dataclasses import replace
 
-from training.fit.comparisons import ComparisonSpec, LevelSpec
-from training.fit.sql_fragments import (
+from mpi.matching.model.record_conditions import (
     UNCORROBORATED,
     all_of,
     any_of,
@@ -17,6 +16,7 @@ from training.fit.sql_fragments import (
     overlap,
     similar,
 )
+from training.fit.comparisons import ComparisonSpec, LevelSpec
 
 
 def equal_parts(column: str, pattern: str) -> str:

@@ -32,9 +32,9 @@ from mpi.clustering.union_find import UnionFind
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.pair_query import PairQuery
 from mpi.matching.model.cautions import Cautions
+from mpi.matching.model.record_conditions import ALIKE_EXCHANGED, CORROBORATED
 from mpi.matching.scoring.splink_engine import PAIR_SCHEMA
 from training.fit.estimate import to_probabilities
-from training.fit.sql_fragments import ALIKE_EXCHANGED, CORROBORATED
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

@@ -12,16 +12,7 @@ from itertools import combinations
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import Cautions
-from training.fit.limits.caution_odds import (
-    LEAST_CORROBORATED_SHARE,
-    NO_ODDS,
-    CautionOdds,
-    Confirmation,
-    Mask,
-    WeighedPairs,
-)
-from training.fit.limits.thresholds import get_caution_bits
-from training.fit.sql_fragments import (
+from mpi.matching.model.record_conditions import (
     FIRST_OF_JANUARY,
     GIVEN_ONE_EDIT,
     GUARDIAN_SURNAME,
@@ -50,6 +41,15 @@ from training.fit.sql_fragments import (
     similar,
     within_days,
 )
+from training.fit.limits.caution_odds import (
+    LEAST_CORROBORATED_SHARE,
+    NO_ODDS,
+    CautionOdds,
+    Confirmation,
+    Mask,
+    WeighedPairs,
+)
+from training.fit.limits.thresholds import get_caution_bits
 
 
 def _is_not_true(condition: str) -> str:

@@ -1,4 +1,4 @@
-"""SQL conditions shared by comparisons, cautions and relative counts.
+"""SQL conditions shared by comparisons, vetoes and counts of relatives.
 
 Each is symmetric in the two records. Columns are columns of ``Features``; ``_l`` and ``_r`` are the
 two records. NULL is neither true nor false: a condition is unknown if one of its values is missing,
